@@ -1,0 +1,88 @@
+/** What the kernel and the browser share: the traits of `Selection` and `Status`, by name. */
+
+export type Head = [layer: number, head: number];
+
+export type SelectionState = {
+  row: number | null;
+  depth: number;
+  head: Head | null;
+  position: number | null;
+  key: number | null;
+  pinned: string[];
+};
+
+export type Answer = { ids: number[]; text: string };
+
+export type Row = {
+  prompt: string;
+  ids: number[];
+  /** The position where the target is read. */
+  read: number;
+  right: Answer | null;
+  wrong: Answer | null;
+  target: { name: string; value: number; unit: string };
+  right_prob: number | null;
+  right_rank: number | null;
+};
+
+export type Run = {
+  number: number;
+  rows: Row[];
+  texts: Record<string, string>;
+  specials: number[];
+  bos: number | null;
+  depths: string[];
+  n_layers: number;
+  n_heads: number;
+  model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "hooks", string>;
+  warnings: string[];
+};
+
+export type Progress = { run: number; label: string; done: number; total: number };
+
+export type Failure = { run: number; message: string };
+
+export type StatusState = {
+  run: number;
+  _run: Run | null;
+  _progress: Progress | null;
+  _error: Failure | null;
+  _cancel: number;
+};
+
+/** The traits that every view has, beside its own. */
+export type SharedTraits = {
+  selection: string;
+  status: string;
+  _data: import("./wire").Bytes;
+  _link: "" | "mirror";
+  _mirror: { selection?: SelectionState; status?: StatusState };
+};
+
+export const NOTHING_SELECTED: SelectionState = {
+  row: null,
+  depth: 0,
+  head: null,
+  position: null,
+  key: null,
+  pinned: [],
+};
+
+export const NO_STATUS: StatusState = {
+  run: 0,
+  _run: null,
+  _progress: null,
+  _error: null,
+  _cancel: 0,
+};
+
+/** Return a head's name, as in pins and code. */
+export function headName([layer, head]: Head): string {
+  return `L${layer}H${head}`;
+}
+
+/** Return the head that a component's name means, or null when it names something else. */
+export function parseHead(name: string): Head | null {
+  const match = /^L(\d+)H(\d+)$/.exec(name);
+  return match ? [Number(match[1]), Number(match[2])] : null;
+}
