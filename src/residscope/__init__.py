@@ -1,0 +1,75 @@
+"""Linked, live views of a transformer's insides for Jupyter.
+
+The names below load on first use, so that `import residscope` costs neither torch nor transformer_lens.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from residscope.experiment import Experiment
+    from residscope.inputs import InputError
+    from residscope.models import load_model
+    from residscope.models.demo import presets
+    from residscope.selection import Selection
+    from residscope.target import Target
+    from residscope.trace import StaleWeightsError, Trace
+    from residscope.views import (
+        AttentionPattern,
+        Column,
+        HeadAttribution,
+        LogitLens,
+        Row,
+        TokenStrip,
+    )
+    from residscope.workbench import Workbench
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AttentionPattern": "views",
+    "Column": "views",
+    "Experiment": "experiment",
+    "HeadAttribution": "views",
+    "InputError": "inputs",
+    "LogitLens": "views",
+    "Row": "views",
+    "Selection": "selection",
+    "StaleWeightsError": "trace",
+    "Target": "target",
+    "TokenStrip": "views",
+    "Trace": "trace",
+    "Workbench": "workbench",
+    "load_model": "models",
+    "presets": "models.demo",
+}
+
+__all__ = [
+    "AttentionPattern",
+    "Column",
+    "Experiment",
+    "HeadAttribution",
+    "InputError",
+    "LogitLens",
+    "Row",
+    "Selection",
+    "StaleWeightsError",
+    "Target",
+    "TokenStrip",
+    "Trace",
+    "Workbench",
+    "load_model",
+    "presets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"residscope has no {name!r}; it has {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"residscope.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,71 @@
+"""Direct effects: how much each part of the residual stream pushes a target up or down."""
+
+import torch
+from einops import einsum
+from jaxtyping import Float
+from torch import Tensor
+
+
+def residual_direction(
+    token_weights: Float[Tensor, "row d_vocab"],
+    W_U: Float[Tensor, "d_model d_vocab"],
+    norm_weight: Float[Tensor, "d_model"] | None,
+    *,
+    centred: bool,
+) -> Float[Tensor, "row d_model"]:
+    """Return u, with which a part x of the final residual adds x.u / scale to the target.
+
+    The final norm's weight is folded in, and its centring: (x - mean(x)).v equals x.(v - mean(v)).
+    """
+    direction = unembedded(token_weights, W_U)
+    if norm_weight is not None:
+        direction = direction * norm_weight
+    return direction - direction.mean(-1, keepdim=True) if centred else direction
+
+
+def unembedded(
+    token_weights: Float[Tensor, "row d_vocab"], W_U: Float[Tensor, "d_model d_vocab"]
+) -> Float[Tensor, "row d_model"]:
+    """Return W_U w, reading only the columns that carry weight where these are few."""
+    columns = token_weights.any(0).nonzero()[:, 0]
+    if len(columns) < token_weights.shape[1] // 4:
+        return token_weights[:, columns] @ W_U[:, columns].T
+    return token_weights @ W_U.T
+
+
+def fold_heads(
+    W_O: Float[Tensor, "head d_head d_model"], direction: Float[Tensor, "row d_model"]
+) -> Float[Tensor, "row head d_head"]:
+    """Fold the direction into W_O, so that no per-head residual is ever built."""
+    return einsum(W_O, direction, "head d_head d_model, row d_model -> row head d_head")
+
+
+def head_effects(
+    z: Float[Tensor, "row head d_head"],
+    constant_z: Float[Tensor, "head d_head"] | None,
+    folded: Float[Tensor, "row head d_head"],
+) -> Float[Tensor, "row head"]:
+    """Return each head's part, z less what it holds whatever it attends to, along the folded direction.
+
+    Divide by the final norm's scale for the direct effect.
+    """
+    part = z if constant_z is None else z - constant_z
+    return einsum(part, folded, "row head d_head, row head d_head -> row head")
+
+
+def attention_bias(
+    constant_z: Float[Tensor, "head d_head"] | None,
+    W_O: Float[Tensor, "head d_head d_model"],
+    b_O: Float[Tensor, "d_model"] | None,
+) -> Float[Tensor, "d_model"] | None:
+    """Return what a layer's attention adds whatever it attends to, or None where it has no bias."""
+    if constant_z is None:
+        return b_O
+    through = einsum(constant_z, W_O, "head d_head, head d_head d_model -> d_model")
+    return through if b_O is None else through + b_O
+
+
+def along(part: Float[Tensor, "row d_model"], direction: Float[Tensor, "row d_model"]) -> Float[Tensor, "row"]:
+    """Return part . direction for each row, summed in float32 or better."""
+    wide = torch.promote_types(part.dtype, torch.float32)
+    return (part.to(wide) * direction.to(wide)).sum(-1)

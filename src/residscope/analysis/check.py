@@ -1,0 +1,81 @@
+"""The checks shown on screen: parts against the target, the lens's last row against the model's output."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Check:
+    """Two ways to one number, and whether they agree.
+
+    Attributes:
+        sum: the number put together from its parts.
+        target: the number read off the model.
+        tolerance: the largest difference that rounding explains.
+    """
+
+    sum: float
+    target: float
+    tolerance: float
+
+    @property
+    def difference(self) -> float:
+        """Return sum - target."""
+        return self.sum - self.target
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the difference is within the tolerance; a NaN never is."""
+        return abs(self.difference) <= self.tolerance
+
+    @property
+    def reason(self) -> str:
+        """Say what is wrong, or nothing."""
+        if self.ok:
+            return ""
+        return (
+            f"the parts sum to {self.sum:.6g} where the model gives {self.target:.6g}: "
+            f"off by {self.difference:.3g}, and rounding explains at most {self.tolerance:.1g}"
+        )
+
+
+def sum_check(
+    parts: Float[Tensor, "row component"],
+    target: Float[Tensor, "row"],
+    weighted_logits: Float[Tensor, "row"],
+    dtype: torch.dtype,
+) -> list[Check]:
+    """Compare the sum of all parts with the target, one check a row.
+
+    The tolerance is 8 eps in float32, 2 eps in 16-bit types, times the sizes of what was added up: the parts and
+    `weighted_logits`, the sum of |token weight| |logit|, since logits may share an offset that cancels.
+    """
+    tolerance = rounding(dtype) * (parts.abs().sum(-1) + weighted_logits)
+    return [
+        Check(s, t, tol) for s, t, tol in zip(parts.sum(-1).tolist(), target.tolist(), tolerance.tolist(), strict=True)
+    ]
+
+
+def lens_check(
+    lens_logits: Float[Tensor, "row d_vocab"], logits: Float[Tensor, "row d_vocab"], dtype: torch.dtype
+) -> list[Check]:
+    """Compare the lens's last depth with the model's own logits, at the token where they differ most."""
+    apart = (lens_logits - logits).abs().argmax(-1, keepdim=True)
+    tolerance = rounding(dtype) * 2 * logits.abs().amax(-1)
+    return [
+        Check(s, t, tol)
+        for s, t, tol in zip(
+            lens_logits.gather(1, apart)[:, 0].tolist(),
+            logits.gather(1, apart)[:, 0].tolist(),
+            tolerance.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Return the relative tolerance of a sum in this type."""
+    return (2 if dtype in (torch.bfloat16, torch.float16) else 8) * torch.finfo(dtype).eps

@@ -1,0 +1,60 @@
+"""The logit lens: what the model would say if it stopped at a depth."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Unembed = Callable[[Tensor], Tensor]
+"""Residual vectors [n d_model] to logits [n d_vocab], by the model's own norm, unembedding and cap."""
+
+CHUNK_BYTES = 16 * 2**20
+"""Logits held at once: the whole grid of a long prompt would be hundreds of megabytes."""
+
+
+@dataclass(frozen=True)
+class LensColumns:
+    """The k likeliest tokens of residual vectors, their probabilities, and the entropy in nats."""
+
+    top_ids: Int[Tensor, "n k"]
+    top_probs: Float[Tensor, "n k"]
+    entropy: Float[Tensor, "n"]
+
+
+def read_out(
+    resid: Float[Tensor, "n d_model"], unembed: Unembed, d_vocab: int, k: int, step: Callable[[int, int], None]
+) -> LensColumns:
+    """Read residual vectors through the lens, a few megabytes of logits at a time.
+
+    `step` is called with (vectors done, vectors in all) before each chunk; it may raise to stop.
+    """
+    parts = [_column(unembed(chunk), k) for chunk in _chunks(resid, d_vocab, step)]
+    return LensColumns(
+        top_ids=torch.cat([part.top_ids for part in parts]),
+        top_probs=torch.cat([part.top_probs for part in parts]),
+        entropy=torch.cat([part.entropy for part in parts]),
+    )
+
+
+def rank_of(logits: Float[Tensor, "n d_vocab"], token: Int[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """Return how many tokens score above each row's token (0 = the top prediction)."""
+    return (logits > logits.gather(1, token[:, None])).sum(-1)
+
+
+def _chunks(
+    resid: Float[Tensor, "n d_model"], d_vocab: int, step: Callable[[int, int], None]
+) -> Iterator[Float[Tensor, "m d_model"]]:
+    size = max(1, CHUNK_BYTES // (4 * d_vocab))
+    for start in range(0, len(resid), size):
+        step(start, len(resid))
+        yield resid[start : start + size]
+
+
+def _column(logits: Float[Tensor, "n d_vocab"], k: int) -> LensColumns:
+    log_probs = logits.float().log_softmax(-1)
+    top = log_probs.topk(k, dim=-1)
+    # A probability of zero adds nothing to the entropy, where 0 * -inf would be NaN.
+    entropy = -torch.special.xlogy(log_probs.exp(), log_probs.exp()).sum(-1)
+    return LensColumns(top.indices, top.values.exp(), entropy)

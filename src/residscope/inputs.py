@@ -1,0 +1,279 @@
+"""Prompts, answers and their tokens, checked before anything runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from residscope.models.demo import is_demo, unknown_words
+from residscope.target import Answer
+
+Side = str | int | Sequence[str | int]
+"""A right or a wrong answer: text, a token id, or several of them whose logits are averaged."""
+Answers = Side | tuple[Side, Side] | Sequence[Side | tuple[Side, Side]]
+AnswerPair = tuple[Answer, Answer | None]
+
+
+class InputError(ValueError):
+    """An input that cannot be used, in one sentence that names the alternatives.
+
+    Attributes:
+        field: which input it is: "prompts", "answers", "corrupted", "target_position", ...
+    """
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What an experiment is asked, tokenised and checked.
+
+    Attributes:
+        prompts: the prompts' texts, one a row.
+        tokens: each row's token ids, with the BOS where one is prepended.
+        answers: (right, wrong or None) for each row, or None for the model's own top two.
+        corrupted: the corrupted prompts' texts, or None.
+        corrupted_tokens: their token ids, each as long as its prompt's.
+        target_position: where the target is read, from the end where negative, or None for each row's last token.
+        bos: the prepended token's id, or None.
+        chat_template: whether prompts were put into the model's chat template.
+        warnings: what the reader should know, one sentence each.
+    """
+
+    prompts: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+    answers: tuple[AnswerPair, ...] | None = None
+    corrupted: tuple[str, ...] | None = None
+    corrupted_tokens: tuple[tuple[int, ...], ...] | None = None
+    target_position: int | None = None
+    bos: int | None = None
+    chat_template: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Return the position each row's target is read at."""
+        if self.target_position is None:
+            return tuple(len(row) - 1 for row in self.tokens)
+        return tuple(self.target_position % len(row) for row in self.tokens)
+
+    def with_warning(self, sentence: str) -> "Inputs":
+        """Return these inputs with one more warning."""
+        return replace(self, warnings=(*self.warnings, sentence))
+
+
+class Reader:
+    """Turns what a user writes into `Inputs` for one model."""
+
+    def __init__(self, model: Any, prepend_bos: bool | None, chat_template: bool) -> None:
+        if model.tokenizer is None:
+            raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
+        self._tokenizer = model.tokenizer
+        self._d_vocab = int(model.cfg.d_vocab)
+        self._n_ctx = int(model.cfg.n_ctx)
+        self._is_demo = is_demo(model)
+        self._chat_template = _checked_flag("chat_template", chat_template)
+        self.bos = None if chat_template else self._chosen_bos(model, prepend_bos)
+        if chat_template and not self._tokenizer.chat_template:
+            raise InputError("chat_template", "this model has no chat template: use chat_template=False")
+
+    def read(
+        self,
+        prompts: str | Sequence[str],
+        answers: Answers | None,
+        corrupted: str | Sequence[str] | None,
+        target_position: int | None,
+    ) -> Inputs:
+        """Check and tokenise all inputs together.
+
+        Raises:
+            InputError: for the first input that cannot be used.
+        """
+        texts = _texts("prompts", prompts)
+        tokens = tuple(self._tokens("prompts", text) for text in texts)
+        inputs = Inputs(
+            prompts=texts,
+            tokens=tokens,
+            answers=self._answers(answers, len(texts)),
+            target_position=_checked_position(target_position, tokens),
+            bos=self.bos,
+            chat_template=self._chat_template,
+            warnings=tuple(self._warnings(texts)),
+        )
+        return inputs if corrupted is None else self._with_corrupted(inputs, corrupted)
+
+    def _chosen_bos(self, model: Any, prepend_bos: bool | None) -> int | None:
+        if prepend_bos is not None:
+            _checked_flag("prepend_bos", prepend_bos)
+        bos: int | None = self._tokenizer.bos_token_id
+        if prepend_bos and bos is None:
+            raise InputError("prepend_bos", "this tokenizer has no BOS token: use prepend_bos=False")
+        wanted = model.cfg.default_prepend_bos if prepend_bos is None else prepend_bos
+        return bos if wanted else None
+
+    def _tokens(self, field: str, text: str) -> tuple[int, ...]:
+        if not text:
+            raise InputError(field, f"an empty text in {field}: give at least one token")
+        if self._chat_template:
+            text = self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+            )
+        ids = [*([] if self.bos is None else [self.bos]), *self._encode(text)]
+        if len(ids) > self._n_ctx:
+            raise InputError(
+                field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
+            )
+        self._check_ids(field, ids)
+        return tuple(ids)
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _check_ids(self, field: str, ids: Sequence[int]) -> None:
+        # On CUDA an id outside the vocabulary kills the context for good.
+        for token in ids:
+            if not 0 <= token < self._d_vocab:
+                raise InputError(
+                    field,
+                    f"token id {token} in {field} is outside the vocabulary: ids go from 0 to {self._d_vocab - 1}",
+                )
+
+    def _answers(self, answers: Answers | None, rows: int) -> tuple[AnswerPair, ...] | None:
+        if answers is None:
+            return None
+        listed = list(answers) if isinstance(answers, list) else [answers] * rows
+        if len(listed) != rows:
+            raise InputError(
+                "answers",
+                f"{len(listed)} answers for {rows} prompts: give one (right, wrong) tuple for all, or a list with one "
+                "entry per prompt",
+            )
+        pairs = [self._pair(entry) for entry in listed]
+        if len({wrong is None for _, wrong in pairs}) > 1:
+            raise InputError(
+                "answers", "some prompts have a wrong answer and some none: give one to each prompt, or to none"
+            )
+        return tuple(pairs)
+
+    def _pair(self, entry: Any) -> AnswerPair:
+        if not isinstance(entry, tuple):
+            return self._side(entry), None
+        if len(entry) != 2:
+            raise InputError("answers", f"{len(entry)} answers in one tuple: give (right, wrong), or one answer alone")
+        right, wrong = self._side(entry[0]), None if entry[1] is None else self._side(entry[1])
+        if wrong is not None and set(right.ids) == set(wrong.ids):
+            raise InputError("answers", f"right and wrong are the same token, {right.text!r}: give two that differ")
+        return right, wrong
+
+    def _side(self, side: Any) -> Answer:
+        parts = list(side) if isinstance(side, list) else [side]
+        if not parts:
+            raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
+        ids = tuple(self._answer_id(part) for part in parts)
+        texts = [part if isinstance(part, str) else self._tokenizer.decode([part]) for part in parts]
+        return Answer(ids, " / ".join(texts))
+
+    def _answer_id(self, part: Any) -> int:
+        if isinstance(part, int) and not isinstance(part, bool):
+            self._check_ids("answers", [part])
+            return part
+        if not isinstance(part, str):
+            raise InputError("answers", f"an answer is text or a token id, not {type(part).__name__}")
+        ids = self._encode(part)
+        if len(ids) != 1:
+            split = " · ".join(repr(self._tokenizer.decode([token])) for token in ids) or "nothing"
+            raise InputError(
+                "answers",
+                f"the answer {part!r} is {len(ids)} tokens ({split}): give one of a single token, such as its first",
+            )
+        self._check_ids("answers", ids)
+        return ids[0]
+
+    def _with_corrupted(self, inputs: Inputs, corrupted: str | Sequence[str]) -> Inputs:
+        texts = _texts("corrupted", corrupted)
+        if len(texts) != len(inputs.prompts):
+            raise InputError(
+                "corrupted", f"{len(texts)} corrupted prompts for {len(inputs.prompts)} prompts: give one for each"
+            )
+        tokens = tuple(self._tokens("corrupted", text) for text in texts)
+        for row, corrupted_row in zip(inputs.tokens, tokens, strict=True):
+            if len(row) != len(corrupted_row):
+                raise InputError(
+                    "corrupted",
+                    f"a corrupted prompt has {len(corrupted_row)} tokens and its prompt {len(row)}: "
+                    f"{self._split(corrupted_row)} against {self._split(row)}; make them equally long",
+                )
+        return replace(inputs, corrupted=texts, corrupted_tokens=tokens)
+
+    def _split(self, ids: Sequence[int]) -> str:
+        return "|".join(self._tokenizer.decode([token]) for token in ids)
+
+    def _warnings(self, texts: Sequence[str]) -> list[str]:
+        warnings = []
+        tokenizer = self._tokenizer
+        own_bos = tokenizer.init_kwargs.get("bos_token")
+        if self.bos is not None and own_bos is None and self.bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
+            warnings.append(
+                f"The prepended BOS is {tokenizer.decode([self.bos])!r}, which ends or pads texts in this model; "
+                "prepend_bos=False leaves it out."
+            )
+        if self._is_demo:
+            unknown = dict.fromkeys(word for text in texts for word in unknown_words(tokenizer, text))
+            if unknown:
+                warnings.append(
+                    f"The demo model does not know {', '.join(repr(word) for word in unknown)} and reads it byte by "
+                    "byte, which it does poorly; rs.presets() has prompts it knows."
+                )
+        return warnings
+
+
+def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> list[str]:
+    """Warn of answers whose other spelling, with or without a leading space, is at least 20 times likelier."""
+    warnings: dict[str, None] = {}
+    for row, pair in enumerate(inputs.answers or ()):
+        for answer in pair:
+            if answer is None or len(answer.ids) != 1:
+                continue
+            text = tokenizer.decode(list(answer.ids))
+            other = text[1:] if text.startswith(" ") else f" {text}"
+            ids = tokenizer(other, add_special_tokens=False)["input_ids"] if other else []
+            if len(ids) != 1:
+                continue
+            ratio = float(torch.exp((logits[row, ids[0]] - logits[row, answer.ids[0]]).double()))
+            if ratio >= 20:
+                warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: is that the answer meant?"] = (
+                    None
+                )
+    return list(warnings)
+
+
+def _texts(field: str, value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise InputError(field, f"{field} is a text or a list of texts, not {type(value).__name__}")
+    if not texts:
+        raise InputError(field, f"no text in {field}: give at least one")
+    return texts
+
+
+def _checked_flag(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(field, f"{field} is True or False, not {value!r}")
+    return value
+
+
+def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None:
+    if value is None:
+        return None
+    shortest = min(len(row) for row in tokens)
+    if not isinstance(value, int) or isinstance(value, bool) or not -shortest <= value < shortest:
+        raise InputError(
+            "target_position",
+            f"target_position {value!r} is not in every row: give {-shortest} to {shortest - 1}, or None for the last token",
+        )
+    return value

@@ -1,0 +1,82 @@
+"""The number being explained: a logit difference or a log-probability, read at one position of each row."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from residscope.analysis.attribution import unembedded
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One side of a target: token ids, whose logits are averaged, and the text that names them."""
+
+    ids: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is explained, as terms that stay fixed under interventions: row, position, token ids.
+
+    With a wrong answer it is the logit of the right one less that of the wrong one, in logits; with a right answer
+    alone it is that answer's log-probability, in nats. Positive always means towards the right answer.
+
+    Attributes:
+        positions: where each row's logits are read, counted in the row's own tokens from 0.
+        right: the right answer of each row.
+        wrong: the wrong answer of each row, or None for log-probabilities.
+    """
+
+    positions: tuple[int, ...]
+    right: tuple[Answer, ...]
+    wrong: tuple[Answer, ...] | None
+
+    def __post_init__(self) -> None:
+        if not len(self.positions) == len(self.right) == len(self.wrong or self.right):
+            raise ValueError(
+                f"a target has one position, right and wrong answer a row, not {len(self.positions)} positions, "
+                f"{len(self.right)} right and {len(self.wrong or self.right)} wrong answers"
+            )
+
+    @property
+    def unit(self) -> Literal["logits", "nats"]:
+        """Return the unit of the target's value."""
+        return "nats" if self.wrong is None else "logits"
+
+    @property
+    def names(self) -> list[str]:
+        """Name the number in words, one a row."""
+        if self.wrong is None:
+            return [f"log P({answer.text!r})" for answer in self.right]
+        return [f"{r.text!r} \N{MINUS SIGN} {w.text!r}" for r, w in zip(self.right, self.wrong, strict=True)]
+
+    def value(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row"]:
+        """Return the target on logits read at `positions`."""
+        return self.along(logits) - (0 if self.wrong is not None else logits.logsumexp(-1))
+
+    def along(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row"]:
+        """Return the part of the target that is linear in the logits: right less wrong, or right alone."""
+        return (self._answer_weights(logits) * logits).sum(-1)
+
+    def gradient(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row d_vocab"]:
+        """Return the token weights w: the target's gradient in the logits, constant for a logit difference."""
+        weights = self._answer_weights(logits)
+        return weights if self.wrong is not None else weights - logits.softmax(-1)
+
+    def directions(
+        self, W_U: Float[Tensor, "d_model d_vocab"], logits: Float[Tensor, "row d_vocab"]
+    ) -> Float[Tensor, "row d_model"]:
+        """Return W_U w: the direction of the final norm's output along which the target grows."""
+        return unembedded(self.gradient(logits), W_U)
+
+    def _answer_weights(self, like: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row d_vocab"]:
+        weights = torch.zeros_like(like)
+        for sign, side in ((1.0, self.right), (-1.0, self.wrong or ())):
+            for row, answer in enumerate(side):
+                for token in answer.ids:
+                    weights[row, token] += sign / len(answer.ids)
+        return weights

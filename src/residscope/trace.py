@@ -1,0 +1,321 @@
+"""One frozen run: its tokens, its activations, and the numbers read off them."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from residscope.analysis import attribution, lens
+from residscope.analysis.check import Check, lens_check, sum_check
+from residscope.inputs import Inputs, spelling_warnings
+from residscope.models.facts import ModelFacts, facts_of
+from residscope.models.recording import Recording, Step, pad_right, record, record_pattern
+from residscope.models.twin import Twin, fingerprint, twin_of
+from residscope.models.weights import final_norm, head_weights, logits_of, unembedding
+from residscope.target import Answer, Target
+
+PATTERN_BYTES = 4 * 2**20
+"""Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
+
+Value = TypeVar("Value")
+
+
+class StaleWeightsError(RuntimeError):
+    """The model's weights have changed since the run that a number was asked of."""
+
+
+@dataclass(frozen=True)
+class ComponentAttribution:
+    """The direct effect of every part of the final residual stream on the target.
+
+    Attributes:
+        labels: `embed`, `pos_embed`, per layer `L0.attn` (the sum of its heads), `L0.attn_bias`, `L0.mlp`, then
+            `norm_bias`, `unembed_bias`, and `entropy` for a log-probability.
+        values: in the target's unit, positive towards the right answer. They sum to the target.
+    """
+
+    labels: list[str]
+    values: Float[Tensor, "row component"]
+
+
+@dataclass(frozen=True)
+class LensReadout:
+    """What the model would say if it stopped at each depth; padding is -1 and NaN.
+
+    Attributes:
+        top_ids: the k likeliest next tokens.
+        top_probs: their probabilities.
+        entropy: of the next-token distribution, in nats.
+        target_value: the target at the position it is read, in its unit.
+        target_rank: how many tokens score above the right answer there.
+    """
+
+    top_ids: Int[Tensor, "row depth pos k"]
+    top_probs: Float[Tensor, "row depth pos k"]
+    entropy: Float[Tensor, "row depth pos"]
+    target_value: Float[Tensor, "row depth"]
+    target_rank: Int[Tensor, "row depth"]
+    checks: list[Check]
+
+
+class Trace:
+    """One run of a model on a batch of prompts, frozen.
+
+    Made by `Experiment`; never edited. Its methods compute once and remember. Tensors stand on the model's device.
+
+    Attributes:
+        number: the run's number in its experiment, 0 for a pure question (`Experiment.run`).
+        inputs: what was asked.
+        tokens: `[row pos]`, right-padded.
+        mask: `[row pos]`, True at real tokens.
+        target: what is explained, resolved on this run when no answers were given.
+        target_value: `[row]`, the target on the model's own logits.
+        warnings: what the reader should know, one sentence each.
+    """
+
+    def __init__(
+        self,
+        model: TransformerBridge,
+        inputs: Inputs,
+        *,
+        target: Target | None = None,
+        number: int = 0,
+        step: Step = lambda _done, _of: None,
+    ) -> None:
+        self.number = number
+        self.inputs = inputs
+        self.facts: ModelFacts = facts_of(model)
+        self.n_layers = int(model.cfg.n_layers)
+        self.n_heads = int(model.cfg.n_heads)
+        self._d_vocab = int(model.cfg.d_vocab)
+        self._tokenizer = model.tokenizer
+        self._twin: Twin = twin_of(model)
+        self._memory: dict[Any, Any] = {}
+        self._memory_lock = threading.RLock()
+        pad = model.tokenizer.pad_token_id or 0
+        with self._twin.use() as twin:
+            self.tokens: Int[Tensor, "row pos"]
+            self.mask: Bool[Tensor, "row pos"]
+            device = next(twin.parameters()).device
+            self.tokens, self.mask = pad_right([list(row) for row in inputs.tokens], pad, device)
+            read = torch.tensor(target.positions if target else inputs.positions, device=device)
+            self._fingerprint = fingerprint(twin)
+            self._recording: Recording = record(
+                twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step
+            )
+        self.target: Target = target or _resolve(inputs, self._recording.logits, self._tokenizer)
+        self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
+        self.warnings: list[str] = [
+            *inputs.warnings,
+            *spelling_warnings(inputs, self._recording.logits, self._tokenizer),
+        ]
+
+    def __repr__(self) -> str:
+        rows = ", ".join(
+            f"{name} = {value:.4g} {self.target.unit}"
+            for name, value in zip(self.target.names, self.target_value.tolist(), strict=True)
+        )
+        return f"<Trace of run {self.number}: {self.facts.name}, {len(self.lengths)} rows, {rows}>"
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Return the number of real tokens of each row."""
+        return tuple(len(row) for row in self.inputs.tokens)
+
+    @property
+    def str_tokens(self) -> list[list[str]]:
+        """Return each row's tokens as text, one string a token."""
+        return [[self._tokenizer.decode([token]) for token in row] for row in self.inputs.tokens]
+
+    @property
+    def depths(self) -> list[str]:
+        """Name the places where the residual stream is read: `embed`, `0.mid`, `0.post`, ..., `output`."""
+        names = [name for layer in range(self.n_layers) for name in (f"{layer}.mid", f"{layer}.post")]
+        return ["embed", *names[:-1], "output"]
+
+    @property
+    def logits(self) -> Float[Tensor, "row d_vocab"]:
+        """Return the model's own logits where the target is read."""
+        return self._recording.logits
+
+    @property
+    def patterns_travel_ahead(self) -> bool:
+        """Tell whether all patterns of this run are small enough to be kept and sent at once."""
+        triangle = sum(length * (length + 1) // 2 for length in self.lengths)
+        return 2 * self.n_layers * self.n_heads * triangle <= PATTERN_BYTES
+
+    def decode(self, token: int) -> str:
+        """Return one token's text."""
+        return str(self._tokenizer.decode([token]))
+
+    def head_attribution(self) -> Float[Tensor, "row layer head"]:
+        """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
+
+        A head's part is what it writes at the read position, less what it writes whatever it attends to, through the
+        final norm with its scale frozen (direct logit attribution; Elhage et al. 2021, Wang et al. 2023).
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._attributed()[0]
+
+    def component_attribution(self) -> ComponentAttribution:
+        """Return the direct effect of every part of the final residual stream; the parts sum to the target.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._attributed()[1]
+
+    def sum_check(self) -> list[Check]:
+        """Compare the sum of all parts with the target read off the model's own logits, one check a row.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        weights = self.target.gradient(self.logits.float())
+        return sum_check(
+            self.component_attribution().values,
+            self.target_value,
+            (weights.abs() * self.logits.float().abs()).sum(-1),
+            self.logits.dtype,
+        )
+
+    def logit_lens(self, k: int = 10, *, step: Step = lambda _done, _of: None) -> LensReadout:
+        """Read the residual stream at each depth through the model's own final norm and unembedding.
+
+        The logit lens (nostalgebraist 2020): the last depth is the model's output, and that is checked. Early depths
+        need not speak the unembedding's language.
+
+        Args:
+            k: how many of the likeliest tokens to keep.
+            step: called with (vectors done, vectors in all); may raise to stop.
+
+        Raises:
+            ValueError: when k is not between 1 and the size of the vocabulary.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
+            raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
+        return self._remember(("lens", k), lambda twin: self._lens(twin, k, step))
+
+    def attention(self, layer: int, head: int | None = None) -> Tensor:
+        """Return where a layer's heads look, or one head's: `[row (head) query key]`, NaN at padding.
+
+        Each query's weights over keys sum to 1.
+
+        Raises:
+            IndexError: for a layer or head outside the model.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
+
+        def compute(twin: TransformerBridge) -> Tensor:
+            kept = self._recording.patterns
+            pattern = record_pattern(twin, self.tokens, layer) if kept is None else kept[layer]
+            real = self.mask[:, None, :, None] & self.mask[:, None, None, :]
+            return pattern.masked_fill(~real, torch.nan)
+
+        pattern = self._remember(("pattern", layer), compute)
+        return pattern if head is None else pattern[:, head]
+
+    def _attributed(self) -> tuple[Tensor, ComponentAttribution]:
+        return self._remember("attribution", self._attribute)
+
+    def _attribute(self, twin: TransformerBridge) -> tuple[Tensor, ComponentAttribution]:
+        run, wide = self._recording, torch.promote_types(self._recording.logits.dtype, torch.float32)
+        logits = run.logits.to(wide)
+        weights = self.target.gradient(logits)
+        W_U, b_U = unembedding(twin)
+        norm = final_norm(twin)
+        u = attribution.residual_direction(
+            weights, W_U.to(wide), None if norm.weight is None else norm.weight.to(wide), centred=norm.centred
+        )
+        u = u / run.scale.to(wide)
+        parts = {"embed": attribution.along(run.embed, u)}
+        if run.pos_embed is not None:
+            parts["pos_embed"] = attribution.along(run.pos_embed, u)
+        heads = []
+        for layer in range(self.n_layers):
+            head = head_weights(twin, layer)
+            W_O = head.W_O.to(wide)
+            constant = None if head.constant_z is None else head.constant_z.to(wide)
+            effects = attribution.head_effects(run.z[layer].to(wide), constant, attribution.fold_heads(W_O, u))
+            heads.append(effects)
+            parts[f"L{layer}.attn"] = effects.sum(-1)
+            bias = attribution.attention_bias(constant, W_O, head.b_O)
+            if bias is not None:
+                parts[f"L{layer}.attn_bias"] = attribution.along(bias.expand(len(u), -1), u)
+            parts[f"L{layer}.mlp"] = attribution.along(run.mlp_out[layer], u)
+        if norm.bias is not None:
+            direction = self.target.directions(W_U.to(wide), logits)
+            parts["norm_bias"] = attribution.along(norm.bias.expand(len(u), -1), direction)
+        parts["unembed_bias"] = weights @ b_U.to(wide)
+        if self.target.unit == "nats":
+            parts["entropy"] = self.target_value.to(wide) - (weights * logits).sum(-1)
+        values = torch.stack(list(parts.values()), -1)
+        return torch.stack(heads, 1).float(), ComponentAttribution(list(parts), values.float())
+
+    def _lens(self, twin: TransformerBridge, k: int, step: Step) -> LensReadout:
+        resid = self._recording.resid.transpose(0, 1)
+        depth = torch.arange(resid.shape[1], device=resid.device)
+        real = self.mask[:, None, :].expand(-1, len(depth), -1)
+        columns = lens.read_out(resid[real], lambda x: logits_of(twin, x), self._d_vocab, k, step)
+        shape = (*real.shape, k)
+        top_ids = torch.full(shape, -1, dtype=torch.long, device=resid.device)
+        top_probs = torch.full(shape, torch.nan, device=resid.device)
+        entropy = torch.full(real.shape, torch.nan, device=resid.device)
+        top_ids[real], top_probs[real], entropy[real] = columns.top_ids, columns.top_probs, columns.entropy
+        values, ranks, last = [], [], []
+        for row, position in enumerate(self.target.positions):
+            logits = logits_of(twin, resid[row, :, position]).float()
+            one = Target(
+                (position,) * len(logits), (self.target.right[row],) * len(logits), self._wrong(row, len(logits))
+            )
+            values.append(one.value(logits))
+            ranks.append(
+                lens.rank_of(
+                    logits, torch.tensor(self.target.right[row].ids[0], device=logits.device).expand(len(logits))
+                )
+            )
+            last.append(logits[-1])
+        checks = lens_check(torch.stack(last), self.logits.float(), self.logits.dtype)
+        return LensReadout(top_ids, top_probs, entropy, torch.stack(values), torch.stack(ranks), checks)
+
+    def _wrong(self, row: int, times: int) -> tuple[Answer, ...] | None:
+        return None if self.target.wrong is None else (self.target.wrong[row],) * times
+
+    def _remember(self, key: Any, compute: Callable[[TransformerBridge], Value]) -> Value:
+        with self._memory_lock:
+            if key not in self._memory:
+                with self._twin.use() as twin:
+                    if fingerprint(twin) != self._fingerprint:
+                        raise StaleWeightsError(
+                            "the weights have changed since this run: recompute with exp.update() and read exp.trace again"
+                        )
+                    self._memory[key] = compute(twin)
+            value: Value = self._memory[key]
+            return value
+
+
+def _resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> Target:
+    if inputs.answers is None:
+        tops = logits.topk(2, dim=-1).indices.tolist()
+        pairs = [tuple(Answer((token,), tokenizer.decode([token])) for token in top) for top in tops]
+        return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
+    right = tuple(pair[0] for pair in inputs.answers)
+    wrong = tuple(pair[1] for pair in inputs.answers if pair[1] is not None)
+    return Target(inputs.positions, right, wrong or None)
+
+
+def _checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:
+    if not -n_layers <= layer < n_layers:
+        raise IndexError(f"there is no layer {layer}: this model has layers 0 to {n_layers - 1}")
+    if head is not None and not -n_heads <= head < n_heads:
+        raise IndexError(f"there is no head {head}: this model has heads 0 to {n_heads - 1}")
+    return layer % n_layers, None if head is None else head % n_heads
