@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from residscope.models.demo import is_demo, unknown_words
-from residscope.target import Answer
+from residscope.target import Answer, Target
 
 Side = str | int | Sequence[str | int]
 """A right or a wrong answer: text, a token id, or several of them whose logits are averaged."""
@@ -106,6 +106,22 @@ class Reader:
             warnings=tuple(self._warnings(texts)),
         )
         return inputs if corrupted is None else self._with_corrupted(inputs, corrupted)
+
+    def check_target(self, target: Target, inputs: Inputs) -> None:
+        """Refuse a target made by hand that does not fit the prompts."""
+        if len(target.positions) != len(inputs.tokens):
+            raise InputError(
+                "target",
+                f"the target has {len(target.positions)} rows and there are {len(inputs.tokens)} prompts: "
+                "give one position, right and wrong answer a prompt",
+            )
+        for position, row in zip(target.positions, inputs.tokens, strict=True):
+            if not 0 <= position < len(row):
+                raise InputError(
+                    "target", f"the target is read at {position}: this row has positions 0 to {len(row) - 1}"
+                )
+        for answer in (*target.right, *(target.wrong or ())):
+            self._check_ids("target", answer.ids)
 
     def _chosen_bos(self, model: Any, prepend_bos: bool | None) -> int | None:
         if prepend_bos is not None:
@@ -253,9 +269,10 @@ def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], toke
 
 
 def _texts(field: str, value: Any) -> tuple[str, ...]:
-    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else None
-    if texts is None or not all(isinstance(text, str) for text in texts):
-        raise InputError(field, f"{field} is a text or a list of texts, not {type(value).__name__}")
+    texts = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(field, f"{field} is a text or a list of texts, and {text!r:.80} is neither")
     if not texts:
         raise InputError(field, f"no text in {field}: give at least one")
     return texts
@@ -274,6 +291,6 @@ def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None
     if not isinstance(value, int) or isinstance(value, bool) or not -shortest <= value < shortest:
         raise InputError(
             "target_position",
-            f"target_position {value!r} is not in every row: give {-shortest} to {shortest - 1}, or None for the last token",
+            f"target_position {value!r} is not in every row: give {-shortest} to {shortest - 1}, or None for the last",
         )
     return value

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.analysis import attribution, lens
 from residscope.analysis.check import Check, lens_check, sum_check
 from residscope.inputs import Inputs, spelling_warnings
+from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
 from residscope.models.recording import Recording, Step, pad_right, record, record_pattern
 from residscope.models.twin import Twin, fingerprint, twin_of
@@ -102,7 +102,7 @@ class Trace:
             self.tokens: Int[Tensor, "row pos"]
             self.mask: Bool[Tensor, "row pos"]
             device = next(twin.parameters()).device
-            self.tokens, self.mask = pad_right([list(row) for row in inputs.tokens], pad, device)
+            self.tokens, self.mask = pad_right(inputs.tokens, pad, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
             self._fingerprint = fingerprint(twin)
             self._recording: Recording = record(
@@ -149,9 +149,23 @@ class Trace:
         triangle = sum(length * (length + 1) // 2 for length in self.lengths)
         return 2 * self.n_layers * self.n_heads * triangle <= PATTERN_BYTES
 
+    @property
+    def vocabulary_size(self) -> int:
+        """Return the number of tokens in the vocabulary."""
+        return self._d_vocab
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Return the ids of the tokenizer's special tokens."""
+        return frozenset(self._tokenizer.all_special_ids)
+
     def decode(self, token: int) -> str:
-        """Return one token's text."""
+        """Return one token's text; a token that is part of a character gives U+FFFD."""
         return str(self._tokenizer.decode([token]))
+
+    def piece(self, token: int) -> str:
+        """Return one token's entry in the vocabulary."""
+        return str(self._tokenizer.convert_ids_to_tokens(token))
 
     def head_attribution(self) -> Float[Tensor, "row layer head"]:
         """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
@@ -296,7 +310,7 @@ class Trace:
                 with self._twin.use() as twin:
                     if fingerprint(twin) != self._fingerprint:
                         raise StaleWeightsError(
-                            "the weights have changed since this run: recompute with exp.update() and read exp.trace again"
+                            "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
                         )
                     self._memory[key] = compute(twin)
             value: Value = self._memory[key]

@@ -1,6 +1,6 @@
 """Run the twin once and keep what the views need, at the places they need it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -51,26 +51,30 @@ def record(
     kept: dict[str, Tensor] = {}
 
     def keep(name: str, at_read: bool = False) -> tuple[str, Callable[..., None]]:
-        def hook(value: Tensor, hook: object = None) -> None:
+        def hook(value: Tensor, **_: object) -> None:
             # Position embeddings may come with a batch axis of one.
             kept[name] = value.expand(len(rows), *value.shape[1:])[rows, read] if at_read else value
 
         return name, hook
 
     def watch(layer: int) -> tuple[str, Callable[..., None]]:
-        return f"blocks.{layer}.hook_in", lambda _value, hook=None: step(layer, len(layers))
+        return f"blocks.{layer}.hook_in", lambda _value, **_: step(layer, len(layers))
 
     def gather_read(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (args[0][rows, read][:, None], *args[1:])
 
-    hooks = [keep("hook_embed", at_read=True), keep("ln_final.hook_in"), keep("ln_final.hook_scale", at_read=True)]
+    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = [
+        keep("hook_embed", at_read=True),
+        keep("ln_final.hook_in"),
+        keep("ln_final.hook_scale", at_read=True),
+    ]
     # Rotary models name this hook point too and never reach it.
     if "hook_pos_embed" in model.hook_dict:
         hooks.append(keep("hook_pos_embed", at_read=True))
     attn_full: dict[int, Tensor] = {}
 
     def keep_attn(layer: int) -> tuple[str, Callable[..., None]]:
-        def hook(value: Tensor, hook: object = None) -> None:
+        def hook(value: Tensor, **_: object) -> None:
             attn_full[layer] = value
 
         return f"blocks.{layer}.hook_attn_out", hook
@@ -117,13 +121,13 @@ def record_pattern(
             tokens,
             return_type=None,
             stop_at_layer=layer + 1,
-            fwd_hooks=[(name, lambda value, hook=None: kept.append(value))],
+            fwd_hooks=[(name, lambda value, **_: kept.append(value))],
         )
     return kept[0]
 
 
 def pad_right(
-    rows: list[list[int]], pad: int, device: torch.device
+    rows: Sequence[Sequence[int]], pad: int, device: torch.device
 ) -> tuple[Int[Tensor, "row pos"], Bool[Tensor, "row pos"]]:
     """Stack token rows of different lengths, padded on the right, with the mask of real tokens."""
     width = max(len(row) for row in rows)

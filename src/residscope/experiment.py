@@ -1,0 +1,353 @@
+"""An experiment: inputs, the worker that runs them, and the selection its views share."""
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from residscope.inputs import Answers, InputError, Inputs, Reader
+from residscope.models import TransformerBridge
+from residscope.scene import scene_of
+from residscope.selection import Extent, Selection, Status
+from residscope.target import Target
+from residscope.trace import Trace
+from residscope.wire import text
+from residscope.worker import Cancelled, Ticket, Worker
+
+
+class Follower(Protocol):
+    """A view, as the experiment sees it."""
+
+    def follow(self, trace: Trace, ticket: Ticket | None) -> None:
+        """Show a new run."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user wrote, as written: the next change is made to this."""
+
+    prompts: str | Sequence[str]
+    answers: Answers | None
+    corrupted: str | Sequence[str] | None
+    target: Target | None
+    target_position: int | None
+    prepend_bos: bool | None
+    chat_template: bool
+
+
+class Experiment:
+    """A model, prompts and answers, run anew at each change, with the views that show them.
+
+    Args:
+        model: a `TransformerBridge`, raw or in compatibility mode; it is never changed. `rs.load_model` gives one.
+        prompts: a text or a list of texts.
+        answers: `(right, wrong)` for all prompts, one answer alone (its log-probability is explained), or a list with
+            one entry per prompt; a side is text, a token id, or a list of them. None explains the model's top token
+            against its second.
+        corrupted: for each prompt one of the same number of tokens.
+        target: a `Target` made by hand, instead of answers.
+        target_position: where the target is read; None is each row's last token.
+        prepend_bos: None is the model's own habit.
+        chat_template: put each prompt into the model's chat template.
+
+    Raises:
+        InputError: for the first input that cannot be used; nothing has run then.
+    """
+
+    def __init__(
+        self,
+        model: TransformerBridge,
+        prompts: str | Sequence[str],
+        answers: Answers | None = None,
+        corrupted: str | Sequence[str] | None = None,
+        *,
+        target: Target | None = None,
+        target_position: int | None = None,
+        prepend_bos: bool | None = None,
+        chat_template: bool = False,
+    ) -> None:
+        _check_model(model)
+        self.model = model
+        self.selection = Selection()
+        self.status = Status()
+        self._lock = threading.RLock()
+        self._followers: list[weakref.ref[Follower]] = []
+        self._on_run: list[Callable[[Trace], object]] = []
+        self._number = 0
+        self._trace: Trace | None = None
+        self._asked = Asked(prompts, answers, corrupted, target, target_position, prepend_bos, chat_template)
+        self._inputs = self._read(self._asked)
+        me = weakref.ref(self)
+        self._worker = Worker("residscope", lambda *told: _report(me, *told))
+        weakref.finalize(self, self._worker.close)
+        self.status.observe(lambda _change: _cancel(me), "_cancel")
+        self._ticket = self._submit()
+
+    def __repr__(self) -> str:
+        trace = self.trace_or_none
+        return f"<Experiment on {len(self._inputs.prompts)} prompts: {trace if trace else 'running'}>"
+
+    @property
+    def inputs(self) -> Inputs:
+        """Return the newest inputs, tokenised."""
+        return self._inputs
+
+    @property
+    def asked(self) -> Asked:
+        """Return the newest inputs as the user wrote them."""
+        return self._asked
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Return the prompts; assign a text or a list of texts to run anew."""
+        return self._inputs.prompts
+
+    @prompts.setter
+    def prompts(self, value: str | Sequence[str]) -> None:
+        self.update(prompts=value)
+
+    @property
+    def answers(self) -> Any:
+        """Return the answers as written; assign to run anew."""
+        return self._asked.answers
+
+    @answers.setter
+    def answers(self, value: Answers | None) -> None:
+        self.update(answers=value)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what the reader should know about the newest finished run, one sentence each."""
+        return self.trace.warnings
+
+    @property
+    def target(self) -> Target:
+        """Return the number being explained, of the newest inputs; waits for their run."""
+        return self.trace.target
+
+    @property
+    def trace(self) -> Trace:
+        """Return the run of the newest inputs; waits for it, and raises what it raised."""
+        return self.wait()
+
+    @property
+    def baseline(self) -> Trace:
+        """Return the untouched run of the newest inputs; waits for it."""
+        return self.trace
+
+    @property
+    def trace_or_none(self) -> Trace | None:
+        """Return the newest finished run, or None; never waits."""
+        return self._trace
+
+    def wait(self, told: Callable[[], object] | None = None) -> Trace:
+        """Wait for the run of the newest inputs; on the worker's own thread, give the run in hand.
+
+        Args:
+            told: called about once a second while waiting.
+        """
+        if self._worker.is_current_thread():
+            if self._trace is None:
+                raise RuntimeError("there is no finished run yet: use the trace that on_run hands over")
+            return self._trace
+        while True:
+            ticket = self._ticket
+            while not ticket.wait(1.0 if told else None):
+                if told:
+                    told()
+            with self._lock:
+                if ticket is not self._ticket:
+                    continue
+                if isinstance(ticket.error, Cancelled):
+                    raise Cancelled("the run was cancelled: change an input, or exp.update(), to run again")
+                if ticket.error is not None:
+                    raise ticket.error
+                assert self._trace is not None
+                return self._trace
+
+    def update(self, **changes: Any) -> None:
+        """Change several inputs together and run them; with none, run the same inputs again.
+
+        Refused inputs raise and change nothing. A corrupted prompt or answers that no longer fit new prompts are set
+        aside and named in `warnings`.
+
+        Raises:
+            TypeError: for a name that is not an input.
+            InputError: for an input that cannot be used.
+        """
+        with self._lock:
+            asked = self._changed(changes)
+            self._inputs, self._asked = self._fitted(asked, changes)
+            self._ticket = self._submit()
+
+    def run(self, **changes: Any) -> Trace:
+        """Ask a pure question: the run of these inputs, changed so; nothing moves on screen.
+
+        Raises:
+            TypeError: for a name that is not an input.
+            InputError: for an input that cannot be used.
+        """
+        asked = self._changed(changes)
+        inputs, asked = self._fitted(asked, changes)
+        return Trace(self.model, inputs, target=asked.target)
+
+    def on_run(self, fn: Callable[[Trace], object]) -> Callable[[], None]:
+        """Call fn with each new run, on the worker's thread and outside every lock; returns what undoes this."""
+        self._on_run.append(fn)
+        return lambda: self._on_run.remove(fn) if fn in self._on_run else None
+
+    def cancel(self) -> None:
+        """Stop what is being computed, between two layers."""
+        self._worker.cancel()
+
+    def close(self) -> None:
+        """Stop the worker and close the shared models; views keep their last picture."""
+        self._worker.close()
+        self.selection.close()
+        self.status.close()
+
+    def attach(self, view: Follower) -> None:
+        """Let a view follow every run from now on; held weakly."""
+        self._followers.append(weakref.ref(view))
+
+    def soon(self, kind: str, job: Callable[[Ticket], None]) -> Ticket:
+        """Do a view's job on the worker; a newer job of its kind replaces it."""
+        return self._worker.submit(kind, job)
+
+    def _read(self, asked: Asked) -> Inputs:
+        reader = Reader(self.model, asked.prepend_bos, asked.chat_template)
+        if asked.target is not None and asked.answers is not None:
+            raise InputError("target", "both target and answers were given: give one of the two")
+        inputs = reader.read(asked.prompts, asked.answers, asked.corrupted, asked.target_position)
+        if asked.target is not None:
+            reader.check_target(asked.target, inputs)
+        return inputs
+
+    def _changed(self, changes: dict[str, Any]) -> Asked:
+        unknown = changes.keys() - Asked.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Asked.__annotations__)}")
+        if "answers" in changes and "target" not in changes:
+            changes = {**changes, "target": None}
+        elif changes.get("target") is not None and "answers" not in changes:
+            changes = {**changes, "answers": None}
+        return replace(self._asked, **changes)
+
+    def _fitted(self, asked: Asked, changes: dict[str, Any]) -> tuple[Inputs, Asked]:
+        """Read inputs; old ones that no longer fit the changed ones are set aside, with a warning."""
+        notes: list[str] = []
+        while True:
+            try:
+                inputs = self._read(asked)
+            except InputError as error:
+                field = error.field
+                if field not in _SET_ASIDE or field in changes or getattr(asked, field) is None:
+                    raise
+                notes.append(f"Set aside, since it no longer fits: {error}.")
+                nothing: dict[str, Any] = {field: None}
+                asked = replace(asked, **nothing)
+            else:
+                return replace(inputs, warnings=(*inputs.warnings, *notes)), asked
+
+    def _submit(self) -> Ticket:
+        self._number += 1
+        number, inputs, target, me = self._number, self._inputs, self._asked.target, weakref.ref(self)
+
+        def job(ticket: Ticket) -> None:
+            experiment = me()
+            if experiment is not None:
+                with experiment._telling(number):
+                    experiment._compute(number, inputs, target, ticket)
+
+        return self._worker.submit("run", job, replaces=("show",))
+
+    def _compute(self, number: int, inputs: Inputs, target: Target | None, ticket: Ticket) -> None:
+        trace = Trace(
+            self.model,
+            inputs,
+            target=target,
+            number=number,
+            step=lambda done, total: ticket.step("layer", done, total),
+        )
+        ticket.check()
+        self._trace = trace
+        self.selection.settle(self, Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads))
+        with self.status.hold_sync():
+            self.status.run = number
+            self.status._run = scene_of(trace)
+            self.status._error = None
+        me = weakref.ref(self)
+        self._worker.submit("show", lambda ticket: _show(me, trace, ticket))
+
+    def _show(self, trace: Trace, ticket: Ticket) -> None:
+        with self._telling(trace.number):
+            for reference in list(self._followers):
+                view = reference()
+                if view is None:
+                    self._followers.remove(reference)
+                else:
+                    view.follow(trace, ticket)
+        for fn in list(self._on_run):
+            try:
+                fn(trace)
+            except Exception:  # noqa: BLE001 - a callback's mistake must not stop the worker
+                _LOG.exception("a function given to on_run failed")
+
+    @contextmanager
+    def _telling(self, number: int) -> Iterator[None]:
+        """Let the shared status tell how a job of this run ended."""
+        try:
+            yield
+        except Cancelled:
+            if number == self._number:
+                self.status._error = {"run": number, "message": "Cancelled: change an input to run again."}
+            raise
+        except Exception as error:
+            if number == self._number:
+                self.status._error = {"run": number, "message": text(str(error) or type(error).__name__)}
+            raise
+        finally:
+            self.status._progress = None
+
+
+_SET_ASIDE = ("corrupted", "answers", "target", "target_position")
+
+_LOG = logging.getLogger("residscope")
+
+
+def _show(reference: "weakref.ref[Experiment]", trace: Trace, ticket: Ticket) -> None:
+    experiment = reference()
+    if experiment is not None:
+        experiment._show(trace, ticket)
+
+
+def _report(reference: "weakref.ref[Experiment]", label: str, done: int, total: int) -> None:
+    experiment = reference()
+    if experiment is not None:
+        experiment.status._progress = {"run": experiment._number, "label": label, "done": done, "total": total}
+
+
+def _cancel(reference: "weakref.ref[Experiment]") -> None:
+    experiment = reference()
+    if experiment is not None:
+        experiment.cancel()
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, TransformerBridge):
+        return
+    if any(kind.__name__ == "HookedTransformer" for kind in type(model).__mro__):
+        raise InputError(
+            "model",
+            "a HookedTransformer is not supported: load it as a bridge with "
+            "TransformerBridge.boot_transformers(model.cfg.model_name), then, if its processed weights are wanted, "
+            "bridge.enable_compatibility_mode()",
+        )
+    raise InputError(
+        "model",
+        f"a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, "
+        f"not {type(model).__name__}",
+    )

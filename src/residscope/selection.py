@@ -1,0 +1,146 @@
+"""The two models that views share by reference: what is selected, and how the experiment is doing."""
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import traitlets
+
+from residscope.synced import SyncedWidget
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a run reaches: what a selection may name in it."""
+
+    lengths: tuple[int, ...]
+    n_depths: int
+    n_layers: int
+    n_heads: int
+
+    def holds(self, name: str, value: Any) -> bool:
+        """Tell whether a selected value exists in the run."""
+        if value is None:
+            return True
+        if name == "head":
+            layer, head = value
+            return bool(layer < self.n_layers and head < self.n_heads)
+        ends = {
+            "row": len(self.lengths),
+            "depth": self.n_depths,
+            "position": max(self.lengths),
+            "key": max(self.lengths),
+        }
+        return bool(value < ends[name])
+
+
+class Head(traitlets.TraitType[Any, Any]):
+    """A (layer, head) pair, also written "2.5" or "L2H5"; None for no head."""
+
+    info_text = 'a head: (2, 5), "2.5", "L2H5" or None'
+    allow_none = True
+    default_value = None
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, int] | None:
+        """Return the pair."""
+        pair = value
+        if isinstance(value, str):
+            layer, _, head = value.strip().upper().removeprefix("L").replace("H", ".").partition(".")
+            pair = (int(layer), int(head)) if layer.isdecimal() and head.isdecimal() else None
+        if (
+            not isinstance(pair, tuple | list)
+            or len(pair) != 2
+            or any(not isinstance(part, int) or isinstance(part, bool) or part < 0 for part in pair)
+        ):
+            self.error(obj, value)
+        return (pair[0], pair[1])
+
+
+class Index(traitlets.Int[Any, Any]):
+    """A whole number from 0, or None; True and 3.0 are refused, which traitlets.Int would take."""
+
+    info_text = "a whole number from 0, or None"
+
+    def validate(self, obj: Any, value: Any) -> int:
+        """Return the number."""
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
+            self.error(obj, value)
+        return value
+
+
+class Selection(SyncedWidget):
+    """What is selected in every view that shares this object.
+
+    Change several traits of one gesture together with `update`, so that no view sees half of it.
+    """
+
+    row = Index(None, allow_none=True).tag(sync=True)
+    """The prompt looked at; None is the mean over prompts where a mean has a meaning, else the first."""
+    depth = Index(0).tag(sync=True)
+    """An index into `trace.depths`."""
+    head = Head().tag(sync=True)
+    """(layer, head), or None."""
+    position = Index(None, allow_none=True).tag(sync=True)
+    """The token position looked at, in the row's own tokens from 0; None is where the target is read."""
+    key = Index(None, allow_none=True).tag(sync=True)
+    """A source token's position, or None."""
+    pinned = traitlets.List(traitlets.Unicode(), maxlen=64).tag(sync=True)
+    """Names of components kept in view, such as "L2H5"."""
+
+    from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
+
+    def __init__(self, **traits: Any) -> None:
+        self._extents: weakref.WeakKeyDictionary[Any, Extent] = weakref.WeakKeyDictionary()
+        super().__init__(**traits)
+
+    def update(self, **changes: Any) -> None:
+        """Change several selected values at once, as one message.
+
+        Raises:
+            TypeError: for a name that is not one of the selection's.
+            traitlets.TraitError: for a value that is not of its kind; then nothing changes.
+        """
+        unknown = changes.keys() - self.from_browser
+        if unknown:
+            raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
+        traits = self.traits()
+        values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
+        with self.hold_sync():
+            for name, value in values.items():
+                setattr(self, name, value)
+
+    def settle(self, owner: object, extent: Extent) -> None:
+        """Take note of an owner's newest run, and drop what no longer exists in any attached run."""
+        first = owner not in self._extents
+        was_last = {e.n_depths - 1 for e in self._extents.values()}
+        self._extents[owner] = extent
+        extents = list(self._extents.values())
+        gone = {
+            name: None
+            for name in ("row", "head", "position", "key")
+            if not any(e.holds(name, getattr(self, name)) for e in extents)
+        }
+        follows_output = (first and len(extents) == 1 and self.depth == 0) or self.depth in was_last
+        if follows_output or not any(e.holds("depth", self.depth) for e in extents):
+            gone["depth"] = extent.n_depths - 1  # type: ignore[assignment]
+        self.update(**gone)
+
+
+class Status(SyncedWidget):
+    """How an experiment is doing, once for all its views: the run's tokens and facts, progress, the error line."""
+
+    run = traitlets.Int(0).tag(sync=True)
+    """The number of the newest finished run; 0 before the first."""
+    _run = traitlets.Dict().tag(sync=True)
+    _progress: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _error: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _cancel = traitlets.Int(0).tag(sync=True)
+
+    from_browser = frozenset({"_cancel"})
+
+
+def shared_state(widget: SyncedWidget, names: Iterable[str]) -> dict[str, Any]:
+    """Return traits of a shared model as plain data, for hosts that cannot share it."""
+    state = widget.get_state(list(names))
+    return {name: value for name, value in state.items() if name in names}

@@ -1,0 +1,79 @@
+"""The base of every widget here: takes from the browser only what it declares, and leaves nothing behind."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+STATIC = Path(__file__).parent / "static"
+
+
+class SyncedWidget(anywidget.AnyWidget):
+    """An anywidget that refuses what it has not declared, from Python and from the browser.
+
+    Attributes:
+        from_browser: the traits the browser may write; anything else it sends is answered with the true value.
+    """
+
+    # A string and not a Path: anywidget keeps every instance alive whose bundle is a Path.
+    _esm = traitlets.Unicode("export default {};").tag(sync=True)
+    _css = traitlets.Unicode("").tag(sync=True)
+
+    from_browser: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, **traits: Any) -> None:
+        unknown = [name for name in traits if not self.has_trait(name)]
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(self._public())}")
+        super().__init__(**traits)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take a message from the browser: good values are set together, others are answered with the true ones."""
+        good: dict[str, Any] = {}
+        refused: list[str] = []
+        for name, value in sync_data.items():
+            if name in self.from_browser and self._accepts(name, value):
+                good[name] = value
+            elif name in self.keys:
+                refused.append(name)
+        if good:
+            try:
+                super().set_state(good)
+            except traitlets.TraitError:
+                refused += good
+        if refused:
+            self.send_state(refused)
+
+    def close(self) -> None:
+        """Close the widget and the layout model that ipywidgets made for it."""
+        if self.comm is not None and self.layout is not None:
+            self.layout.close()
+        super().close()
+
+    def _accepts(self, name: str, value: Any) -> bool:
+        try:
+            self.traits()[name]._validate(self, value)
+        except traitlets.TraitError:
+            return False
+        return True
+
+    @classmethod
+    def _public(cls) -> list[str]:
+        inherited = anywidget.AnyWidget.class_trait_names()
+        return sorted(n for n in cls.class_trait_names() if not n.startswith("_") and n not in inherited)
+
+
+@cache
+def bundle(name: str) -> tuple[str, str]:
+    """Return a built bundle's module and style text.
+
+    Raises:
+        FileNotFoundError: when the front end is not built.
+    """
+    module = STATIC / f"{name}.js"
+    if not module.is_file():
+        raise FileNotFoundError(f"the front end is not built ({module.name} is missing): run `make build`")
+    style = STATIC / f"{name}.css"
+    return module.read_text(encoding="utf-8"), style.read_text(encoding="utf-8") if style.is_file() else ""

@@ -1,0 +1,9 @@
+"""One module per widget: which arrays it shows, which traits it has."""
+
+from residscope.views.attention_pattern import AttentionPattern
+from residscope.views.boxes import Column, Row
+from residscope.views.head_attribution import HeadAttribution
+from residscope.views.logit_lens import LogitLens
+from residscope.views.token_strip import TokenStrip
+
+__all__ = ["AttentionPattern", "Column", "HeadAttribution", "LogitLens", "Row", "TokenStrip"]

@@ -1,0 +1,61 @@
+"""Rows and columns of views, mounted by our own bundle: hosts that draw no ipywidgets boxes draw these."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import anywidget
+import traitlets
+
+from residscope.synced import SyncedWidget, bundle
+
+
+class Box(SyncedWidget):
+    """Views side by side or stacked, held by reference.
+
+    Args:
+        children: views, or other boxes.
+    """
+
+    children = traitlets.List(traitlets.Instance(anywidget.AnyWidget)).tag(
+        sync=True, to_json=lambda value, _box: [f"anywidget:{child.model_id}" for child in value]
+    )
+    """The views, in order."""
+    _layout = traitlets.Unicode("row").tag(sync=True)
+    _areas = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, children: Sequence[anywidget.AnyWidget], **traits: Any) -> None:
+        children = list(children)
+        for child in children:
+            if not isinstance(child, anywidget.AnyWidget):
+                raise TypeError(
+                    f"{type(self).__name__} holds residscope's views and other anywidgets, not {type(child).__name__}"
+                )
+        module, style = bundle("box")
+        super().__init__(_esm=module, _css=style, children=children, **traits)
+
+    def close(self) -> None:
+        """Close the box and all it holds."""
+        for child in self.children:
+            child.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundled = super()._repr_mimebundle_(**kwargs)
+        if bundled is not None:
+            bundles = [child._repr_mimebundle_() for child in self.children]
+            bundled[0]["text/plain"] = "\n".join(data["text/plain"] for data, _ in filter(None, bundles))
+        return bundled
+
+
+class Row(Box):
+    """Views side by side; they wrap where there is no room."""
+
+    def __init__(self, children: Sequence[anywidget.AnyWidget]) -> None:
+        super().__init__(children, _layout="row")
+
+
+class Column(Box):
+    """Views one below the other."""
+
+    def __init__(self, children: Sequence[anywidget.AnyWidget]) -> None:
+        super().__init__(children, _layout="column")

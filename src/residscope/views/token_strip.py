@@ -1,0 +1,116 @@
+"""The prompt as the model reads it, and the answers, editable in place."""
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from residscope.inputs import InputError
+from residscope.models.demo import presets
+from residscope.trace import Trace
+from residscope.views.base import View
+from residscope.wire import text
+from residscope.worker import Ticket
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LONGEST_EDIT = 1_000_000
+
+
+class TokenStrip(View):
+    """The tokens of each prompt, with ids, white space and special tokens visible, and the target's value.
+
+    A click on a token selects its position. Prompts and answers are edited in place; Enter runs them.
+    """
+
+    bundle_name = "token_strip"
+
+    _edit: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _refused: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+
+    from_browser = View.from_browser | {"_edit"}
+
+    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return no arrays: the inputs as they can be edited, and the presets of the demo model."""
+        del ticket
+        inputs = trace.inputs
+        answers = None if inputs.answers is None else [[r.text, w and w.text] for r, w in inputs.answers]
+        return {}, {
+            "inputs": {
+                "prompts": [text(prompt) for prompt in inputs.prompts],
+                "answers": answers,
+                "corrupted": inputs.corrupted and [text(prompt) for prompt in inputs.corrupted],
+            },
+            "presets": [
+                {"name": preset.name, "prompt": preset.prompt, "answers": list(preset.answers)} for preset in presets()
+            ]
+            if trace.facts.name == "demo"
+            else [],
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per token."""
+        import pandas as pd
+
+        trace = self.experiment.trace
+        return pd.DataFrame(
+            [
+                {
+                    "row": row,
+                    "position": position,
+                    "token": trace.decode(token),
+                    "token_id": token,
+                    "special": token in trace.special_ids,
+                    "read": position == trace.target.positions[row],
+                }
+                for row, ids in enumerate(trace.inputs.tokens)
+                for position, token in enumerate(ids)
+            ]
+        )
+
+    def summary(self, trace: Trace) -> str:
+        """Name the prompt's length and the target's value."""
+        tokens = " and ".join(str(length) for length in trace.lengths)
+        return (
+            f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens; "
+            f"{trace.target.names[0]} = {float(trace.target_value[0]):.3g} {trace.target.unit}"
+        )
+
+    @traitlets.observe("_edit")
+    def _take_edit(self, change: Any) -> None:
+        edit = change["new"] or {}
+        edit_id = edit.get("id")
+        field = "answers" if "answers" in edit and "prompts" not in edit else "prompts"
+        try:
+            self.experiment.update(**_changes(edit))
+        except (InputError, RuntimeError) as error:
+            message = text(str(error))
+            self._refused = {"id": edit_id, "field": getattr(error, "field", field), "message": message}
+        else:
+            self._refused = None
+
+
+def _changes(edit: dict[str, Any]) -> dict[str, Any]:
+    """Check an edit from the browser and return it as changes of inputs."""
+    changes: dict[str, Any] = {}
+    prompts = edit.get("prompts")
+    if prompts is not None:
+        if not isinstance(prompts, list) or sum(len(str(prompt)) for prompt in prompts) > LONGEST_EDIT:
+            raise InputError("prompts", f"an edit is a list of texts of at most {LONGEST_EDIT:,} characters together")
+        changes["prompts"] = prompts
+    if "answers" in edit:
+        answers = edit["answers"]
+        if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):
+            raise InputError("answers", "edited answers are one pair of texts a prompt")
+        changes["answers"] = answers and [
+            right if wrong is None else (right, wrong) for right, wrong in (entry for entry in answers)
+        ]
+    if not changes:
+        raise InputError("prompts", "an edit changes prompts or answers")
+    return changes
+
+
+def _is_pair(entry: Any) -> bool:
+    return (
+        isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and isinstance(entry[1], str | None)
+    )

@@ -1,0 +1,80 @@
+"""Arrays and text on their way to the browser: safetensors bytes, and text that is safe to show."""
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+Array = NDArray[Any]
+
+_KEPT_AS_THEY_ARE = "\n\t "
+"""White space that the browser draws itself, as dim marks."""
+
+
+def pack(run: int, arrays: Mapping[str, Array], info: Mapping[str, Any]) -> bytes:
+    """Write arrays and what is said about them as one safetensors file that names its run.
+
+    Args:
+        run: the number of the run that everything in it belongs to.
+        arrays: float16, float32 or int32, by name.
+        info: plain data for JSON; its strings must have passed `text`.
+    """
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(contiguous, metadata={"run": str(run), "info": json.dumps(info, allow_nan=False)})
+
+
+def lower_triangles(patterns: NDArray[np.float16]) -> NDArray[np.float16]:
+    """Pack causal patterns [... query key] into [... tri]: query q's weight on key k stands at q (q + 1) / 2 + k."""
+    query, key = np.tril_indices(patterns.shape[-1])
+    return patterns[..., query, key]
+
+
+def text(raw: str) -> str:
+    """Return text that can be sent and shown: what would hide, reorder or break text becomes a visible mark.
+
+    Lone surrogates become U+FFFD, since a message that holds one cannot be sent. Control characters, invisible and
+    bidirectional ones become their names, such as <U+202E>. Spaces, tabs and newlines stay.
+    """
+    return "".join(_shown(character) for character in raw)
+
+
+def token_text(raw: str, piece: str) -> str:
+    """Return a token's text; a token that is part of a character shows its bytes, such as <E2 80>.
+
+    Args:
+        raw: the token decoded.
+        piece: its entry in the vocabulary, from which byte-level vocabularies tell the bytes.
+    """
+    if "\N{REPLACEMENT CHARACTER}" not in raw:
+        return text(raw)
+    table = _byte_of_character()
+    if all(character in table for character in piece):
+        return f"<{' '.join(f'{table[character]:02X}' for character in piece)}>"
+    return text(piece)
+
+
+@cache
+def _byte_of_character() -> dict[str, int]:
+    """Return the byte that each character of a byte-level vocabulary stands for.
+
+    GPT-2's convention: printable Latin-1 characters stand for themselves, the other bytes for U+0100 onwards.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+def _shown(character: str) -> str:
+    if character in _KEPT_AS_THEY_ARE:
+        return character
+    category = unicodedata.category(character)
+    if category == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp"):
+        return f"<U+{ord(character):04X}>"
+    return character
