@@ -1,0 +1,265 @@
+"""A real JupyterLab with kernels, driven in Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute
+
+SCREENSHOTS = Path("test-output")
+START_SECONDS = 60
+
+# Waits until the notebook on screen has a kernel that answers.
+READY = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const session = app.shell.currentWidget.sessionContext;
+  await session.ready;
+  const kernel = session.session.kernel;
+  await kernel.info;
+  return kernel.name;
+}"""
+
+SHOWN = "name => window.jupyterapp?.shell.currentWidget?.sessionContext?.name === name"
+
+EXECUTE = """async code => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let text = "";
+  let error = null;
+  future.onIOPub = ({ header, content }) => {
+    if (header.msg_type === "stream") text += content.text;
+    if (header.msg_type === "execute_result") text += content.data["text/plain"];
+    if (header.msg_type === "error") error = content.traceback.join("\\n");
+  };
+  await future.done;
+  return { text, error };
+}"""
+
+# The traceback of each cell whose outputs hold one.
+ERRORS = """() => {
+  const cells = [...window.jupyterapp.shell.currentWidget.content.model.cells];
+  return cells.flatMap((cell, index) => {
+    const outputs = cell.type === "code" ? cell.outputs.toJSON() : [];
+    return outputs
+      .filter(output => output.output_type === "error")
+      .map(output => [index, output.traceback.join("\\n")]);
+  });
+}"""
+
+
+class CellError(AssertionError):
+    """Code failed in the kernel; the message is its traceback."""
+
+
+def plain(traceback: str) -> str:
+    """Return the traceback without the terminal's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", traceback)
+
+
+class Server:
+    """One `jupyter lab` with settings of its own, in `root`, on a free port."""
+
+    def __init__(self, root: Path, browser: Browser) -> None:
+        self.root = root / "notebooks"
+        self.browser = browser
+        settings = root / "config" / "lab" / "user-settings" / "@jupyterlab"
+        for folder in (self.root, settings / "apputils-extension"):
+            folder.mkdir(parents=True)
+        # Else Lab asks for leave to fetch news, and fetches whether it is up to date.
+        (settings / "apputils-extension" / "notification.jupyterlab-settings").write_text(
+            json.dumps({"fetchNews": "false", "checkForUpdates": False})
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = root / "jupyter.log"
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                "--expose-app-in-browser",
+                f"--ServerApp.root_dir={self.root}",
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                "--IdentityProvider.token=",
+                "--ServerApp.disable_check_xsrf=True",
+            ],
+            env=os.environ
+            | {
+                "JUPYTER_CONFIG_DIR": str(root / "config"),
+                "JUPYTER_DATA_DIR": str(root / "data"),
+                "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+                "IPYTHONDIR": str(root / "ipython"),
+            },
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def request(self, path: str, method: str = "GET") -> Any:
+        """Ask the server's own interface; None where the answer is empty."""
+        request = urllib.request.Request(self.url + path, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def wait(self) -> None:
+        """Return when the server answers; fail with its log when it does not."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.request("/api")
+                return
+            except (urllib.error.URLError, OSError) as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    log = self.log.read_text()
+                    raise AssertionError(f"JupyterLab did not start:\n{log}") from error
+                time.sleep(0.05)
+
+    def lab(self) -> Lab:
+        """Return a fresh browser profile on this server."""
+        return Lab(self)
+
+    def close(self) -> None:
+        """End the server, and with it its kernels."""
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Lab:
+    """One user in front of JupyterLab: a browser profile and the notebook on screen.
+
+    Attributes:
+        page: The page on which JupyterLab runs.
+        outside: Every address beyond the server that was asked for; each was refused.
+        console: What the page wrote to the console, as (kind, text).
+        sent: The messages from the page to kernels, in order.
+        received: The messages from kernels to the page, in order.
+    """
+
+    page: Page
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.outside: list[str] = []
+        self.console: list[tuple[str, str]] = []
+        self.sent: list[str | bytes] = []
+        self.received: list[str | bytes] = []
+        self.context = server.browser.new_context(viewport={"width": 1400, "height": 1600}, service_workers="block")
+        websocket = server.url.replace("http", "ws")
+        self.context.route(lambda url: not url.startswith(server.url), self._refuse)
+        self.context.route_web_socket(lambda url: not url.startswith(websocket), self._refuse_web_socket)
+
+    def _refuse(self, route: Route, request: Request) -> None:
+        self.outside.append(request.url)
+        route.abort()
+
+    def _refuse_web_socket(self, socket: WebSocketRoute) -> None:
+        self.outside.append(socket.url)
+        socket.close()
+
+    def open(self, notebook: Path | Sequence[str]) -> Page:
+        """Show a copy of a notebook, or a new one of these code cells, with a kernel that answers."""
+        if isinstance(notebook, Path):
+            name = notebook.name
+            shutil.copy(notebook, self.server.root / name)
+        else:
+            name = "Test.ipynb"
+            cells = [nbformat.v4.new_code_cell(source) for source in notebook]
+            kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            new = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+            nbformat.write(new, self.server.root / name)
+        self.close_notebook()
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self.console.append((message.type, message.text)))
+        self.page.on("websocket", self._listen)
+        self.page.goto(f"{self.server.url}/lab/tree/{name}?reset")
+        self.page.wait_for_function(SHOWN, arg=name)
+        self.page.evaluate(READY)
+        return self.page
+
+    def _listen(self, socket: Any) -> None:
+        if "/channels" in socket.url:
+            # Playwright writes on its listeners, which a built-in method does not allow.
+            socket.on("framesent", lambda frame: self.sent.append(frame))
+            socket.on("framereceived", lambda frame: self.received.append(frame))
+
+    def run_all(self) -> None:
+        """Run all cells and return when the last is done.
+
+        Raises:
+            CellError: A cell failed.
+        """
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        errors = [f"cell {index}: {plain(text)}" for index, text in self.page.evaluate(ERRORS)]
+        if errors:
+            raise CellError("\n".join(errors))
+
+    def run_cell_without_waiting(self, index: int) -> None:
+        """Start one cell, counted from 0, and return while it runs."""
+        self.page.evaluate(
+            """index => {
+              const { commands, shell } = window.jupyterapp;
+              shell.currentWidget.content.activeCellIndex = index;
+              void commands.execute("notebook:run-cell");
+            }""",
+            index,
+        )
+
+    def execute(self, code: str) -> str:
+        """Run code in the kernel, beside the notebook, and return what it printed or evaluated to.
+
+        Raises:
+            CellError: The code failed.
+        """
+        answer = self.page.evaluate(EXECUTE, code)
+        if answer["error"]:
+            raise CellError(plain(answer["error"]))
+        return answer["text"].strip()
+
+    def theme(self, name: str) -> None:
+        """Switch to JupyterLab's "dark" or "light" theme and wait until it is there."""
+        title = {"dark": "JupyterLab Dark", "light": "JupyterLab Light"}[name]
+        light = "true" if name == "light" else "false"
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", title)
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+
+    def screenshot(self, name: str) -> Path:
+        """Write what is on screen to test-output/ and return the file."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        path = SCREENSHOTS / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    def close_notebook(self) -> None:
+        """Close the page and end every kernel on the server."""
+        for page in self.context.pages:
+            page.close()
+        for session in self.server.request("/api/sessions"):
+            self.server.request(f"/api/sessions/{session['id']}", method="DELETE")
+
+    def close(self) -> None:
+        """Close the notebook and the browser profile."""
+        self.close_notebook()
+        self.context.close()
