@@ -1,7 +1,7 @@
 /** Open the shared `Selection` and `Status`; the only module that knows how a host shares them. */
 
 import type { AnyModel, Host } from "@anywidget/types";
-import { batch, type ReadonlySignal, signal as signalOf } from "@preact/signals";
+import { batch, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
 import {
   NO_STATUS,
   NOTHING_SELECTED,

@@ -1,0 +1,125 @@
+/** The frame about every view: title row, states, the picture, and the sentence below it. */
+
+import type { ComponentChildren, JSX } from "preact";
+import { useId, useState } from "preact/hooks";
+import { type Action, Menu } from "./menu";
+import { number } from "./number";
+import { ProgressLine } from "./progress";
+import { plain, Say, type Words } from "./sentence";
+import type { SharedTraits } from "./state";
+import type { View } from "./view";
+
+/** Whether the parts shown add up to what they should. */
+export type Check = { text: string; ok: boolean; reason: string };
+
+type Props = {
+  // biome-ignore lint/suspicious/noExplicitAny: a frame holds a view of any model
+  view: View<any>;
+  title: string;
+  /** What number is shown, and its unit. */
+  what: Words;
+  check?: Check | null;
+  /** Quiet facts, right-aligned before the run's number. */
+  meta?: ComponentChildren;
+  /** What the number means and how to read the picture, one paragraph each. */
+  help: string[];
+  actions?: Action[];
+  sentence: Words;
+  /** Why there is nothing to say: "not in this run", "waiting for the kernel". */
+  notice?: Words | null;
+  /** What to do while nothing has been computed. */
+  empty?: string;
+  children: ComponentChildren;
+};
+
+export function Frame(props: Props): JSX.Element {
+  const { view, title, what, check, meta, help, actions = [], notice } = props;
+  const [helping, setHelping] = useState(false);
+  const id = useId();
+  const picture = view.picture.value;
+  const { _progress: progress, _error: error } = view.status.value;
+  const shownRun = picture?.run.number ?? 0;
+  const failure = view.unreadable.value ?? (error && error.run >= shownRun ? error.message : null);
+  const stale = view.stale.value || failure !== null;
+  const state = failure ? "error" : !picture ? "empty" : stale ? "stale" : "current";
+  const copy: Action = {
+    label: "Copy sentence",
+    run: () => void copyText(plain(props.sentence)),
+  };
+
+  return (
+    <section class="rs-frame" aria-labelledby={`${id}-title`} data-state={state}>
+      <header class="rs-title">
+        <span class="rs-name" id={`${id}-title`} role="heading" aria-level={3}>
+          {title}
+        </span>
+        <span class="rs-what" title={plain(what)}>
+          <Say words={what} />
+        </span>
+        {meta && <span class="rs-meta">{meta}</span>}
+        {check && picture && <CheckMark check={check} />}
+        {picture && <span class="rs-meta rs-run">run {shownRun}</span>}
+        <button
+          type="button"
+          class="rs-round"
+          aria-label={`about ${title}`}
+          aria-expanded={helping}
+          aria-controls={`${id}-help`}
+          onClick={() => setHelping(!helping)}
+        >
+          ?
+        </button>
+        <Menu actions={[...actions, copy]} />
+      </header>
+      <ProgressLine progress={progress} onCancel={view.kernel ? view.cancel : null} />
+      {helping && (
+        <div class="rs-help" id={`${id}-help`}>
+          {help.map((paragraph) => (
+            <p key={paragraph}>{paragraph}</p>
+          ))}
+        </div>
+      )}
+      {check && picture && !check.ok && <p class="rs-warning">{check.reason}</p>}
+      <div class="rs-picture">{picture && props.children}</div>
+      {failure ? (
+        <p class="rs-say rs-error" role="alert">
+          {failure}
+        </p>
+      ) : (
+        <p class={notice || !picture ? "rs-say rs-notice" : "rs-say"} aria-live="polite">
+          <Say words={picture ? (notice ?? props.sentence) : emptyWords(props.empty, progress)} />
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** What a control needs that only works with a kernel: disabled, with the reason on hover. */
+export function needsKernel(view: View<SharedTraits>): { disabled?: true; title?: string } {
+  return view.kernel
+    ? {}
+    : { disabled: true, title: "needs a kernel: open the notebook to use it" };
+}
+
+/** Write the check of a sum against the number it should make. */
+export function sumCheck(sum: number, target: number, ok: boolean, reason: string): Check {
+  const text = `sum ${number(sum)} ${ok ? "=" : "≠"} ${number(target)}`;
+  return { text, ok, reason };
+}
+
+function CheckMark({ check }: { check: Check }): JSX.Element {
+  return (
+    <span class={check.ok ? "rs-meta" : "rs-meta rs-amber"} title={check.reason}>
+      {check.text} {check.ok ? "✓" : "!"}
+    </span>
+  );
+}
+
+function emptyWords(empty: string | undefined, progress: unknown): string {
+  return progress ? "Computing the first run." : (empty ?? "Nothing has been computed yet.");
+}
+
+/** Does nothing outside a secure context, as on a remote server without https. */
+async function copyText(text: string): Promise<void> {
+  await globalThis.navigator.clipboard?.writeText(text);
+}

@@ -1,0 +1,72 @@
+/** The ⋯ button of a view and the short list of actions under it. */
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+export type Action = { label: string; run(): void };
+
+export function Menu({ actions }: { actions: Action[] }): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const holder = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    if (!open) return;
+    holder.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+    const document = holder.current!.ownerDocument;
+    const outside = (event: Event) => {
+      if (!event.composedPath().includes(holder.current!)) setOpen(false);
+    };
+    document.addEventListener("pointerdown", outside);
+    return () => document.removeEventListener("pointerdown", outside);
+  }, [open]);
+
+  const close = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
+  const press = (event: KeyboardEvent) => {
+    const items = [...holder.current!.querySelectorAll<HTMLElement>("[role=menuitem]")];
+    const at = items.findIndex((item) => item.matches(":focus"));
+    if (event.key === "Escape") close();
+    else if (event.key === "ArrowDown") items[(at + 1) % items.length]?.focus();
+    else if (event.key === "ArrowUp") items.at(at - 1)?.focus();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div class="rs-menu" ref={holder}>
+      <button
+        ref={button}
+        type="button"
+        class="rs-round"
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label="menu"
+        onClick={() => setOpen(!open)}
+      >
+        ⋯
+      </button>
+      {open && (
+        <div role="menu" tabIndex={-1} onKeyDown={press} data-lm-suppress-shortcuts="true">
+          {actions.map(({ label, run }) => (
+            <button
+              key={label}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              onClick={() => {
+                close();
+                run();
+              }}
+            >
+              {label}
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+/** The colours of the data: the one file with colours written out. */
+
+import type { Rgb } from "./colour";
+
+export type Diverging = "RdBu" | "PuOr";
+
+/** ColorBrewer's nine classes, turned so that positive comes last. */
+const CLASSES: Record<Diverging, string[]> = {
+  RdBu: "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac".split(" "),
+  PuOr: "b35806 e08214 fdb863 fee0b6 f7f7f7 d8daeb b2abd2 8073ac 542788".split(" "),
+};
+
+/** On a dark page lighter means more, so the poles are light and zero is the page itself. */
+const DARK_POLES: Record<Diverging, [negative: string[], positive: string[]]> = {
+  RdBu: [
+    ["ff8f80", "b0493f"],
+    ["2f6dae", "86bfff"],
+  ],
+  PuOr: [
+    ["ffb057", "a8651a"],
+    ["6a57b0", "c0b0ff"],
+  ],
+};
+
+export const POSITIVE_NAME: Record<Diverging, string> = { RdBu: "Blue", PuOr: "Purple" };
+
+export function divergingStops(name: Diverging, dark: boolean, page: Rgb): Rgb[] {
+  if (!dark) return CLASSES[name].map(parseHex);
+  const [negative, positive] = DARK_POLES[name];
+  return [...negative.map(parseHex), page, ...positive.map(parseHex)];
+}
+
+export function sequentialStops(dark: boolean, page: Rgb): Rgb[] {
+  if (dark) return [mixPage(page), ...["2f6dae", "a6d2ff"].map(parseHex)];
+  return ["f7f7f5", "7fa6c9", "084081"].map(parseHex);
+}
+
+/** A shade off the page, so that a zero is not taken for a missing cell. */
+function mixPage([r, g, b]: Rgb): Rgb {
+  return [r + 7, g + 8, b + 10];
+}
+
+export function parseHex(hex: string): Rgb {
+  return [0, 2, 4].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as Rgb;
+}

@@ -1,0 +1,55 @@
+/** Put the number being explained into words: which answer it favours, over one prompt or several. */
+
+import { number } from "./number";
+import { type Part, token } from "./sentence";
+import type { Answer, Row } from "./state";
+
+export type TargetWords = {
+  /** The rows that the number is of. */
+  rows: Row[];
+  /** The mean of the target over the rows. */
+  value: number;
+  unit: string;
+  right: Part;
+  /** Null where one answer alone is explained. */
+  wrong: Part | null;
+  /** "·Mary − ·John", as in title rows. */
+  name: Part[];
+};
+
+/** Describe the target of one row, or its mean over all when `row` is null. */
+export function targetOf(rows: Row[], row: number | null): TargetWords {
+  const chosen = row === null ? rows : rows.slice(row, row + 1);
+  const [first] = chosen;
+  const right = side(chosen, "right", "the right answer");
+  const wrong = side(chosen, "wrong", "the wrong answer");
+  const total = chosen.reduce((sum, one) => sum + one.target.value, 0);
+  const named = first && !first.right ? [first.target.name] : [right ?? ""];
+  return {
+    rows: chosen,
+    value: total / Math.max(1, chosen.length),
+    unit: first?.target.unit ?? "",
+    right: right ?? first?.target.name ?? "the target",
+    wrong,
+    name: right && wrong ? [right, " − ", wrong] : named,
+  };
+}
+
+/** "of the 10.80 logits by which ·Mary beats ·John". */
+export function ofTarget({ value, unit, right, wrong, rows }: TargetWords): Part[] {
+  const amount = `${number(Math.abs(value))} ${unit}`;
+  const mean = rows.length > 1 ? "on average " : "";
+  if (wrong) {
+    const verb = value < 0 ? ` ${mean}trails ` : ` ${mean}beats `;
+    return [`of the ${amount} by which `, right, verb, wrong];
+  }
+  const kind = rows[0]?.right ? "the log-probability of " : "";
+  return ["to ", kind, right, `, ${mean}${number(value)} ${unit}`];
+}
+
+function side(rows: Row[], which: "right" | "wrong", several: string): Part | null {
+  const answers = rows.map((row) => row[which]).filter((one): one is Answer => one !== null);
+  const [first] = answers;
+  if (!first || answers.length < rows.length) return null;
+  return answers.every((answer) => answer.text === first.text) ? token(first.text) : several;
+}

@@ -1,0 +1,106 @@
+/** Follow the host's theme: the colours and fonts that canvas needs, and light or dark for CSS. */
+
+import { type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
+import { luminance, type Rgb } from "./colour";
+
+export type Theme = {
+  dark: boolean;
+  page: Rgb;
+  ink: Rgb;
+  soft: Rgb;
+  hair: Rgb;
+  accent: Rgb;
+  uiFont: string;
+  codeFont: string;
+};
+
+const PAGE_VARIABLES = ["--jp-layout-color0", "--vscode-editor-background"];
+const WATCHED = ["class", "style", "theme", "data-theme", "data-jp-theme-name"];
+
+/** Keep `root` marked light or dark, and return the theme as it changes. */
+export function followTheme(root: HTMLElement, signal: AbortSignal): ReadonlySignal<Theme> {
+  const window = root.ownerDocument.defaultView!;
+  const theme = signalOf(readTheme(root));
+  const refresh = () => {
+    // A host marks its page before the new style sheet is in force.
+    for (const delay of [0, 60, 400]) {
+      window.setTimeout(() => {
+        if (signal.aborted) return;
+        const next = readTheme(root);
+        if (JSON.stringify(next) !== JSON.stringify(theme.peek())) theme.value = next;
+      }, delay);
+    }
+  };
+  const observer = new window.MutationObserver(refresh);
+  const { documentElement, body } = root.ownerDocument;
+  for (const node of [documentElement, body]) {
+    observer.observe(node, {
+      attributes: true,
+      attributeFilter: [...WATCHED, "data-jp-theme-light", "data-vscode-theme-kind"],
+    });
+  }
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh, { signal });
+  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  // The style sheet and the element's place in the page may both come after the first reading.
+  refresh();
+  return theme;
+}
+
+function readTheme(root: HTMLElement): Theme {
+  const window = root.ownerDocument.defaultView!;
+  const page = hostPage(root, window);
+  if (page) root.style.setProperty("--rs-host-page", `rgb(${page.join(" ")})`);
+  else root.style.removeProperty("--rs-host-page");
+  const prefersDark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = page ? luminance(page) < 0.2 : prefersDark;
+  root.dataset.theme = dark ? "dark" : "light";
+
+  const style = window.getComputedStyle(root);
+  const ground = readRgb(root, style.backgroundColor) ?? (dark ? [0, 0, 0] : [255, 255, 255]);
+  const colour = (name: string): Rgb => readRgb(root, style.getPropertyValue(name), ground)!;
+  return {
+    dark,
+    page: ground,
+    ink: colour("--rs-ink"),
+    soft: colour("--rs-soft"),
+    hair: colour("--rs-hair"),
+    accent: colour("--rs-accent"),
+    uiFont: style.fontFamily,
+    codeFont: style.getPropertyValue("--rs-code-font"),
+  };
+}
+
+/** The colour the view stands on: what the host names, else what is painted behind it. */
+function hostPage(root: HTMLElement, window: Window): Rgb | null {
+  const style = window.getComputedStyle(root);
+  for (const name of PAGE_VARIABLES) {
+    const named = style.getPropertyValue(name).trim();
+    if (named) return readRgb(root, named);
+  }
+  let node: Node | null = root.parentNode;
+  while (node) {
+    if (node.nodeType === node.ELEMENT_NODE) {
+      const painted = window.getComputedStyle(node as Element).backgroundColor;
+      const alpha = /rgba\(.*,\s*([\d.]+)\)/.exec(painted)?.[1] ?? "1";
+      if (Number(alpha) === 1 && painted) return readRgb(root, painted);
+    }
+    // marimo draws views in a shadow root, whose host carries on the chain.
+    node = node.parentNode ?? (node as Partial<ShadowRoot>).host ?? null;
+  }
+  return null;
+}
+
+/** Read any CSS colour by painting one pixel of it over `ground`. */
+function readRgb(root: HTMLElement, colour: string, ground?: Rgb): Rgb | null {
+  const canvas = root.ownerDocument.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) return null;
+  for (const layer of [ground ? `rgb(${ground.join(" ")})` : "", colour.trim()]) {
+    if (!layer) continue;
+    context.fillStyle = layer;
+    context.fillRect(0, 0, 1, 1);
+  }
+  const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+  return alpha ? [red!, green!, blue!] : (ground ?? null);
+}

@@ -1,0 +1,125 @@
+/** What every view starts from: the shared state, the picture to paint, the theme, its width. */
+
+import "./style.css";
+import type { AnyModel, Host, RenderProps } from "@anywidget/types";
+import { computed, effect, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
+import { type ComponentChild, render } from "preact";
+import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
+import { openShared, type Shared } from "./selection";
+import type { SharedTraits } from "./state";
+import { followTheme, type Theme } from "./theme";
+import { type Payload, readPayload } from "./wire";
+
+export type View<Model extends SharedTraits = SharedTraits> = Shared & {
+  model: AnyModel<Model>;
+  signal: AbortSignal;
+  /** The last complete picture: numbers and labels of one run. */
+  picture: ReadonlySignal<Picture | null>;
+  stale: ReadonlySignal<boolean>;
+  /** Why the newest payload cannot be read, or null. */
+  unreadable: ReadonlySignal<string | null>;
+  theme: ReadonlySignal<Theme>;
+  /** The width for content, in CSS pixels. */
+  width: ReadonlySignal<number>;
+  /** Whether a kernel can answer; an exported page has none. */
+  kernel: boolean;
+  /** A trait of this view, as a signal: always the same one. */
+  trait<K extends keyof Model & string>(name: K): ReadonlySignal<Model[K]>;
+};
+
+/**
+ * Open everything a view needs and draw `content` into the host's element until `signal` ends it.
+ * Every change of a signal of the view draws it anew, whoever reads the signal.
+ */
+export function startView<Model extends SharedTraits>(
+  { model, el, host, signal }: RenderProps<Model>,
+  content: (view: View<Model>) => ComponentChild,
+): void {
+  const root = el.ownerDocument.createElement("div");
+  root.className = "rs-view";
+  el.append(root);
+
+  const base = model as unknown as AnyModel<SharedTraits>;
+  const shared = openShared(base, host, signal);
+  const traits = new Map<string, ReadonlySignal<unknown>>();
+  const trait = <K extends keyof Model & string>(name: K): ReadonlySignal<Model[K]> => {
+    const known = traits.get(name) as ReadonlySignal<Model[K]> | undefined;
+    if (known) return known;
+    const value = signalOf(model.get(name));
+    const refresh = () => {
+      value.value = model.get(name);
+    };
+    model.on(`change:${name}`, refresh);
+    signal.addEventListener("abort", () => model.off(`change:${name}`, refresh), { once: true });
+    traits.set(name, value);
+    return value;
+  };
+
+  const { held, unreadable, stop: unfollow } = followPicture(trait("_data"), shared);
+  const view: View<Model> = {
+    ...shared,
+    model,
+    signal,
+    picture: computed(() => held.value.picture),
+    stale: computed(() => isStale(held.value)),
+    unreadable,
+    theme: followTheme(root, signal),
+    width: followWidth(root, signal),
+    kernel: (host as (Host & { kernel?: boolean }) | undefined)?.kernel !== false,
+    trait,
+  };
+  const { picture, stale, theme, width, selection, status, way } = view;
+  const stop = effect(() => {
+    const drawnFrom = [picture, stale, unreadable, theme, width, selection, status, way];
+    for (const one of [...drawnFrom, ...traits.values()]) void one.value;
+    try {
+      render(content(view), root);
+    } catch (error) {
+      root.textContent = `This view failed: ${(error as Error).message}.`;
+    }
+  });
+
+  const end = () => {
+    unfollow();
+    stop();
+    render(null, root);
+    root.remove();
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
+}
+
+function followPicture(data: ReadonlySignal<SharedTraits["_data"]>, shared: Shared) {
+  const held = signalOf<Held>(NOTHING_HELD);
+  const read = computed<{ payload: Payload | null; problem: string | null }>(() => {
+    try {
+      return { payload: readPayload(data.value), problem: null };
+    } catch (error) {
+      const problem = `This view cannot read its data: ${(error as Error).message}.`;
+      return { payload: null, problem };
+    }
+  });
+  const stop = effect(() => {
+    held.value = join(held.peek(), read.value.payload, shared.status.value._run);
+  });
+  return { held, unreadable: computed(() => read.value.problem), stop };
+}
+
+function followWidth(root: HTMLElement, signal: AbortSignal): ReadonlySignal<number> {
+  const measure = () => root.clientWidth - 2 * PADDING;
+  const window = root.ownerDocument.defaultView!;
+  const width = signalOf(Math.max(0, measure()));
+  const observer = new window.ResizeObserver(() => {
+    // In the next frame, because a change of size while sizes are told is an error in the console.
+    window.requestAnimationFrame(() => {
+      // A view in a hidden tab measures nothing, and keeps its picture.
+      if (!signal.aborted && root.clientWidth) width.value = measure();
+    });
+  });
+  observer.observe(root);
+  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  return width;
+}
+
+/** The room on either side in style.css. */
+const PADDING = 8;

@@ -1,0 +1,193 @@
+"""Run the built views in a real browser, on a page without Jupyter."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from safetensors.numpy import save
+
+from tests.browser import launch
+
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "src/residscope/static"
+SCREENSHOTS = ROOT / "test-output"
+
+PAGE = """<!doctype html><html lang="en" data-kernel="{kernel}"><head><meta charset="utf-8">
+<title>residscope</title><style>
+html {{ color-scheme: light dark; font-family: system-ui, "DejaVu Sans", sans-serif }}
+body {{ margin: 16px; background: light-dark(#fff, #111418) }} [data-model] {{ margin-bottom: 16px }}
+</style></head><body>{places}
+<script type="application/json" id="residscope-models">{models}</script>
+<script type="module" src="/host.js"></script></body></html>"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if STATIC.is_dir():
+        return
+    skip = pytest.mark.skip(reason="the bundles are not built: run `npm run build`")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a server of the built bundles."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(STATIC))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}"
+        httpd.shutdown()
+
+
+OpenViews = Callable[..., Page]
+
+
+@pytest.fixture
+def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
+    """Open a page that draws every model with a view; the test fails on any error in its console."""
+    opened = []
+    errors: list[str] = []
+
+    def open_(
+        models: list[dict[str, Any]],
+        *,
+        dark: bool = False,
+        width: int = 720,
+        height: int = 480,
+        ratio: float = 1,
+        kernel: bool = True,
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            device_scale_factor=ratio,
+        )
+        opened.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: line.type == "error" and errors.append(line.text))
+        shown = [model["id"] for model in models if "esm" in model]
+        places = "".join(f'<div data-model="{id}"></div>' for id in shown)
+        baked = json.dumps(models).replace("<", "\\u003c")
+        html = PAGE.format(kernel=str(kernel).lower(), places=places, models=baked)
+        page.route(f"{server}/", lambda route: route.fulfill(body=html, content_type="text/html"))
+        page.goto(f"{server}/")
+        page.wait_for_function("window.residscope !== undefined")
+        return page
+
+    yield open_
+    for context in opened:
+        context.close()
+    assert errors == []
+
+
+def view(name: str, id: str, **state: Any) -> dict[str, Any]:
+    """A model of the view `name` that shares the page's Selection and Status."""
+    css = STATIC / f"{name}.css"
+    shared = {
+        "selection": "anywidget:selection",
+        "status": "anywidget:status",
+        "_link": "",
+        "_mirror": {},
+    }
+    return {
+        "id": id,
+        "esm": f"/{name}.js",
+        "css": css.read_text() if css.exists() else "",
+        "state": {**shared, **state},
+    }
+
+
+def selection(**state: Any) -> dict[str, Any]:
+    empty = {"row": None, "depth": 0, "head": None, "position": None, "key": None, "pinned": []}
+    return {"id": "selection", "state": {**empty, **state}}
+
+
+def status(run: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
+    empty = {"_run": run or {}, "_progress": None, "_error": None, "_cancel": 0}
+    return {"id": "status", "state": {"run": run["number"] if run else 0, **empty, **state}}
+
+
+def payload(tensors: dict[str, np.ndarray], *, run: int = 7, **info: Any) -> dict[str, str]:
+    """One safetensors file, as the page's JSON holds bytes."""
+    file = save(tensors, metadata={"run": str(run), "info": json.dumps(info)})
+    return {"$bytes": base64.b64encode(file).decode()}
+
+
+TOKENS = "<|endoftext|>When| Mary| and| John| went| to| the| store|,| John| gave| a| drink| to"
+
+
+def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
+    """A run of the prompt about Mary and John, as `Status._run` carries it."""
+    tokens = ["<|endoftext|>", *TOKENS.removeprefix("<|endoftext|>").split("|")]
+    ids = {text: i for i, text in enumerate(dict.fromkeys(tokens))}
+    row = {
+        "prompt": "".join(tokens[1:]),
+        "ids": [ids[token] for token in tokens],
+        "read": len(tokens) - 1,
+        "right": {"ids": [ids[" Mary"]], "text": " Mary"},
+        "wrong": {"ids": [ids[" John"]], "text": " John"},
+        "target": {"name": "' Mary' − ' John'", "value": 10.8024, "unit": "logits"},
+        "right_prob": 0.9997,
+        "right_rank": 0,
+    }
+    depths = ["embed", *(f"{n}.{part}" for n in range(4) for part in ("mid", "post")), "output"]
+    run = {
+        "number": number,
+        "rows": [row] * rows,
+        "texts": {str(id): text for text, id in ids.items()},
+        "specials": [0],
+        "bos": 0,
+        "depths": depths,
+        "n_layers": 4,
+        "n_heads": 8,
+        "model": {
+            "name": "demo",
+            "dtype": "float32",
+            "device": "cpu",
+            "processing": "raw weights",
+            "bos": "BOS <|endoftext|>",
+            "hooks": "",
+        },
+        "warnings": [],
+    }
+    return {**run, **changes}
+
+
+def saved(page: Page, id: str) -> list[dict[str, Any]]:
+    """What the browser saved to one model, a dict per message."""
+    every = page.evaluate("window.residscope.saved")
+    return [one["changes"] for one in every if one["id"] == id]
+
+
+def set_state(page: Page, id: str, **patch: Any) -> None:
+    page.evaluate("([id, patch]) => window.residscope.setState(id, patch)", [id, patch])
+
+
+def screenshot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
