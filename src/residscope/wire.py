@@ -53,7 +53,7 @@ def token_text(raw: str, piece: str) -> str:
     if "\N{REPLACEMENT CHARACTER}" not in raw:
         return text(raw)
     table = _byte_of_character()
-    if all(character in table for character in piece):
+    if not piece.startswith("<0x") and all(character in table for character in piece):
         return f"<{' '.join(f'{table[character]:02X}' for character in piece)}>"
     return text(piece)
 

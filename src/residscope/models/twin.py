@@ -83,11 +83,20 @@ def _tensors(model: TransformerBridge) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
+def _leftovers(model: TransformerBridge) -> Iterator[Tensor]:
+    """Yield activations that modules keep from a forward with gradients, which deepcopy refuses to copy."""
+    for module in model.modules():
+        for value in list(vars(module).values()):
+            kept = value if isinstance(value, tuple | list) else (value,)
+            yield from (item for item in kept if isinstance(item, Tensor) and not item.is_leaf)
+
+
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
     # A notebook thread that sets hooks while we copy changes the dictionaries deepcopy walks over.
     for attempt in range(5):
         try:
             shared: dict[int, object] = {id(tensor): tensor for tensor in _tensors(model)}
+            shared |= {id(tensor): tensor.detach() for tensor in _leftovers(model)}
             shared[id(model.tokenizer)] = model.tokenizer
             twin = copy.deepcopy(model, shared)
             break

@@ -1,0 +1,134 @@
+"""The twin: same numbers, no hooks, and never in the way of a user's own thread."""
+
+import threading
+
+import torch
+
+from residscope import Experiment, Trace
+from residscope.inputs import Reader
+from residscope.models.twin import fingerprint, permanent_hooks, twin_of
+from tests import tiny
+
+PROMPT = "When Mary and John went to the store, John gave a drink to"
+
+
+def value(model):
+    inputs = Reader(model, None, False).read(PROMPT, (" Mary", " John"), None, None)
+    return float(Trace(model, inputs).target_value[0])
+
+
+def zero_z(z, **_):
+    return torch.zeros_like(z)
+
+
+def state_of(model):
+    hooks = {name: len(point.fwd_hooks) for name, point in model.hook_dict.items()}
+    return {key: tensor.clone() for key, tensor in model.original_model.state_dict().items()}, hooks
+
+
+def test_the_users_model_is_never_changed():
+    model = tiny.bridge("gpt2")
+    tokens = torch.tensor([[0, 300, 301, 302]])
+    weights, hooks = state_of(model)
+    logits = model(tokens).detach()
+    experiment = Experiment(model, PROMPT, (" Mary", " John"))
+    trace = experiment.trace
+    trace.logit_lens()
+    trace.head_attribution()
+    trace.attention(0)
+    experiment.close()
+    weights_after, hooks_after = state_of(model)
+    assert hooks_after == hooks
+    assert weights_after.keys() == weights.keys()
+    assert all(torch.equal(weights_after[key], weights[key]) for key in weights)
+    assert torch.equal(model(tokens).detach(), logits)
+
+
+def test_the_twin_shares_every_weight():
+    model = tiny.bridge("llama")
+    with twin_of(model).use() as twin:
+        assert twin is not model
+        mine, theirs = list(twin.parameters()), list(model.parameters())
+        assert len(mine) == len(theirs) > 0
+        assert all(a is b for a, b in zip(mine, theirs, strict=True))
+    assert twin_of(model) is twin_of(model)
+
+
+def test_a_hook_active_while_the_twin_is_made_is_not_on_it():
+    model, fresh = tiny.bridge("gpt2"), tiny.bridge("gpt2")
+    with model.hooks(fwd_hooks=[("blocks.0.attn.hook_z", zero_z)]):
+        inside = value(model)
+    assert inside == value(fresh)
+    assert value(model) == inside
+
+
+def test_permanent_hooks_are_named_and_left_out():
+    model, fresh = tiny.bridge("gpt2"), tiny.bridge("gpt2")
+    assert permanent_hooks(model) == []
+    model.hook_dict["blocks.1.attn.hook_z"].add_perma_hook(zero_z)
+    assert any("blocks.1.attn" in name for name in permanent_hooks(model))
+    assert value(model) == value(fresh)
+    trace = Trace(model, Reader(model, None, False).read(PROMPT, None, None, None))
+    assert "without the permanent hooks on blocks.1.attn" in trace.facts.hooks
+
+
+def test_the_twin_follows_compatibility_mode_a_new_dtype_and_edits_in_place():
+    model = tiny.bridge("gpt2")
+    first = value(model)
+    model.enable_compatibility_mode()
+    assert abs(value(model) - first) < 1e-3
+    assert Experiment(model, PROMPT, (" Mary", " John")).trace.facts.processing.startswith("processed")
+    model.to(torch.float64)
+    assert abs(value(model) - first) < 1e-3
+    with torch.no_grad():
+        model.original_model.lm_head.weight.mul_(0.5) if hasattr(model.original_model, "lm_head") else None
+        model.W_U.mul_(2.0)
+    before = fingerprint(model)
+    with torch.no_grad():
+        next(model.parameters()).data.mul_(1.5)
+    assert fingerprint(model) != before, "an edit through .data bumps no version and is noticed all the same"
+
+
+def test_an_edit_in_place_reaches_the_twin():
+    model = tiny.bridge("llama")
+    first = value(model)
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    assert value(model) != first
+
+
+def test_a_thread_that_ablates_on_the_model_and_experiments_on_the_twin_never_mix():
+    """200 rounds on either side, right on both: one shared model was wrong 200 times of 200."""
+    model = tiny.bridge("llama")
+    tokens = torch.tensor([[0, 300, 301, 302, 303]])
+    hooks = [("blocks.0.attn.hook_z", zero_z)]
+    with torch.no_grad():
+        ablated = model.run_with_hooks(tokens, fwd_hooks=hooks)
+    experiment = Experiment(model, PROMPT, (" Mary", " John"))
+    expected = {"a": float(experiment.trace.target_value[0])}
+    other = "When Tom and Mary went to the park, Tom gave a book to"
+    expected["b"] = float(experiment.run(prompts=other).target_value[0])
+    assert expected["a"] != expected["b"]
+    stop, wrong, rounds = threading.Event(), [], []
+
+    def ablate():
+        with torch.no_grad():
+            while not stop.is_set() or len(rounds) < 200:
+                rounds.append(1)
+                if not torch.equal(model.run_with_hooks(tokens, fwd_hooks=hooks), ablated):
+                    wrong.append(1)
+
+    thread = threading.Thread(target=ablate)
+    thread.start()
+    mistakes = 0
+    try:
+        for turn in range(200):
+            which = "ab"[turn % 2]
+            experiment.update(prompts=PROMPT if which == "a" else other)
+            mistakes += float(experiment.trace.target_value[0]) != expected[which]
+    finally:
+        stop.set()
+        thread.join()
+        experiment.close()
+    assert (mistakes, len(wrong)) == (0, 0)
+    assert len(rounds) >= 200

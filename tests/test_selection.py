@@ -1,0 +1,99 @@
+"""The shared selection: what it takes, what it refuses, what it forgets."""
+
+import pytest
+import traitlets
+
+from residscope import Selection
+from residscope.selection import Extent
+
+RUN = Extent(lengths=(15, 9), n_depths=9, n_layers=4, n_heads=8)
+
+
+class Owner:
+    pass
+
+
+@pytest.mark.parametrize("head", [(2, 5), [2, 5], "2.5", "L2H5", "l2h5"])
+def test_a_head_can_be_written_in_several_ways(head):
+    selection = Selection()
+    selection.update(head=head)
+    assert selection.head == (2, 5)
+
+
+@pytest.mark.parametrize("head", ["2", "x.y", (1,), (1, 2, 3), (1.0, 2), (True, 2), (-1, 0), 3])
+def test_what_is_no_head_is_refused_with_the_ways_to_write_one(head):
+    with pytest.raises(traitlets.TraitError, match=r'\(2, 5\), "2.5", "L2H5" or None'):
+        Selection().update(head=head)
+
+
+def test_nothing_changes_when_one_value_is_refused():
+    selection = Selection()
+    with pytest.raises(traitlets.TraitError):
+        selection.update(head="1.1", position="here")
+    assert selection.head is None
+    with pytest.raises(TypeError, match="a selection has no layer; it has depth, head, key, pinned, position, row"):
+        selection.update(layer=3)
+    with pytest.raises(TypeError, match="Selection has no haed; it has depth"):
+        Selection(haed=(1, 2))
+
+
+def messages(widget, monkeypatch):
+    sent = []
+    monkeypatch.setattr(widget, "_send", lambda msg, buffers=None: sent.append(msg))
+    return sent
+
+
+def test_one_gesture_is_one_message(monkeypatch):
+    selection = Selection()
+    sent = messages(selection, monkeypatch)
+    selection.update(depth=2, position=3, head="1.1")
+    assert len(sent) == 1
+    assert sent[0]["state"] == {"depth": 2, "position": 3, "head": (1, 1)}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"head": "x"}, {"depth": None}, {"depth": 1.5}, {"position": float("nan")}, {"row": -1}, {"pinned": [1]}, {"key": True}],
+    ids=str,
+)
+def test_a_bad_message_from_the_browser_is_answered_with_the_true_value(bad, monkeypatch):
+    selection = Selection(head=(1, 2), depth=3, position=4)
+    before = selection.get_state(["head", "depth", "position", "row", "pinned", "key"])
+    sent = messages(selection, monkeypatch)
+    selection.set_state(bad)
+    assert selection.get_state(list(before)) == before
+    (name,) = bad
+    assert [message["state"][name] for message in sent if name in message["state"]] == [before[name]]
+
+
+def test_the_browser_cannot_change_code_or_style():
+    selection = Selection()
+    before = selection._esm
+    selection.set_state({"_esm": "evil()", "_css": "*{display:none}", "nonsense": 1, "depth": 2})
+    assert (selection._esm, selection._css, selection.depth) == (before, "", 2)
+
+
+def test_what_no_attached_run_holds_becomes_none_and_the_depth_the_output():
+    selection, owner = Selection(), Owner()
+    selection.settle(owner, RUN)
+    assert selection.depth == 8, "a new selection looks at the output"
+    selection.update(row=1, head="3.7", position=14, key=14, depth=5)
+    selection.settle(owner, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
+    assert (selection.row, selection.head, selection.position, selection.key) == (None, None, None, None)
+    assert selection.depth == 4
+
+
+def test_a_selection_that_still_fits_is_kept():
+    selection, owner = Selection(), Owner()
+    selection.settle(owner, RUN)
+    selection.update(head="1.2", position=3, depth=2)
+    selection.settle(owner, RUN)
+    assert (selection.head, selection.position, selection.depth) == ((1, 2), 3, 2)
+
+
+def test_a_selection_another_attached_run_holds_is_kept():
+    selection, large, small = Selection(), Owner(), Owner()
+    selection.settle(large, RUN)
+    selection.update(head="3.7")
+    selection.settle(small, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
+    assert selection.head == (3, 7)
