@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
 
 EFFECTS = np.array(

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "vitest";
+import { plain } from "../../js/lib/sentence";
+import type { Row } from "../../js/lib/state";
+import { targetOf } from "../../js/lib/target";
+import {
+  checkOf,
+  effectsOf,
+  notInRun,
+  sentence,
+  togglePin,
+  topHeads,
+} from "../../js/views/head_attribution";
+
+const ROW: Row = {
+  prompt: "",
+  ids: [],
+  read: 14,
+  right: { ids: [1], text: " Mary" },
+  wrong: { ids: [2], text: " John" },
+  target: { name: "' Mary' − ' John'", value: 10.8024, unit: "logits" },
+  right_prob: 0.99,
+  right_rank: 0,
+};
+const TENSOR = {
+  shape: [2, 2, 2],
+  data: new Float32Array([1, -2, Number.NaN, 4, 3, -4, Number.NaN, 0]),
+};
+const EFFECTS = effectsOf(TENSOR, 0);
+
+describe("the numbers", () => {
+  test("are one row's, or the mean over rows", () => {
+    expect([...EFFECTS.values]).toEqual([1, -2, Number.NaN, 4]);
+    expect([...effectsOf(TENSOR, null).values]).toEqual([2, -3, Number.NaN, 2]);
+  });
+
+  test("are ranked on either side, heads that do not exist left out", () => {
+    expect(topHeads(EFFECTS, 3).towards.map(({ head }) => head)).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    expect(topHeads(EFFECTS, 3).against).toEqual([{ head: [0, 1], value: -2 }]);
+  });
+
+  test("are checked on the worst row when they are a mean", () => {
+    const good = { sum: 2, target: 2, difference: 0, tolerance: 1, ok: true, reason: "" };
+    const bad = { ...good, sum: 5, difference: 3, ok: false, reason: "a part is missing" };
+    expect(checkOf([good, bad], null)).toEqual({
+      text: "sum 5.00 ≠ 2.00",
+      ok: false,
+      reason: "a part is missing",
+    });
+    expect(checkOf([good, bad], 0)?.text).toBe("sum 2.00 = 2.00");
+  });
+});
+
+describe("the sentence", () => {
+  const say = (row: Row, head: [number, number] | null, rows = [row]) =>
+    plain(sentence(EFFECTS, head, 3, targetOf(rows, rows.length > 1 ? null : 0), "RdBu"));
+
+  test("says what the chosen head adds", () => {
+    expect(say(ROW, [1, 1])).toBe(
+      "L1H1 adds +4.00 of the 10.80 logits by which ·Mary beats ·John; all heads together +3.00. " +
+        "Blue pushes towards ·Mary.",
+    );
+  });
+
+  test("says what all heads add where none is chosen, or none exists", () => {
+    for (const head of [null, [1, 0]] as const) {
+      expect(say(ROW, head && [...head])).toContain("All heads together add +3.00 of the 10.80");
+    }
+  });
+
+  test("says who trails when the wrong answer is ahead", () => {
+    const behind = { ...ROW, target: { ...ROW.target, value: -2 } };
+    expect(say(behind, [1, 1])).toContain("of the 2.00 logits by which ·Mary trails ·John");
+  });
+
+  test("names a single answer's log-probability", () => {
+    const alone = { ...ROW, wrong: null, target: { name: "", value: -0.5, unit: "nats" } };
+    expect(say(alone, [1, 1])).toContain("to the log-probability of ·Mary, −0.500 nats");
+  });
+
+  test("speaks of averages and of sides where prompts differ", () => {
+    const other = { ...ROW, right: { ids: [3], text: " Tom" } };
+    const text = say(ROW, [1, 1], [ROW, other]);
+    expect(text).toContain("by which the right answer on average beats ·John");
+  });
+});
+
+test("what is outside the run is said", () => {
+  expect(notInRun(EFFECTS, [1, 1], 0, 1)).toBeNull();
+  expect(notInRun(EFFECTS, [2, 0], 0, 1)).toBe(
+    "L2H0 is not in this run, which has 2 layers of 2 heads.",
+  );
+  expect(notInRun(EFFECTS, null, 4, 2)).toBe("Prompt 4 is not in this run, which has 2.");
+});
+
+test("a pin is added and taken away", () => {
+  expect(togglePin(["L0H1"], [1, 1])).toEqual(["L0H1", "L1H1"]);
+  expect(togglePin(["L0H1", "L1H1"], [0, 1])).toEqual(["L1H1"]);
+});

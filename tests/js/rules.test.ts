@@ -1,0 +1,31 @@
+/** Rules about the source that no linter holds. */
+
+import { describe, expect, test } from "vitest";
+
+const SOURCES = import.meta.glob<string>("../../js/**/*.{ts,tsx}", {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+const FORBIDDEN =
+  /innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\beval\(|new Function/;
+
+describe.each(Object.entries(SOURCES))("%s", (path, source) => {
+  test("puts text on the page as text nodes only", () => {
+    expect(source).not.toMatch(FORBIDDEN);
+  });
+
+  test("says in its first lines what it is", () => {
+    expect(source).toMatch(/^\/\*\*/);
+  });
+
+  const [, view] = /\/views\/(\w+)/.exec(path) ?? [];
+  test.runIf(view)("imports no other view", () => {
+    const relative = [...source.matchAll(/(?:from|import) "(\.[^"]+)"/g)].map((match) => match[1]!);
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    for (const one of relative) {
+      const target = new URL(one, `file:///a/b/${folder}/`).pathname;
+      expect(target).toMatch(new RegExp(`/js/(lib/|views/${view}[./])`));
+    }
+  });
+});
