@@ -49,7 +49,8 @@ python:
 	pytest -m "not slow and not gpu" --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
 
 browser:
-	pytest -m "not slow and not gpu" tests/page tests/lab
+	pytest -m "not slow and not gpu" tests/page
+	pytest -m "not slow and not gpu" tests/lab
 
 notebooks:
 	pytest -m "not slow and not gpu" tests/notebooks

@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """One Chromium; a test or a fixture makes a context of its own in it, a fresh profile."""
     # Imported here: only browser tests pay for it.
     from playwright.sync_api import sync_playwright

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running JupyterLab. A module of tests that shares one notebook takes `server.lab()`."""
-    server = Server(tmp_path_factory.mktemp("jupyter"), chromium)
+    server = Server(tmp_path_factory.mktemp("jupyter"), browser)
     try:
         server.wait()
         yield server
