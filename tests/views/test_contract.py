@@ -1,0 +1,59 @@
+"""Python traits and the TypeScript `type Model` have the same names; one noun finds every file of a view."""
+
+import re
+from pathlib import Path
+
+import anywidget
+import pytest
+
+from residscope import selection, views
+from residscope.views.base import View
+from residscope.views.boxes import Box
+
+ROOT = Path(__file__).parents[2]
+VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
+INHERITED = set(anywidget.AnyWidget.class_trait_names()) | {"_esm", "_css", "_anywidget_id"}
+
+
+def synced(widget):
+    return {name for name in widget.class_trait_names(sync=True) if name not in INHERITED}
+
+
+def type_fields(source, name):
+    body = re.search(rf"^(?:export )?type {name} = ([^;]*?\{{.*?^\}}|[^;{{]*);", source, re.M | re.S)
+    assert body, f"no type {name}"
+    fields = set(re.findall(r"^  (\w+)\??:", body[1], re.M))
+    return fields, body[1]
+
+
+STATE = (ROOT / "js/lib/state.ts").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_a_views_traits_are_the_fields_of_its_type(view):
+    source = (ROOT / f"js/views/{view.bundle_name}.tsx").read_text(encoding="utf-8")
+    fields, body = type_fields(source, "Model")
+    shared, _ = type_fields(STATE, "SharedTraits")
+    assert "SharedTraits" in body
+    assert fields | shared == synced(view)
+
+
+def test_a_boxs_traits_are_the_fields_of_its_type():
+    fields, _ = type_fields((ROOT / "js/views/box.tsx").read_text(encoding="utf-8"), "Model")
+    assert fields == synced(Box)
+
+
+@pytest.mark.parametrize(("python", "typescript"), [("Selection", "SelectionState"), ("Status", "StatusState")])
+def test_the_shared_models_have_the_fields_of_their_types(python, typescript):
+    fields, _ = type_fields(STATE, typescript)
+    assert fields == synced(getattr(selection, python))
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_one_noun_finds_every_file(view):
+    noun = re.sub(r"(?<!^)(?=[A-Z])", "_", view.__name__).lower()
+    assert view.bundle_name == noun
+    for path in (f"src/residscope/views/{noun}.py", f"js/views/{noun}.tsx", f"tests/page/test_{noun}.py"):
+        assert (ROOT / path).is_file(), path
+    page = (ROOT / f"docs/views/{noun}.md").read_text(encoding="utf-8")
+    assert view.__name__ in page

@@ -1,0 +1,220 @@
+"""What each view sends: the numbers of the trace, the run they belong to, and nothing the browser did not declare."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load
+
+import residscope as rs
+from tests import tiny
+
+PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
+VIEWS = (rs.TokenStrip, rs.HeadAttribution, rs.AttentionPattern, rs.LogitLens)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.bridge("llama")
+
+
+@pytest.fixture
+def experiment(model):
+    experiment = rs.Experiment(model, PROMPTS, (" Mary", " John"))
+    yield experiment
+    experiment.close()
+
+
+def read(data):
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
+
+
+def settled(experiment):
+    """Wait until the views of the newest run are shown."""
+    shown = threading.Event()
+    undo = experiment.on_run(lambda _trace: shown.set())
+    experiment.update()
+    assert shown.wait(30)
+    undo()
+    return experiment.trace
+
+
+def test_head_attribution_sends_the_traces_numbers_and_its_check(experiment):
+    run, info, arrays = read(rs.HeadAttribution(experiment)._data)
+    trace = experiment.trace
+    assert run == trace.number == 1
+    np.testing.assert_array_equal(arrays["values"], trace.head_attribution().numpy())
+    assert info["check"][1]["target"] == pytest.approx(float(trace.target_value[1]))
+    assert info["check"][0]["ok"] is True
+    assert info["heads_total"] == pytest.approx(trace.head_attribution().sum((1, 2)).tolist(), abs=1e-5)
+
+
+def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):
+    _, info, arrays = read(rs.AttentionPattern(experiment)._data)
+    assert info == {"ahead": True}
+    for row, length in enumerate(experiment.trace.lengths):
+        query, key = np.tril_indices(length)
+        for layer in range(tiny.LAYERS):
+            expected = experiment.trace.attention(layer)[row].numpy()[:, query, key]
+            assert arrays[f"row.{row}"].dtype == np.float16
+            np.testing.assert_allclose(arrays[f"row.{row}"][layer], expected, atol=5e-4)
+
+
+def test_large_patterns_are_sent_for_the_selected_and_pinned_heads_only(experiment, monkeypatch):
+    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 10)
+    experiment.update()
+    view = rs.AttentionPattern(experiment)
+    assert read(view._data)[1] == {"ahead": False}
+    assert read(view._data)[2] == {}
+    arrived = threading.Event()
+    view.observe(lambda _change: arrived.set(), "_heads")
+    experiment.selection.update(row=1, head="1.2", pinned=["L0H3", "L2.mlp"])
+    assert arrived.wait(30)
+    run, info, arrays = read(view._heads)
+    assert run == experiment.trace.number
+    assert info == {"row": 1, "heads": [[1, 2], [0, 3]]}
+    query, key = np.tril_indices(experiment.trace.lengths[1])
+    for index, (layer, head) in enumerate(info["heads"]):
+        expected = experiment.trace.attention(layer, head)[1].numpy()[query, key]
+        np.testing.assert_allclose(arrays["patterns"][index], expected, atol=5e-4)
+
+
+def test_the_logit_lens_sends_its_columns_and_their_texts(experiment):
+    _, info, arrays = read(rs.LogitLens(experiment)._data)
+    lens = experiment.trace.logit_lens(10)
+    np.testing.assert_array_equal(arrays["top_ids"], lens.top_ids.numpy())
+    np.testing.assert_allclose(arrays["top_probs"], lens.top_probs.numpy(), atol=5e-4)
+    np.testing.assert_array_equal(arrays["target_rank"], lens.target_rank.numpy())
+    np.testing.assert_array_equal(arrays["target_value"], lens.target_value.numpy())
+    for token in np.unique(arrays["top_ids"]):
+        assert token < 0 or str(token) in info["texts"]
+    assert all(check["ok"] for check in info["check"])
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_every_view_follows_every_run(experiment, kind):
+    view = kind(experiment)
+    trace = settled(experiment)
+    assert read(view._data)[0] == trace.number == experiment.status.run
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_every_view_has_a_text_and_a_table(experiment, kind):
+    view = kind(experiment)
+    experiment.selection.update(head="1.2")
+    data, _ = view._repr_mimebundle_()
+    assert data["text/plain"].startswith(f"{kind.__name__}, run 1: ")
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert len(view.to_frame()) > 0
+
+
+def test_the_tables_hold_the_traces_numbers(experiment):
+    trace = experiment.trace
+    heads = rs.HeadAttribution(experiment).to_frame().set_index(["row", "layer", "head"])
+    assert heads.loc[(1, 2, 3), "direct_effect"] == pytest.approx(float(trace.head_attribution()[1, 2, 3]))
+    experiment.selection.update(row=1, head="2.1")
+    weights = rs.AttentionPattern(experiment).to_frame().set_index(["query", "key"])
+    assert weights.loc[(3, 1), "weight"] == pytest.approx(float(trace.attention(2, 1)[1, 3, 1]))
+    lens = rs.LogitLens(experiment).to_frame().set_index(["row", "depth", "position", "place"])
+    top = trace.logit_lens().top_ids[0, 2, 5, 0]
+    assert lens.loc[(0, "0.post", 5, 0), "token_id"] == int(top)
+    tokens = rs.TokenStrip(experiment).to_frame()
+    assert "".join(tokens[tokens.row == 1].token[1:]) == PROMPTS[1]
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_a_misspelt_keyword_or_a_wrong_experiment_is_refused(experiment, model, kind):
+    with pytest.raises(TypeError, match=f"{kind.__name__} has no haed; it has selection, status"):
+        kind(experiment, haed=3)
+    with pytest.raises(TypeError, match=f"{kind.__name__} takes an Experiment, not TransformerBridge: rs.Experiment"):
+        kind(model)
+
+
+def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(experiment):
+    strip = rs.TokenStrip(experiment)
+    strip.set_state({"_edit": {"id": 1, "prompts": [PROMPTS[1]], "answers": [[" Tom", " Anna"]]}})
+    assert experiment.trace.target.names == ["' Tom' − ' Anna'"]
+    assert strip._refused is None
+    for number, (edit, field, sentence) in enumerate(
+        [
+            ({"answers": [[" Mary Ann", None]]}, "answers", "single token"),
+            ({"prompts": [""]}, "prompts", "an empty text"),
+            ({"prompts": "no list"}, "prompts", "a list of texts"),
+            ({"answers": [" Mary"]}, "answers", "one pair of texts a prompt"),
+            ({"prompts": ["x" * 1_000_001]}, "prompts", "at most 1,000,000 characters"),
+            ({}, "prompts", "an edit changes prompts or answers"),
+        ],
+        start=2,
+    ):
+        strip.set_state({"_edit": {"id": number, **edit}})
+        assert (strip._refused["id"], strip._refused["field"]) == (number, field)
+        assert sentence in strip._refused["message"]
+    assert experiment.trace.target.names == ["' Tom' − ' Anna'"]
+    strip.set_state({"_edit": {"id": 9, "answers": [[" Tom", None]]}})
+    assert strip._refused is None
+    assert experiment.trace.target.unit == "nats"
+    strip.set_state({"_edit": {"id": 10, "answers": None}})
+    assert experiment.trace.inputs.answers is None
+
+
+def test_the_browser_writes_only_what_a_view_declares(experiment):
+    view = rs.HeadAttribution(experiment)
+    data, esm = view._data, view._esm
+    view.set_state({"_data": b"", "_esm": "evil()", "selection": None, "_css": "x"})
+    assert (view._data, view._esm, view.selection) == (data, esm, experiment.selection)
+
+
+def test_a_host_that_cannot_share_models_gets_their_mirror(experiment):
+    view = rs.HeadAttribution(experiment)
+    view.set_state({"_link": "mirror"})
+    assert view._mirror["status"]["run"] == 1
+    view.set_state({"_mirror": {"selection": {"head": [1, 2], "position": -5}, "status": {}}})
+    assert experiment.selection.head == (1, 2)
+    assert experiment.selection.position is None
+    assert view._mirror["selection"]["head"] == (1, 2), "what was refused is answered with the true value"
+    experiment.selection.update(head="0.3")
+    assert view._mirror["selection"]["head"] == (0, 3)
+
+
+def test_views_can_share_another_selection(experiment):
+    other = rs.Selection()
+    view = rs.HeadAttribution(experiment, selection=other)
+    assert view.selection is other
+
+
+def test_boxes_hold_views_by_reference_and_refuse_what_is_none(experiment):
+    heads, pattern = rs.HeadAttribution(experiment), rs.AttentionPattern(experiment)
+    row = rs.Row([heads, rs.Column([pattern])])
+    assert row.get_state("children")["children"][0] == f"anywidget:{heads.model_id}"
+    text = row._repr_mimebundle_()[0]["text/plain"]
+    assert "HeadAttribution, run 1" in text
+    assert "AttentionPattern, run 1" in text
+    with pytest.raises(TypeError, match="Row holds residscope's views and other anywidgets, not int"):
+        rs.Row([heads, 3])
+    row.close()
+    assert heads.comm is None
+
+
+def test_the_workbench_shows_everything_and_selects_the_strongest_head(experiment):
+    bench = rs.Workbench(experiment)
+    assert [type(view).__name__ for view in bench.children] == [
+        "TokenStrip",
+        "HeadAttribution",
+        "AttentionPattern",
+        "LogitLens",
+    ]
+    mean = experiment.trace.head_attribution().mean(0).abs()
+    assert mean[experiment.selection.head] == mean.max()
+
+
+def test_a_head_that_is_nan_everywhere_is_never_the_strongest(experiment, monkeypatch):
+    values = torch.full((2, tiny.LAYERS, tiny.HEADS), torch.nan)
+    values[:, 1, 2] = -3.0
+    monkeypatch.setattr(experiment.trace, "head_attribution", lambda: values)
+    experiment.selection.update(head=None)
+    rs.Workbench(experiment)
+    assert experiment.selection.head == (1, 2)
