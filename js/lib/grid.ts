@@ -72,15 +72,27 @@ export function cellBox(grid: Grid, { row, col }: Cell) {
 
 export type Spot = { row: number | null; col: number | null };
 
+/** How far labels above a map lean over, in radians. */
+export const TURN = -Math.PI / 3;
+
 /** What is under a point: a cell, a row's label (no col), a column's label (no row), or nothing. */
-export function spotAt(grid: Grid, x: number, y: number): Spot | null {
-  const across = Math.floor((x - grid.left) / grid.cellWidth);
+export function spotAt(grid: Grid, x: number, y: number, colSide = "below"): Spot | null {
+  const above = colSide === "above" ? Math.max(0, grid.top - y) : 0;
+  const foot = x + above / Math.tan(TURN);
+  const across = Math.floor((foot - grid.left) / grid.cellWidth);
   const down = Math.floor((y - grid.top) / grid.cellHeight);
   const col = across >= 0 && across < grid.cols ? across : null;
   const line = down >= 0 && down < grid.rows ? down : null;
   if (line === null && col === null) return null;
   if (col === null && across >= grid.cols) return null;
   return { row: line === null ? null : grid.upward ? grid.rows - 1 - line : line, col };
+}
+
+/** Where a tooltip about a spot stands, so that it does not hide the cells that it is about. */
+export function besideSpot(grid: Grid, { row, col }: Spot) {
+  const box = cellBox(grid, { row: row ?? 0, col: col ?? 0 });
+  if (row === null) return { ...box, y: grid.top };
+  return col === null ? { ...box, y: box.y + box.height + 4, width: 0 } : box;
 }
 
 /** Which labels are drawn so that none overlap: always the first and the last. */
@@ -96,8 +108,18 @@ export function ticks(count: number, cell: number, label: number): number[] {
   return clear.includes(last) ? clear : last > 0 ? [...clear, last] : clear;
 }
 
-/** Where a key leads from `from`, or null when the key means nothing to a map. */
-export function move(grid: Grid, from: Cell, key: string, control: boolean): Cell | null {
+/**
+ * Where a key leads from `at`, or null when the key means nothing to a map. With `onLabels` an arrow
+ * leads on to a row's label at the left (no col) and to a column's label above (no row).
+ */
+export function move(
+  grid: Pick<Grid, "rows" | "cols" | "upward">,
+  at: Spot,
+  key: string,
+  control: boolean,
+  onLabels = false,
+): Spot | null {
+  const from = { row: at.row ?? -1, col: at.col ?? -1 };
   const up = grid.upward ? 1 : -1;
   const lastRow = grid.rows - 1;
   const lastCol = grid.cols - 1;
@@ -114,6 +136,13 @@ export function move(grid: Grid, from: Cell, key: string, control: boolean): Cel
   };
   const to = targets[key];
   if (!to) return null;
-  const clamp = (value: number, last: number) => Math.min(last, Math.max(0, value));
-  return { row: clamp(to.row, lastRow), col: clamp(to.col, lastCol) };
+  const step = onLabels && key.startsWith("Arrow");
+  const clamp = (value: number, last: number, isLabel: boolean, isOther: boolean) => {
+    const least = !isOther && (isLabel || step) ? -1 : 0;
+    const next = Math.min(last, Math.max(least, value));
+    return next < 0 ? null : next;
+  };
+  const onRow = at.col === null;
+  const onCol = at.row === null;
+  return { row: clamp(to.row, lastRow, onCol, onRow), col: clamp(to.col, lastCol, onRow, onCol) };
 }

@@ -1,8 +1,8 @@
 /** A map of cells on canvas: hover, click and keyboard, rings, labels; one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Cell, cellBox, layOut, move, type Spot, spotAt } from "./grid";
+import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { besideSpot, type Cell, layOut, move, type Spot, spotAt } from "./grid";
 import {
   type Axes,
   type CellPaint,
@@ -12,6 +12,7 @@ import {
   prepare,
   type Ring,
 } from "./paint";
+import { useScreen } from "./screen";
 import type { Theme } from "./theme";
 import { Tooltip } from "./tooltip";
 
@@ -50,6 +51,10 @@ export type HeatmapProps = {
   onRowLabel?(row: number): void;
   onColLabel?(col: number): void;
   onHover?(spot: Spot | null): void;
+  /** What a row's label (no col) or a column's label (no row) tells. */
+  labelTip?(label: Spot): ComponentChildren;
+  /** A label in words; with it the arrow keys lead on from the cells to the labels. */
+  speakLabel?(label: Spot): string;
   /** Beside the map, as high as its cells. */
   legend?(height: number): ComponentChildren;
 };
@@ -63,7 +68,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   const ground = useRef<HTMLCanvasElement>(null);
   const marks = useRef<HTMLCanvasElement>(null);
   const [hover, setHover] = useState<Spot | null>(null);
-  const [cursor, setCursor] = useState<Cell | null>(null);
+  const [cursor, setCursor] = useState<Spot | null>(null);
   const { ratio, seen } = useScreen(holder);
   const id = useId();
 
@@ -100,24 +105,27 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     setHover(next);
     props.onHover?.(next);
   };
-  const spotOf = (event: MouseEvent) => spotAt(grid, event.offsetX, event.offsetY);
+  const spotOf = (event: MouseEvent) => spotAt(grid, event.offsetX, event.offsetY, colSide);
 
-  const click = (event: MouseEvent) => {
-    const spot = spotOf(event);
-    setCursor(null);
+  const choose = (spot: Spot | null, pin: boolean) => {
     if (isCell(spot)) {
-      if (exists(spot)) props.onSelect(spot, { pin: event.shiftKey });
+      if (exists(spot)) props.onSelect(spot, { pin });
     } else if (spot?.row != null) props.onRowLabel?.(spot.row);
     else if (spot?.col != null) props.onColLabel?.(spot.col);
   };
+  const click = (event: MouseEvent) => {
+    setCursor(null);
+    choose(spotOf(event), event.shiftKey);
+  };
 
-  const begin = (): Cell => cursor ?? props.start ?? { row: 0, col: 0 };
+  const begin = (): Spot => cursor ?? props.start ?? { row: 0, col: 0 };
   const press = (event: KeyboardEvent) => {
-    const to = move(grid, begin(), event.key, event.ctrlKey || event.metaKey);
+    const onLabels = props.speakLabel !== undefined;
+    const to = move(grid, begin(), event.key, event.ctrlKey || event.metaKey, onLabels);
     // The first arrow shows where the keyboard is; from there arrows move.
     if (to) setCursor(cursor ? to : props.start ? to : begin());
-    else if (event.key === "Enter" || event.key === " ") props.onSelect(begin(), { pin: false });
-    else if (event.key === "p") props.onSelect(begin(), { pin: true });
+    else if (event.key === "Enter" || event.key === " ") choose(begin(), false);
+    else if (event.key === "p") choose(begin(), true);
     else if (event.key === "Escape") {
       setCursor(null);
       holder.current?.blur();
@@ -126,8 +134,16 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     event.stopPropagation();
   };
 
-  const active = cursor && exists(cursor) ? cursor : null;
-  const told = active ?? (isCell(hover) ? hover : null);
+  const spoken = !cursor
+    ? ""
+    : !isCell(cursor)
+      ? props.speakLabel?.(cursor)
+      : exists(cursor)
+        ? props.speak(cursor)
+        : "no such cell";
+  const told = cursor && !(isCell(cursor) && !exists(cursor)) ? cursor : hover;
+  const tip = told && (isCell(told) ? props.tooltip(told) : props.labelTip?.(told));
+  const overLive = isCell(hover) || (hover?.row != null ? props.onRowLabel : props.onColLabel);
   const canvasStyle = { width: `${grid.width}px`, height: `${grid.height}px` };
   const cellsHeight = rows * grid.cellHeight - grid.gap;
   return (
@@ -152,19 +168,19 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           onPointerLeave={() => point(null)}
         >
           <canvas ref={ground} style={canvasStyle} />
-          <canvas ref={marks} style={canvasStyle} class={isCell(hover) ? "rs-over" : ""} />
+          <canvas ref={marks} style={canvasStyle} class={hover && overLive ? "rs-over" : ""} />
           {cursor && (
-            <div class="rs-unseen" role="row" aria-rowindex={cursor.row + 1}>
-              <span role="gridcell" id={`${id}-cell`} aria-colindex={cursor.col + 1}>
-                {active ? props.speak(active) : "no such cell"}
+            <div class="rs-unseen" role="row" aria-rowindex={(cursor.row ?? -1) + 1}>
+              <span role="gridcell" id={`${id}-cell`} aria-colindex={(cursor.col ?? -1) + 1}>
+                {spoken}
               </span>
             </div>
           )}
         </div>
       </div>
-      {told && (
-        <Tooltip anchor={cellBox(grid, told)} key={`${told.row}.${told.col}`}>
-          {props.tooltip(told)}
+      {told && tip && (
+        <Tooltip anchor={besideSpot(grid, told)} key={`${told.row}.${told.col}`}>
+          {tip}
         </Tooltip>
       )}
       {props.legend && (
@@ -178,30 +194,4 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
 
 function isCell(spot: Spot | null): spot is Cell {
   return spot !== null && spot.row !== null && spot.col !== null;
-}
-
-/** The screen's pixel ratio, and a count of how often the element came back into sight. */
-function useScreen(element: { current: HTMLElement | null }): { ratio: number; seen: number } {
-  const window = element.current?.ownerDocument.defaultView ?? globalThis.window;
-  const [ratio, setRatio] = useState(window.devicePixelRatio);
-  const [seen, setSeen] = useState(0);
-
-  useEffect(() => {
-    const query = window.matchMedia(`(resolution: ${ratio}dppx)`);
-    const change = () => setRatio(window.devicePixelRatio);
-    query.addEventListener("change", change, { once: true });
-    return () => query.removeEventListener("change", change);
-  }, [window, ratio]);
-
-  useEffect(() => {
-    if (!element.current) return;
-    // A notebook takes cells out of the page as they scroll away, and canvases may come back blank.
-    const observer = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) setSeen((count) => count + 1);
-    });
-    observer.observe(element.current);
-    return () => observer.disconnect();
-  }, [element]);
-
-  return { ratio, seen };
 }

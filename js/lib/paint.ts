@@ -1,7 +1,7 @@
 /** Paint a map on canvas: its cells on one layer, its labels and rings on another. */
 
 import { css, inkOn, type Scale } from "./colour";
-import { cellBox, type Grid, type Spot, ticks } from "./grid";
+import { cellBox, type Grid, type Spot, TURN, ticks } from "./grid";
 import type { Theme } from "./theme";
 
 export type Axes = {
@@ -13,8 +13,8 @@ export type Axes = {
   colSide: "above" | "below";
 };
 
-/** A ring about a cell, a whole row (no col) or a whole column (no row). */
-export type Ring = Spot & { kind: "selected" | "pinned" };
+/** A ring about a cell, a row (no col; its first `cols` cells, or all) or a column (no row). */
+export type Ring = Spot & { kind: "selected" | "pinned"; cols?: number };
 
 export type CellPaint = {
   /** NaN where there is no such cell. */
@@ -25,13 +25,16 @@ export type CellPaint = {
 
 type Context = CanvasRenderingContext2D;
 
-const TURN = -Math.PI / 3;
 const LABEL_GAP = 7;
 
-/** Make the canvas cover `grid` at `ratio` device pixels to a CSS pixel, and clear it. */
-export function prepare(canvas: HTMLCanvasElement, grid: Grid, ratio: number): Context | null {
-  canvas.width = Math.round(grid.width * ratio);
-  canvas.height = Math.round(grid.height * ratio);
+/** Make the canvas cover `size` at `ratio` device pixels to a CSS pixel, and clear it. */
+export function prepare(
+  canvas: HTMLCanvasElement,
+  size: Pick<Grid, "width" | "height">,
+  ratio: number,
+): Context | null {
+  canvas.width = Math.round(size.width * ratio);
+  canvas.height = Math.round(size.height * ratio);
   const context = canvas.getContext("2d");
   context?.setTransform(ratio, 0, 0, ratio, 0, 0);
   return context;
@@ -112,15 +115,13 @@ export function paintMarks(
     }
   }
   for (const ring of rings) paintRing(context, grid, ring, ring.kind, theme);
-  if (hover && hover.row !== null && hover.col !== null) {
-    paintRing(context, grid, hover, "hover", theme);
-  }
+  if (hover) paintRing(context, grid, hover, "hover", theme);
 }
 
 function paintRing(
   context: Context,
   grid: Grid,
-  spot: Spot,
+  spot: Spot & { cols?: number },
   kind: Ring["kind"] | "hover",
   theme: Theme,
 ): void {
@@ -128,7 +129,7 @@ function paintRing(
     row: spot.row ?? (grid.upward ? grid.rows - 1 : 0),
     col: spot.col ?? 0,
   });
-  const width = (spot.col === null ? grid.cols : 1) * grid.cellWidth - grid.gap;
+  const width = (spot.col === null ? (spot.cols ?? grid.cols) : 1) * grid.cellWidth - grid.gap;
   const height = (spot.row === null ? grid.rows : 1) * grid.cellHeight - grid.gap;
   const line = kind === "hover" ? 1 : 2;
   const out = kind === "hover" ? 0.5 : 1;
