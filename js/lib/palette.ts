@@ -5,9 +5,9 @@ import type { Rgb } from "./colour";
 export type Diverging = "RdBu" | "PuOr";
 
 /** ColorBrewer's nine classes, turned so that positive comes last. */
-const CLASSES: Record<Diverging, string[]> = {
-  RdBu: "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac".split(" "),
-  PuOr: "b35806 e08214 fdb863 fee0b6 f7f7f7 d8daeb b2abd2 8073ac 542788".split(" "),
+const CLASSES: Record<Diverging, string> = {
+  RdBu: "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac",
+  PuOr: "b35806 e08214 fdb863 fee0b6 f7f7f7 d8daeb b2abd2 8073ac 542788",
 };
 
 /** On a dark page lighter means more, so the poles are light and zero is the page itself. */
@@ -25,7 +25,7 @@ const DARK_POLES: Record<Diverging, [negative: string[], positive: string[]]> = 
 export const POSITIVE_NAME: Record<Diverging, string> = { RdBu: "Blue", PuOr: "Purple" };
 
 export function divergingStops(name: Diverging, dark: boolean, page: Rgb): Rgb[] {
-  if (!dark) return CLASSES[name].map(parseHex);
+  if (!dark) return CLASSES[name].split(" ").map(parseHex);
   const [negative, positive] = DARK_POLES[name];
   return [...negative.map(parseHex), page, ...positive.map(parseHex)];
 }

@@ -81,6 +81,12 @@ export function headName([layer, head]: Head): string {
   return `L${layer}H${head}`;
 }
 
+/** Add a head to the pins, or take it from them. */
+export function togglePin(pinned: string[], head: Head): string[] {
+  const name = headName(head);
+  return pinned.includes(name) ? pinned.filter((one) => one !== name) : [...pinned, name];
+}
+
 /** Return the head that a component's name means, or null when it names something else. */
 export function parseHead(name: string): Head | null {
   const match = /^L(\d+)H(\d+)$/.exec(name);

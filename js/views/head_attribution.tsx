@@ -12,7 +12,7 @@ import { precise, preciseSigned, signed } from "../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
 import { type Part, Say, strong } from "../lib/sentence";
-import { type Head, headName, parseHead, type SharedTraits } from "../lib/state";
+import { type Head, headName, parseHead, type SharedTraits, togglePin } from "../lib/state";
 import { ofTarget, type TargetWords, targetOf } from "../lib/target";
 import { startView, type View } from "../lib/view";
 import type { Tensor } from "../lib/wire";
@@ -113,12 +113,6 @@ export function notInRun(effects: Effects, head: Head | null, row: number | null
   if (!head || (head[0] < effects.layers && head[1] < effects.heads)) return null;
   const size = `${effects.layers} layers of ${effects.heads} heads`;
   return `${headName(head)} is not in this run, which has ${size}.`;
-}
-
-/** Add a head to the pins, or take it from them. */
-export function togglePin(pinned: string[], head: Head): string[] {
-  const name = headName(head);
-  return pinned.includes(name) ? pinned.filter((one) => one !== name) : [...pinned, name];
 }
 
 function valueAt({ layers, heads, values }: Effects, [layer, head]: Head): number {

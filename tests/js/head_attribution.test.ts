@@ -1,15 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { plain } from "../../js/lib/sentence";
 import type { Row } from "../../js/lib/state";
+import { togglePin } from "../../js/lib/state";
 import { targetOf } from "../../js/lib/target";
-import {
-  checkOf,
-  effectsOf,
-  notInRun,
-  sentence,
-  togglePin,
-  topHeads,
-} from "../../js/views/head_attribution";
+import { checkOf, effectsOf, notInRun, sentence, topHeads } from "../../js/views/head_attribution";
 
 const ROW: Row = {
   prompt: "",
