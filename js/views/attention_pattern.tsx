@@ -1,0 +1,223 @@
+/** Where heads look: the selected head's map of queries by keys, the pinned ones small beside it. */
+
+import type { RenderProps } from "@anywidget/types";
+import type { JSX } from "preact";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { sequentialScale } from "../lib/colour";
+import { Frame } from "../lib/frame";
+import { Heatmap, type Ring } from "../lib/heatmap";
+import { Legend } from "../lib/legend";
+import { type Part, strong } from "../lib/sentence";
+import { type Head, headName, type SharedTraits, togglePin } from "../lib/state";
+import { shorten, visible } from "../lib/tokens";
+import { startView, type View } from "../lib/view";
+import { type Bytes, readPayload } from "../lib/wire";
+import * as patterns from "./attention_pattern/pattern";
+import { PinnedHead } from "./attention_pattern/pinned";
+import { openRow, pinsOf, type Scene } from "./attention_pattern/scene";
+import { CellTip, LabelTip, speakCell, speakLabel } from "./attention_pattern/tips";
+import "./attention_pattern.css";
+
+/** The synced traits of `src/residscope/views/attention_pattern.py`. */
+type Model = SharedTraits & { _heads: Bytes };
+
+const HELP = [
+  "Each row is a token (the query); its cells say how much attention it pays to each token up to " +
+    "itself (the keys). A row sums to 1. ⚑ marks where the target is read.",
+  "Attention says where a head reads, not what it moves from there: a head may look hard at a " +
+    "token and add nothing, as many do at the first one.",
+  "Click a cell to select both tokens, a label at the left to select the query, one above to select " +
+    "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape leaves.",
+];
+
+const WAIT_MS = 150;
+const PINS_WIDTH = 136;
+
+/** Whether `wanted` has been missing for a moment. */
+function useLate(wanted: string | null): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    if (!wanted) return;
+    const timer = setTimeout(setLate, WAIT_MS, true);
+    return () => {
+      clearTimeout(timer);
+      setLate(false);
+    };
+  }, [wanted]);
+  return late;
+}
+
+function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
+  const picture = view.picture.value;
+  const { head, row: wanted, position, key, pinned } = view.selection.value;
+  const sent = view.trait("_heads").value;
+  const kept = useRef<patterns.Cache>(new Map());
+  const cache = useMemo(() => {
+    kept.current = patterns.remember(kept.current, readPayload(sent));
+    return kept.current;
+  }, [sent]);
+
+  const rows = picture?.run.rows.length ?? 0;
+  const row = wanted ?? 0;
+  const ahead = Boolean(picture?.payload.info.ahead);
+  const needed = ahead ? null : cache;
+  const scene = useMemo(
+    () => (picture && row < rows ? openRow(picture, row, needed ?? new Map()) : null),
+    [picture, row, rows, needed],
+  );
+  const chosen = head && scene?.inRun(head) ? head : null;
+  const pattern = useMemo(() => chosen && (scene?.patternOf(chosen) ?? null), [scene, chosen]);
+  const missing = scene && chosen && !pattern ? `${scene.row} ${headName(chosen)}` : null;
+  const late = useLate(missing);
+
+  const notice = (): Part[] | string | null => {
+    if (!scene) return `Prompt ${row} is not in this run, which has ${rows}.`;
+    if (!head) {
+      return 'Select a head: click one in Heads, or exp.selection.update(head="2.5")';
+    }
+    const name = headName(head);
+    if (!chosen) {
+      const { n_layers, n_heads } = picture!.run;
+      return `${name} is not in this run, which has ${n_layers} layers of ${n_heads} heads.`;
+    }
+    if (!pattern) {
+      if (!view.kernel) return `${name} needs a kernel: open the notebook to see it.`;
+      return late ? `${name} is waiting for the kernel.` : " ";
+    }
+    if (!patterns.hasAttention(pattern)) return `Layer ${chosen[0]} has no attention.`;
+    const outside = [position, key].find((one) => one !== null && one >= scene.length);
+    if (outside === undefined) return null;
+    return `Position ${outside} is not in this prompt, which has ${scene.length} tokens.`;
+  };
+  const query = position ?? scene?.read ?? 0;
+  const isPinned = head && pinned.includes(headName(head));
+
+  return (
+    <div class="rs-attention">
+      <Frame
+        view={view}
+        title="Attention"
+        what={[
+          ...(head ? [strong(headName(head)), " · "] : []),
+          "how much each token (row) looks at each earlier one",
+        ]}
+        meta={
+          rows > 1 && (wanted === null ? `first of ${rows} prompts` : `prompt ${row} of ${rows}`)
+        }
+        help={HELP}
+        actions={
+          head
+            ? [
+                {
+                  label: `${isPinned ? "Unpin" : "Pin"} ${headName(head)}`,
+                  run: () => view.select({ pinned: togglePin(pinned, head) }),
+                },
+              ]
+            : []
+        }
+        sentence={
+          pattern && scene ? patterns.sentence(pattern, chosen!, query, key, scene.name) : ""
+        }
+        notice={notice()}
+      >
+        {scene && <Heads view={view} scene={scene} head={chosen} pattern={pattern} query={query} />}
+      </Frame>
+    </div>
+  );
+}
+
+type HeadsProps = {
+  view: View<Model>;
+  scene: Scene;
+  head: Head | null;
+  pattern: patterns.Pattern | null;
+  query: number;
+};
+
+function Heads({ view, scene, head, pattern, query }: HeadsProps): JSX.Element {
+  const theme = view.theme.value;
+  const { key, pinned } = view.selection.value;
+  const { length, read, name } = scene;
+  const width = view.width.value;
+  const scale = useMemo(() => sequentialScale(1, theme), [theme]);
+  const cells = useMemo(
+    () => ({
+      scale,
+      value: (row: number, col: number) =>
+        pattern ? patterns.weightAt(pattern, row, col) : Number.NaN,
+    }),
+    [pattern, scale],
+  );
+  const longest = width > 420 ? 24 : 12;
+  const colLabel = useCallback(
+    (position: number) => shorten(visible(name(position).text), longest),
+    [name, longest],
+  );
+  const rowLabel = useCallback(
+    (position: number) => `${position === read ? "⚑ " : ""}${colLabel(position)}`,
+    [colLabel, read],
+  );
+  const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
+  const room = width - 56 - (pins.length && width > 480 ? PINS_WIDTH : 0);
+  const rings: Ring[] = [];
+  if (pattern && query < length) {
+    rings.push({ row: query, col: null, cols: query + 1, kind: "selected" });
+    if (key !== null && key <= query) rings.push({ row: query, col: key, kind: "selected" });
+  }
+  const togglePinned = (one: Head) => view.select({ pinned: togglePin(pinned, one) });
+
+  return (
+    <div class="rs-side-by-side">
+      <Heatmap
+        name={`attention of ${head ? headName(head) : "no head"}, ${length} tokens by ${length}`}
+        rows={length}
+        cols={length}
+        cells={cells}
+        rowLabel={rowLabel}
+        colLabel={colLabel}
+        rowsAre="tokens"
+        colsAre="tokens"
+        colSide="above"
+        theme={theme}
+        available={Math.max(160, room)}
+        tallest={Math.min(640, Math.max(280, room))}
+        size={[1, 24]}
+        rings={rings}
+        start={query < length ? { row: query, col: Math.min(key ?? 0, query) } : null}
+        tooltip={(cell) => pattern && <CellTip pattern={pattern} name={name} {...cell} />}
+        speak={(cell) => (pattern ? speakCell(pattern, name, cell) : "")}
+        labelTip={(label) => pattern && <LabelTip pattern={pattern} name={name} {...label} />}
+        speakLabel={(label) => speakLabel(pattern, name, label)}
+        onSelect={({ row, col }, { pin }) => {
+          if (!pin) view.select({ position: row, key: col });
+          else if (head) togglePinned(head);
+        }}
+        onRowLabel={(position) => view.select({ position })}
+        onColLabel={(position) => view.select({ key: position })}
+        legend={() => pattern && <Legend scale={scale} height={96} />}
+      />
+      {pins.length > 0 && (
+        <ul class="rs-pins" aria-label="pinned heads">
+          {pins.map((pin) => (
+            <PinnedHead
+              key={headName(pin.head)}
+              pin={pin}
+              chosen={head !== null && headName(head) === headName(pin.head)}
+              query={query}
+              scale={scale}
+              theme={theme}
+              onSelect={() => view.select({ head: pin.head })}
+              onUnpin={() => togglePinned(pin.head)}
+            />
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function render(props: RenderProps<Model>): void {
+  startView(props, (view) => <AttentionPattern view={view} />);
+}
+
+export default { render };

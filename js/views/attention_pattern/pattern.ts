@@ -1,0 +1,115 @@
+/** One head's attention: a lower triangle of weights, where it looks, and the sentence about it. */
+
+import { type Part, strong, token } from "../../lib/sentence";
+import { type Head, headName } from "../../lib/state";
+import type { TokenName } from "../../lib/tokens";
+import type { Payload, Tensor } from "../../lib/wire";
+
+/** Query q looks at key k with weights[q (q + 1) / 2 + k]. */
+export type Pattern = { length: number; weights: Float32Array };
+
+export type Look = { position: number; weight: number };
+
+/** Patterns that the kernel has sent by request, the oldest first. */
+export type Cache = ReadonlyMap<string, Float32Array>;
+
+const KEPT = 24;
+
+/** NaN where the query is before the key, or outside the prompt. */
+export function weightAt({ length, weights }: Pattern, query: number, key: number): number {
+  return key <= query && query < length ? weights[(query * (query + 1)) / 2 + key]! : Number.NaN;
+}
+
+/** Whether the layer has attention at all. */
+export function hasAttention({ weights }: Pattern): boolean {
+  return !Number.isNaN(weights[0]);
+}
+
+/** Where the token at `query` looks, most first. */
+export function keysOf(pattern: Pattern, query: number, count: number): Look[] {
+  return most(pattern, count, (position) => weightAt(pattern, query, position));
+}
+
+/** Which tokens look at the one at `key`, most first. */
+export function queriesOf(pattern: Pattern, key: number, count: number): Look[] {
+  return most(pattern, count, (position) => weightAt(pattern, position, key));
+}
+
+function most({ length }: Pattern, count: number, weight: (position: number) => number): Look[] {
+  return Array.from({ length }, (_, position) => ({ position, weight: weight(position) }))
+    .filter((look) => !Number.isNaN(look.weight))
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, count);
+}
+
+/** Take one head from a row's patterns [layer head tri]. */
+export function cutHead({ shape, data }: Tensor, [layer, head]: Head, length: number): Pattern {
+  const [, heads = 0, size = 0] = shape;
+  const from = (layer * heads + head) * size;
+  return { length, weights: data.subarray(from, from + size) };
+}
+
+export function cacheKey(run: number, row: number, head: Head): string {
+  return `${run}/${row}/${headName(head)}`;
+}
+
+/** Add what a message brought; the oldest go, but nothing of this message. */
+export function remember(cache: Cache, payload: Payload | null): Cache {
+  if (!payload) return cache;
+  const { row, heads } = payload.info as { row: number; heads: Head[] };
+  const { shape, data } = payload.floats("patterns");
+  const size = shape[1] ?? 0;
+  const kept = new Map(cache);
+  for (const [i, head] of heads.entries()) {
+    const key = cacheKey(payload.run, row, head);
+    kept.delete(key);
+    kept.set(key, data.slice(i * size, (i + 1) * size));
+  }
+  const room = Math.max(KEPT, heads.length);
+  return new Map([...kept].slice(-room));
+}
+
+/** Make a long pattern as small as `side`: each cell is the most that any cell under it holds. */
+export function shrink(pattern: Pattern, side: number): Pattern {
+  const { length } = pattern;
+  if (length <= side) return pattern;
+  const weights = new Float32Array((side * (side + 1)) / 2).fill(Number.NaN);
+  for (let query = 0; query < length; query++) {
+    const row = Math.floor((query * side) / length);
+    for (let key = 0; key <= query; key++) {
+      const at = (row * (row + 1)) / 2 + Math.floor((key * side) / length);
+      const weight = weightAt(pattern, query, key);
+      if (!(weights[at]! >= weight)) weights[at] = weight;
+    }
+  }
+  return { length: side, weights };
+}
+
+/** Two decimals: a weight is a share of one. */
+export function share(weight: number): string {
+  return weight > 0 && weight < 0.005 ? "<0.01" : weight.toFixed(2);
+}
+
+/** "L3H7 at ·to (14) looks most at ·Mary (2) with 0.93; then ·John (4) 0.04." */
+export function sentence(
+  pattern: Pattern,
+  head: Head,
+  query: number,
+  key: number | null,
+  name: (position: number) => TokenName,
+): Part[] {
+  const [first, second] = keysOf(pattern, query, 2);
+  if (!first) return [];
+  const at = (position: number): Part[] => [token(name(position)), ` (${position})`];
+  const words: Part[] = [strong(headName(head)), " at ", ...at(query), " looks most at "];
+  words.push(...at(first.position), " with ", strong(share(first.weight)));
+  const named = [first.position];
+  if (second && second.weight >= 0.005) {
+    words.push("; then ", ...at(second.position), ` ${share(second.weight)}`);
+    named.push(second.position);
+  }
+  if (key !== null && key <= query && !named.includes(key)) {
+    words.push("; at ", ...at(key), ` ${share(weightAt(pattern, query, key))}`);
+  }
+  return [...words, "."];
+}
