@@ -225,10 +225,10 @@ def test_a_model_that_is_no_bridge_is_refused_with_the_way_to_make_one(model):
 
     with pytest.raises(rs.InputError, match=r"HookedTransformer is not supported.*boot_transformers"):
         rs.Experiment(HookedTransformer(), PROMPT)
-    with pytest.raises(rs.InputError, match="a model is a TransformerBridge.*not str"):
+    with pytest.raises(rs.InputError, match=r"a model is a TransformerBridge.*not str"):
         rs.Experiment("demo", PROMPT)
+    target = rs.Experiment(model, PROMPT).trace.target
     with pytest.raises(rs.InputError, match="both target and answers"):
-        target = rs.Experiment(model, PROMPT).trace.target
         rs.Experiment(model, PROMPT, " Mary", target=target)
 
 

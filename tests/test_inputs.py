@@ -90,6 +90,11 @@ def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of(model, monkeypatc
     assert Reader(model, False, False).read(PROMPT, None, None, None).warnings == ()
 
 
+def test_a_prompt_with_a_bos_of_its_own_is_warned_of(read):
+    assert any("another was prepended" in warning for warning in read("<|endoftext|>Tom met Anna").warnings)
+    assert read("<|endoftext|>Tom met Anna", bos=False).warnings == ()
+
+
 def test_a_far_likelier_other_spelling_is_warned_of(read, model):
     inputs = read(answers=("Mary", " John"))
     other, given = (model.tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in (" Mary", "Mary"))

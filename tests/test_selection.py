@@ -39,7 +39,7 @@ def test_nothing_changes_when_one_value_is_refused():
 
 def messages(widget, monkeypatch):
     sent = []
-    monkeypatch.setattr(widget, "_send", lambda msg, buffers=None: sent.append(msg))
+    monkeypatch.setattr(widget, "_send", lambda msg, **_: sent.append(msg))
     return sent
 
 
@@ -53,7 +53,15 @@ def test_one_gesture_is_one_message(monkeypatch):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"head": "x"}, {"depth": None}, {"depth": 1.5}, {"position": float("nan")}, {"row": -1}, {"pinned": [1]}, {"key": True}],
+    [
+        {"head": "x"},
+        {"depth": None},
+        {"depth": 1.5},
+        {"position": float("nan")},
+        {"row": -1},
+        {"pinned": [1]},
+        {"key": True},
+    ],
     ids=str,
 )
 def test_a_bad_message_from_the_browser_is_answered_with_the_true_value(bad, monkeypatch):

@@ -54,7 +54,9 @@ def hf_model(name: str, seed: int = 0):
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             scale = 0.3 if parameter.ndim > 1 else 0.5
-            centre = 1.0 if "norm" in parameter_name or ".ln_" in parameter_name and "weight" in parameter_name else 0.0
+            centre = (
+                1.0 if "norm" in parameter_name or (".ln_" in parameter_name and "weight" in parameter_name) else 0.0
+            )
             parameter.copy_(centre + scale * torch.randn_like(parameter))
     return model
 

@@ -103,7 +103,7 @@ class Reader:
             target_position=_checked_position(target_position, tokens),
             bos=self.bos,
             chat_template=self._chat_template,
-            warnings=tuple(self._warnings(texts)),
+            warnings=tuple(self._warnings(texts, tokens)),
         )
         return inputs if corrupted is None else self._with_corrupted(inputs, corrupted)
 
@@ -229,7 +229,7 @@ class Reader:
     def _split(self, ids: Sequence[int]) -> str:
         return "|".join(self._tokenizer.decode([token]) for token in ids)
 
-    def _warnings(self, texts: Sequence[str]) -> list[str]:
+    def _warnings(self, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[str]:
         warnings = []
         tokenizer = self._tokenizer
         own_bos = tokenizer.init_kwargs.get("bos_token")
@@ -237,6 +237,11 @@ class Reader:
             warnings.append(
                 f"The prepended BOS is {tokenizer.decode([self.bos])!r}, which ends or pads texts in this model; "
                 "prepend_bos=False leaves it out."
+            )
+        if self.bos is not None and any(row[1:2] == (self.bos,) for row in tokens):
+            warnings.append(
+                f"A prompt begins with {tokenizer.decode([self.bos])!r} of its own and another was prepended; "
+                "prepend_bos=False leaves the second out."
             )
         if self._is_demo:
             unknown = dict.fromkeys(word for text in texts for word in unknown_words(tokenizer, text))

@@ -68,15 +68,16 @@ def permanent_hooks(model: TransformerBridge) -> list[str]:
 
 def fingerprint(model: TransformerBridge) -> bytes:
     """Sample every parameter (up to 64 values each, evenly spaced) so that an edit in place can be noticed."""
-    samples = []
+    samples: dict[torch.device, list[Tensor]] = {}
     versions = []
     for parameter in model.parameters():
         flat = parameter.detach().reshape(-1)
         stride = max(1, flat.numel() // 64)
-        samples.append(flat[::stride][:64].to(device="cpu", dtype=torch.float32))
+        samples.setdefault(parameter.device, []).append(flat[::stride][:64].float())
         versions.append(parameter._version)
-    values = torch.cat(samples) if samples else torch.zeros(0)
-    return values.numpy().tobytes() + repr(versions).encode()
+    # One transfer a device: on a GPU each one waits for all that is queued.
+    values = [torch.cat(of_device).cpu().numpy().tobytes() for of_device in samples.values()]
+    return b"".join(values) + repr(versions).encode()
 
 
 def _tensors(model: TransformerBridge) -> list[Tensor]:

@@ -64,9 +64,9 @@ class View(SyncedWidget):
         self.follow(trace, None)
 
     def follow(self, trace: Trace, ticket: Ticket | None) -> None:
-        """Show a run, unless a newer one is shown already."""
+        """Show a run, unless a newer one is shown already or the view is closed."""
         with self._showing:
-            if trace.number < self._shown:
+            if trace.number < self._shown or self.comm is None:
                 return
             arrays, info = self.payload(trace, ticket)
             self._shown = trace.number
