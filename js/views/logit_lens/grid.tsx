@@ -1,0 +1,187 @@
+/** The grid of positions by depths: a canvas that shows a window of it, one tab stop. */
+
+import type { ComponentChildren, JSX } from "preact";
+import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Scale } from "../../lib/colour";
+import { type Cell, move, type Spot } from "../../lib/grid";
+import { prepare } from "../../lib/paint";
+import { useScreen } from "../../lib/screen";
+import type { Theme } from "../../lib/theme";
+import { Tooltip } from "../../lib/tooltip";
+import { boxOf, type Layout, layOut, scrollTo, spotAt } from "./layout";
+import { type AxisWords, type CellWords, cellFont, paintCells, paintMarks } from "./paint";
+
+/** `cells`, `axis` and `scale` are compared by identity, so that a click repaints the rings alone. */
+type Props = {
+  depths: number;
+  positions: number;
+  cells: CellWords;
+  axis: AxisWords;
+  scale: Scale;
+  theme: Theme;
+  available: number;
+  /** Where the selection points; null in place of what is not in this run. */
+  chosen: Spot;
+  tooltip(cell: Cell): ComponentChildren;
+  speak(cell: Cell): string;
+  onSelect(spot: Spot): void;
+  /** Beside the grid, as high as its cells. */
+  legend(height: number): ComponentChildren;
+};
+
+export function LensGrid(props: Props): JSX.Element {
+  const { depths, positions, cells, axis, scale, theme, available, chosen } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const ground = useRef<HTMLCanvasElement>(null);
+  const marks = useRef<HTMLCanvasElement>(null);
+  const [scroll, setScroll] = useState(0);
+  const [hover, setHover] = useState<Spot | null>(null);
+  const [cursor, setCursor] = useState<Cell | null>(null);
+  const { ratio, seen } = useScreen(scroller);
+  const id = useId();
+
+  const layout = useMemo(
+    () => layOutTexts(depths, positions, cells, axis, theme, available),
+    [depths, positions, cells, axis, theme, available],
+  );
+  const window = useMemo(
+    () => ({ layout, scroll: Math.min(scroll, layout.full - layout.width), theme, ratio }),
+    [layout, scroll, theme, ratio],
+  );
+
+  const shownColumn = cursor?.col ?? chosen.col;
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!element || shownColumn === null) return;
+    const to = scrollTo(layout, element.scrollLeft, shownColumn);
+    if (to === element.scrollLeft) return;
+    element.scrollLeft = to;
+    setScroll(element.scrollLeft);
+  }, [layout, shownColumn]);
+
+  useLayoutEffect(() => {
+    const context = ground.current && prepare(ground.current, layout, ratio);
+    if (context) paintCells(context, window, cells, scale);
+  }, [window, cells, scale, layout, ratio, seen]);
+
+  const pointed = cursor ?? hover;
+  useLayoutEffect(() => {
+    const context = marks.current && prepare(marks.current, layout, ratio);
+    if (context) paintMarks(context, window, axis, chosen, pointed);
+  });
+
+  const spotOf = (event: MouseEvent): Spot | null => {
+    const spot = spotAt(layout, window.scroll, event.offsetX, event.offsetY);
+    return isCell(spot) && Number.isNaN(cells.probability(spot.row, spot.col)) ? null : spot;
+  };
+  const point = (spot: Spot | null) => {
+    if (spot?.row !== hover?.row || spot?.col !== hover?.col) setHover(spot);
+  };
+  const click = (event: MouseEvent) => {
+    const spot = spotOf(event);
+    setCursor(null);
+    if (spot) props.onSelect(spot);
+  };
+
+  const start: Cell = cursor ?? { row: chosen.row ?? depths - 1, col: chosen.col ?? 0 };
+  const press = (event: KeyboardEvent) => {
+    const shape = { rows: depths, cols: positions, upward: true };
+    const to = move(shape, start, event.key, event.ctrlKey || event.metaKey);
+    if (isCell(to)) setCursor(to);
+    else if (event.key === "Enter" || event.key === " ") props.onSelect(start);
+    else if (event.key === "Escape") {
+      setCursor(null);
+      scroller.current?.blur();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  const told = cursor ?? (isCell(hover) ? hover : null);
+  const size = { width: `${layout.width}px`, height: `${layout.height}px` };
+  return (
+    <div class="rs-map-row rs-lens-grid">
+      <div
+        class="rs-lens-scroll"
+        ref={scroller}
+        style={{ width: size.width }}
+        role="grid"
+        aria-label={`likeliest next token, ${depths} depths by ${positions} positions`}
+        aria-rowcount={depths}
+        aria-colcount={positions}
+        aria-activedescendant={cursor ? `${id}-cell` : undefined}
+        tabIndex={0}
+        data-lm-suppress-shortcuts="true"
+        onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
+        onKeyDown={press}
+        onBlur={() => setCursor(null)}
+      >
+        <div style={{ width: `${layout.full}px`, height: size.height }}>
+          <div class="rs-lens-window" style={size}>
+            <canvas ref={ground} style={size} />
+            <canvas
+              ref={marks}
+              style={size}
+              class={hover ? "rs-over" : ""}
+              onClick={click}
+              onPointerMove={(event) => point(spotOf(event))}
+              onPointerDown={(event) => point(spotOf(event))}
+              onPointerLeave={() => point(null)}
+            />
+            {cursor && (
+              <div class="rs-unseen" role="row" aria-rowindex={cursor.row + 1}>
+                <span role="gridcell" id={`${id}-cell`} aria-colindex={cursor.col + 1}>
+                  {props.speak(cursor)}
+                </span>
+              </div>
+            )}
+          </div>
+        </div>
+      </div>
+      {told && (
+        <Tooltip anchor={boxOf(layout, window.scroll, told)} key={`${told.row}.${told.col}`}>
+          {props.tooltip(told)}
+        </Tooltip>
+      )}
+      <div style={{ paddingTop: `${layout.top}px` }}>
+        {props.legend(depths * layout.rowHeight - 1)}
+      </div>
+    </div>
+  );
+}
+
+/** Lay out the grid so that texts fit, each distinct one measured once. */
+function layOutTexts(
+  depths: number,
+  positions: number,
+  cells: CellWords,
+  axis: AxisWords,
+  theme: Theme,
+  available: number,
+): Layout {
+  const context = new OffscreenCanvas(1, 1).getContext("2d")!;
+  const widths = new Map<string, number>();
+  const measure = (text: string): number => {
+    const known = widths.get(text) ?? context.measureText(text).width;
+    widths.set(text, known);
+    return known;
+  };
+  context.font = `11px ${theme.uiFont}`;
+  const names = Array.from({ length: depths }, (_, i) => context.measureText(axis.depth(i)).width);
+  context.font = cellFont(theme);
+  const texts = Array.from({ length: positions }, (_, position) => {
+    let widest = measure(axis.position(position)) + (position === axis.read ? FLAG : 0);
+    for (let depth = 0; depth < depths; depth++) {
+      widest = Math.max(widest, measure(cells.text(depth, position)));
+    }
+    return widest;
+  });
+  const gutter = Math.ceil(Math.max(0, ...names)) + 12;
+  return layOut({ depths, texts, gutter, available });
+}
+
+const FLAG = 8;
+
+function isCell(spot: Spot | null): spot is Cell {
+  return spot !== null && spot.row !== null && spot.col !== null;
+}

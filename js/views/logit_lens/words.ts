@@ -1,0 +1,56 @@
+/** The lens in words. */
+
+import { number, probability } from "../../lib/number";
+import { type Part, strong, token } from "../../lib/sentence";
+import type { Run } from "../../lib/state";
+import { targetOf } from "../../lib/target";
+import { tokenAt } from "../../lib/tokens";
+import type { Lens } from "./data";
+
+/** "At the output, after ·to (14), ·Mary leads with 1.00; ·Mary is ahead of ·John by 10.80 logits." */
+export function sentence(run: Run, lens: Lens, depth: number, position: number): Part[] {
+  const top = lens.top(depth, position);
+  const after: Part[] = [" after ", token(tokenAt(run, lens.row, position)), ` (${position}), `];
+  const leads: Part[] = top
+    ? [token(lens.name(top.id)), " leads with ", strong(share(top.probability))]
+    : ["nothing is known"];
+  return [
+    "At ",
+    strong(depthWords(run, depth)),
+    ",",
+    ...after,
+    ...leads,
+    ...aim(run, lens, depth, position),
+  ];
+}
+
+/** The target at a depth, with where it is read unless that is where we look. */
+function aim(run: Run, lens: Lens, depth: number, position: number): Part[] {
+  const words = targetOf(run.rows, lens.row);
+  const value = lens.target[depth];
+  const read = run.rows[lens.row]?.read;
+  if (value === undefined || read === undefined) return ["."];
+  const where: Part[] =
+    read === position
+      ? ["; "]
+      : ["; where the target is read, after ", token(tokenAt(run, lens.row, read)), ` (${read}), `];
+  if (!words.wrong) {
+    const amount = strong(number(value));
+    return [...where, "the log-probability of ", words.right, " is ", amount, ` ${words.unit}.`];
+  }
+  const order = value < 0 ? " is behind " : " is ahead of ";
+  const amount = strong(number(Math.abs(value)));
+  return [...where, words.right, order, words.wrong, " by ", amount, ` ${words.unit}.`];
+}
+
+/** How a stop of the slider is called in a sentence. */
+export function depthWords(run: Run, depth: number): string {
+  const name = run.depths[depth] ?? "";
+  if (name === "output") return "the output";
+  return name === "embed" ? "the embedding" : name;
+}
+
+/** A probability to two decimals, as sentences have it. */
+function share(value: number): string {
+  return value < 0.01 ? probability(value) : value.toFixed(2);
+}
