@@ -56,8 +56,6 @@ def hf_model(name: str, seed: int = 0):
             scale = 0.3 if parameter.ndim > 1 else 0.5
             is_norm = "norm" in parameter_name or (".ln_" in parameter_name and "weight" in parameter_name)
             centre = 1.0 if is_norm else 0.0
-                1.0 if "norm" in parameter_name or (".ln_" in parameter_name and "weight" in parameter_name) else 0.0
-            )
             parameter.copy_(centre + scale * torch.randn_like(parameter))
     return model
 
