@@ -68,7 +68,7 @@ OpenViews = Callable[..., Page]
 
 @pytest.fixture
 def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
-    """Open a page that draws every model with a view; the test fails on any error in its console."""
+    """Open a page that draws every model with a view, or `shown`; an error in its console fails the test."""
     opened = []
     errors: list[str] = []
 
@@ -80,6 +80,7 @@ def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
         height: int = 480,
         ratio: float = 1,
         kernel: bool = True,
+        shown: list[str] | None = None,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
@@ -90,8 +91,8 @@ def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: line.type == "error" and errors.append(line.text))
-        shown = [model["id"] for model in models if "esm" in model]
-        places = "".join(f'<div data-model="{id}"></div>' for id in shown)
+        ids = [model["id"] for model in models if "esm" in model] if shown is None else shown
+        places = "".join(f'<div data-model="{id}"></div>' for id in ids)
         baked = json.dumps(models).replace("<", "\\u003c")
         html = PAGE.format(kernel=str(kernel).lower(), places=places, models=baked)
         page.route(f"{server}/", lambda route: route.fulfill(body=html, content_type="text/html"))
