@@ -1,11 +1,13 @@
-/** The ⋯ button of a view and the short list of actions under it. */
+/** A button and the short list of actions under it: a view's own ⋯, or one that has a name. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 export type Action = { label: string; run(): void };
 
-export function Menu({ actions }: { actions: Action[] }): JSX.Element {
+type Props = { actions: Action[]; name?: string; disabled?: boolean; title?: string };
+
+export function Menu({ actions, name, disabled, title }: Props): JSX.Element {
   const [open, setOpen] = useState(false);
   const holder = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -41,13 +43,15 @@ export function Menu({ actions }: { actions: Action[] }): JSX.Element {
       <button
         ref={button}
         type="button"
-        class="rs-round"
+        class={name ? "rs-button" : "rs-round"}
         aria-haspopup="menu"
         aria-expanded={open}
-        aria-label="menu"
+        aria-label={name ?? "menu"}
+        disabled={disabled}
+        title={title}
         onClick={() => setOpen(!open)}
       >
-        ⋯
+        {name ? `${name} ▾` : "⋯"}
       </button>
       {open && (
         <div role="menu" tabIndex={-1} onKeyDown={press} data-lm-suppress-shortcuts="true">

@@ -1,0 +1,227 @@
+/** The prompt as the model reads it, and the answers, edited in place. */
+
+import type { RenderProps } from "@anywidget/types";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Frame, needsKernel } from "../lib/frame";
+import { Menu } from "../lib/menu";
+import type { Picture } from "../lib/picture";
+import type { Run, SelectionState, SharedTraits } from "../lib/state";
+import { startView, type View } from "../lib/view";
+import {
+  type Changes,
+  changesOf,
+  type Edit,
+  type Fields,
+  fieldsOf,
+  type Inputs,
+  type Refused,
+  type Typed,
+} from "./token_strip/edit";
+import { Editor, holdsKeyboard } from "./token_strip/editor";
+import { Facts, sentence } from "./token_strip/facts";
+import type { Spot } from "./token_strip/spot";
+import { Strip } from "./token_strip/strip";
+import "./token_strip.css";
+
+/** The synced traits of `src/residscope/views/token_strip.py`. */
+type Model = SharedTraits & { _edit: Edit | null; _refused: Refused | null };
+
+type Preset = { name: string; prompt: string; answers: [right: string, wrong: string] };
+
+type Info = { inputs: Inputs; presets: Preset[] };
+
+const HELP = [
+  "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
+    "capitals a special token. The flag marks where the target is read: what the model predicts " +
+    "there is what is explained.",
+  "Click a token to look at its position in every view; click it again to look where the target " +
+    "is read.",
+  "Edit with the button, a double click or the key e: Enter runs, Shift+Enter breaks the line, " +
+    "Escape leaves. One answer alone is explained by its log-probability; without answers the " +
+    "model's top token is explained against its second.",
+];
+
+function TokenStrip({ view }: { view: View<Model> }): JSX.Element {
+  const picture = view.picture.value;
+  const run = picture?.run;
+  const { row, position } = view.selection.value;
+  const rows = run?.rows.length ?? 0;
+  const shown = rows === 1 ? 0 : row !== null && row < rows ? row : null;
+  const facts = run?.model;
+  return (
+    <div class="rs-strip-view">
+      <Frame
+        view={view}
+        title="Prompt"
+        what={run ? lengthWords(run) : ""}
+        meta={facts && `${facts.name} · ${facts.dtype} · ${facts.processing} · ${facts.bos}`}
+        help={HELP}
+        sentence={run ? sentence(run, shown, position) : ""}
+        notice={run && notInRun(run, view.selection.value)}
+        empty="Nothing has been computed yet."
+      >
+        {picture && <Prompts view={view} picture={picture} row={shown} />}
+      </Frame>
+    </div>
+  );
+}
+
+function lengthWords({ rows }: Run): string {
+  const lengths = rows.map(({ ids }) => ids.length);
+  return rows.length === 1 ? `${lengths[0]} tokens` : `${rows.length} prompts`;
+}
+
+/** Why what is selected cannot be shown, or null. */
+function notInRun({ rows }: Run, { row, position }: SelectionState): string | null {
+  if (row !== null && row >= rows.length) {
+    return `Prompt ${row} is not in this run, which has ${rows.length}.`;
+  }
+  const length = rows[row ?? 0]?.ids.length ?? 0;
+  if (position === null || position < length) return null;
+  return `Position ${position} is not in this run, whose prompt has ${length} tokens.`;
+}
+
+type Props = { view: View<Model>; picture: Picture; row: number | null };
+
+/** An edit on its way: which one, and the run that it is to replace. */
+type Sent = { id: number; run: number };
+
+function Prompts({ view, picture, row }: Props): JSX.Element {
+  const { run, payload } = picture;
+  const { inputs, presets } = payload.info as Info;
+  const [typed, setTyped] = useState<Typed | null>(null);
+  const [sent, setSent] = useState<Sent | null>(null);
+  const strip = useRef<HTMLDivElement>(null);
+  const editor = useRef<HTMLDivElement>(null);
+  const toStrip = useRef(false);
+  const { position } = view.selection.value;
+  const several = run.rows.length > 1;
+  const shownRow = row ?? 0;
+  const needs = needsKernel(view);
+  const refused = view.trait("_refused").value;
+  const refusal = sent && refused?.id === sent.id ? refused : null;
+  const failed = sent !== null && (view.status.value._error?.run ?? 0) > sent.run;
+  const waiting = sent !== null && !refusal && !failed;
+
+  const close = () => {
+    toStrip.current = holdsKeyboard(editor.current);
+    setTyped(null);
+    setSent(null);
+  };
+  const send = (changes: Changes) => {
+    const id = (view.model.get("_edit")?.id ?? 0) + 1;
+    view.model.set("_edit", { id, ...changes });
+    view.model.save_changes();
+    setSent({ id, run: run.number });
+  };
+  const submit = () => {
+    if (!typed || waiting) return;
+    const changes = changesOf(inputs, typed);
+    if (changes) send(changes);
+    else close();
+  };
+
+  useEffect(() => {
+    // A newer run answers the edit, whoever asked for it.
+    if (sent && !refusal && run.number > sent.run) close();
+  });
+  useEffect(() => {
+    if (typed || !toStrip.current) return;
+    toStrip.current = false;
+    strip.current?.focus();
+  }, [typed]);
+
+  const type = (at: number, field: keyof Fields, text: string) => {
+    // What is typed after an edit was sent is a new edit.
+    setSent(null);
+    setTyped({ ...typed, [at]: { ...typed?.[at], [field]: text } });
+  };
+  const select = (spot: Spot) => {
+    if (spot.position === null) return view.select({ row: spot.row });
+    const ringed =
+      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.read);
+    const patch: Partial<SelectionState> = { position: ringed ? null : spot.position };
+    if (spot.row !== shownRow) patch.row = spot.row;
+    view.select(patch);
+  };
+  const choose = ({ prompt, answers }: Preset) => {
+    setTyped(null);
+    send({ prompts: [prompt], answers: [answers] });
+  };
+
+  return (
+    <>
+      {typed ? (
+        <Editor
+          holder={editor}
+          fields={fieldsOf(inputs, typed)}
+          refusal={refusal}
+          waiting={waiting}
+          onType={type}
+          onRun={submit}
+          onCancel={close}
+          onLeave={() => !sent && changesOf(inputs, typed) && submit()}
+        />
+      ) : (
+        <Strip
+          run={run}
+          row={shownRow}
+          position={position ?? run.rows[shownRow]?.read ?? 0}
+          chosenRow={row}
+          holder={strip}
+          onSelect={select}
+          onEdit={view.kernel ? () => setTyped({}) : undefined}
+        />
+      )}
+      <div class="rs-strip-foot">
+        <Facts run={run} row={row} given={inputs.answers !== null} />
+        <div class="rs-strip-buttons">
+          {several && (
+            <button
+              type="button"
+              class="rs-button"
+              aria-pressed={row === null}
+              onClick={() => view.select({ row: null })}
+            >
+              mean
+            </button>
+          )}
+          {presets.length > 0 && (
+            <Menu
+              name="examples"
+              actions={presets.map((preset) => ({ label: preset.name, run: () => choose(preset) }))}
+              {...needs}
+            />
+          )}
+          <button
+            type="button"
+            class="rs-button"
+            {...needs}
+            disabled={needs.disabled || typed !== null}
+            onClick={() => setTyped({})}
+          >
+            edit
+          </button>
+        </div>
+      </div>
+      {refusal && !typed && (
+        <p class="rs-error" role="alert">
+          {refusal.message}
+        </p>
+      )}
+      {run.model.hooks && <p class="rs-soft">{run.model.hooks}</p>}
+      {run.warnings.map((warning) => (
+        <p class="rs-warning" key={warning}>
+          {warning}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function render(props: RenderProps<Model>): void {
+  startView(props, (view) => <TokenStrip view={view} />);
+}
+
+export default { render };

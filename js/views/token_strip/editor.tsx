@@ -1,0 +1,137 @@
+/** The prompts and answers as fields: Enter runs what is typed, Escape leaves it. */
+
+import type { JSX } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { Token } from "../../lib/tokens";
+import type { Fields } from "./edit";
+
+type Props = {
+  holder: { current: HTMLDivElement | null };
+  fields: Fields[];
+  /** Why the last edit was refused. */
+  refusal: { field: string; message: string } | null;
+  /** Sent and not yet answered. */
+  waiting: boolean;
+  onType(row: number, field: keyof Fields, text: string): void;
+  onRun(): void;
+  onCancel(): void;
+  /** The fields lost the keyboard to something outside. */
+  onLeave(): void;
+};
+
+export function Editor(props: Props): JSX.Element {
+  const { holder, fields, refusal, waiting, onType, onRun, onCancel, onLeave } = props;
+  const id = useId();
+
+  useEffect(() => {
+    const field = holder.current?.querySelector("textarea");
+    field?.focus();
+    field?.setSelectionRange(field.value.length, field.value.length);
+  }, [holder]);
+
+  const leave = useRef(onLeave);
+  leave.current = onLeave;
+  const blur = () => {
+    setTimeout(() => {
+      if (holder.current && !holdsKeyboard(holder.current)) leave.current();
+    });
+  };
+  const press = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea");
+    // While characters are being composed, Enter takes them.
+    if (event.isComposing) return;
+    if (event.key === "Escape") onCancel();
+    else if (event.key === "Enter" && !event.shiftKey && typing) onRun();
+    else return;
+    event.preventDefault();
+  };
+
+  const problem = refusal && (
+    <p class="rs-error" id={`${id}-problem`} role="alert">
+      {refusal.message}
+    </p>
+  );
+  const isProblem = (field: "prompts" | "answers") =>
+    refusal !== null && (refusal.field === "answers") === (field === "answers");
+  const told = (field: "prompts" | "answers") =>
+    isProblem(field) ? { "aria-invalid": true, "aria-describedby": `${id}-problem` } : {};
+  const several = fields.length > 1;
+  const of = (row: number) => (several ? ` of prompt ${row}` : "");
+
+  return (
+    <div
+      class="rs-edit"
+      ref={holder}
+      role="group"
+      aria-label="edit prompts and answers"
+      data-lm-suppress-shortcuts="true"
+      onKeyDown={press}
+      onFocusOut={blur}
+    >
+      {fields.map(({ prompt, right, wrong }, row) => (
+        <div class="rs-edit-row" key={row}>
+          <textarea
+            rows={1}
+            spellcheck={false}
+            aria-label={several ? `prompt ${row}` : "prompt"}
+            value={prompt}
+            {...told("prompts")}
+            onInput={(event) => onType(row, "prompt", event.currentTarget.value)}
+          />
+          {isProblem("prompts") && row === fields.length - 1 && problem}
+          <div class="rs-edit-answers">
+            <input
+              aria-label={`right answer${of(row)}`}
+              placeholder="right: the model's top token"
+              spellcheck={false}
+              value={right}
+              {...told("answers")}
+              onInput={(event) => onType(row, "right", event.currentTarget.value)}
+            />
+            <span>against</span>
+            <input
+              aria-label={`wrong answer${of(row)}`}
+              placeholder={right ? "none: right alone" : "wrong: its second token"}
+              spellcheck={false}
+              value={wrong}
+              {...told("answers")}
+              onInput={(event) => onType(row, "wrong", event.currentTarget.value)}
+            />
+            <AnswerPreview right={right} wrong={wrong} />
+          </div>
+        </div>
+      ))}
+      {isProblem("answers") && problem}
+      <div class="rs-edit-answers">
+        <button type="button" class="rs-button" onClick={onRun}>
+          run
+        </button>
+        <button type="button" class="rs-button" onClick={onCancel}>
+          cancel
+        </button>
+        <span>
+          {waiting ? "sent to the kernel" : "Enter runs, Shift+Enter breaks the line, Esc leaves"}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+/** Whether the keyboard is in the element, or will be when its window has it again. */
+export function holdsKeyboard(element: HTMLElement | null): boolean {
+  const root = element?.getRootNode() as Document | ShadowRoot | undefined;
+  return element?.contains(root?.activeElement ?? null) ?? false;
+}
+
+/** The answers with their spaces visible, since one that is missing is easily overlooked. */
+function AnswerPreview({ right, wrong }: Omit<Fields, "prompt">): JSX.Element {
+  const answers = [right, wrong].filter(Boolean);
+  const bare = answers.some((answer) => !answer.startsWith(" "));
+  return (
+    <span class="rs-edit-preview">
+      {right && <Token text={right} />} {wrong && <Token text={wrong} />}
+      {bare && " an answer usually starts with a space"}
+    </span>
+  );
+}

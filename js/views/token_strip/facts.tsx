@@ -1,0 +1,100 @@
+/** The target in numbers, in one line and in one sentence. */
+
+import type { JSX } from "preact";
+import { number } from "../../lib/number";
+import { type Part, Say, strong, token } from "../../lib/sentence";
+import type { Run } from "../../lib/state";
+import { targetOf } from "../../lib/target";
+import { Token, tokenAt } from "../../lib/tokens";
+
+type Props = {
+  run: Run;
+  /** Null is the mean over rows. */
+  row: number | null;
+  /** Whether answers were given, or are the model's own. */
+  given: boolean;
+};
+
+export function Facts({ run, row, given }: Props): JSX.Element {
+  const target = targetOf(run.rows, row);
+  const one = row === null ? null : run.rows[row];
+  const mean = one ? "" : "mean ";
+  const ownTopTwo = !given && target.rows.every(({ right_rank }) => right_rank === 0);
+  return (
+    <p class="rs-facts">
+      <span>
+        <b class="rs-right">
+          <Say words={[target.right]} />
+        </b>{" "}
+        {target.wrong ? (
+          <>
+            against{" "}
+            <b class="rs-wrong">
+              <Say words={[target.wrong]} />
+            </b>
+          </>
+        ) : (
+          "alone"
+        )}
+      </span>
+      {ownTopTwo && <span>the model's own top two</span>}
+      <span>
+        {mean}
+        {target.wrong ? "difference" : "log-probability"} <b>{number(target.value)}</b>{" "}
+        {target.unit}
+      </span>
+      {one ? (
+        <>
+          {one.right_prob !== null && (
+            <span>
+              P <b>{finely(one.right_prob)}</b>
+            </span>
+          )}
+          {one.right_rank !== null && (
+            <span>
+              rank <b>{one.right_rank}</b>
+            </span>
+          )}
+          <span>
+            read at <Token {...tokenAt(run, row!, one.read)} /> ({one.read}), predicts (
+            {one.read + 1})
+          </span>
+        </>
+      ) : (
+        <span>over {target.rows.length} prompts</span>
+      )}
+    </p>
+  );
+}
+
+/** "After ·to (14), ·Mary is ahead of ·John by 10.80 logits." */
+export function sentence(run: Run, row: number | null, position: number | null): Part[] {
+  const target = targetOf(run.rows, row);
+  const shown = run.rows[row ?? 0];
+  if (!shown) return [];
+  const at = (where: number): Part[] => [token(tokenAt(run, row ?? 0, where)), ` (${where})`];
+  if (position !== null && position !== shown.read) {
+    const id = shown.ids[position];
+    return [
+      "Looking at ",
+      ...at(position),
+      `, token ${id}; the target is read at `,
+      ...at(shown.read),
+      ".",
+    ];
+  }
+  const where: Part[] =
+    row === null
+      ? [`On average over ${run.rows.length} prompts, `]
+      : ["After ", ...at(shown.read), ", "];
+  const value = target.wrong ? Math.abs(target.value) : target.value;
+  const amount: Part[] = [strong(number(value)), ` ${target.unit}.`];
+  if (!target.wrong) return [...where, "the log-probability of ", target.right, " is ", ...amount];
+  const order = target.value < 0 ? " is behind " : " is ahead of ";
+  return [...where, target.right, order, target.wrong, " by ", ...amount];
+}
+
+/** A probability to four decimals, for the one number that is stared at. */
+function finely(probability: number): string {
+  return probability > 0 && probability < 0.00005 ? "<0.0001" : probability.toFixed(4);
+}

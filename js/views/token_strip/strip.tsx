@@ -1,0 +1,156 @@
+/** The tokens of each prompt as chips: one tab stop, arrows move, Enter selects. */
+
+import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { number } from "../../lib/number";
+import type { Run } from "../../lib/state";
+import { Token, tokenAt, visible } from "../../lib/tokens";
+import { type Anchor, Tooltip } from "../../lib/tooltip";
+import { moveIn, type Spot } from "./spot";
+
+type Props = {
+  run: Run;
+  /** The row and the position that are looked at. */
+  row: number;
+  position: number;
+  /** Whether the row was chosen, and is not just the first of several. */
+  chosenRow: number | null;
+  holder: { current: HTMLDivElement | null };
+  onSelect(spot: Spot): void;
+  /** Undefined where nothing can be edited. */
+  onEdit: (() => void) | undefined;
+};
+
+export function Strip(props: Props): JSX.Element {
+  const { run, row: shownRow, position, chosenRow, holder, onSelect, onEdit } = props;
+  const [hover, setHover] = useState<Spot | null>(null);
+  const [cursor, setCursor] = useState<Spot | null>(null);
+  const [anchor, setAnchor] = useState<Anchor | null>(null);
+  const around = useRef<HTMLDivElement>(null);
+  const id = useId();
+  const several = run.rows.length > 1;
+  const lengths = run.rows.map(({ ids }) => ids.length);
+  const nameOf = ({ row, position: at }: Spot) => `${id}-${row}-${at ?? "row"}`;
+
+  const told = cursor ?? hover;
+  useLayoutEffect(() => {
+    const chip = told && holder.current?.querySelector(`[id="${nameOf(told)}"]`);
+    const from = around.current?.getBoundingClientRect();
+    if (!chip || !from) return setAnchor(null);
+    if (cursor) chip.scrollIntoView({ block: "nearest" });
+    const { left, top, width, height } = chip.getBoundingClientRect();
+    setAnchor({ x: left - from.left, y: top - from.top, width, height });
+  }, [told?.row, told?.position, run]);
+
+  const spotOf = (event: TargetedMouseEvent<HTMLElement> | TargetedPointerEvent<HTMLElement>) => {
+    const chip = (event.target as Element).closest<HTMLElement>("[data-row]");
+    if (!chip) return null;
+    const { row, position: at } = chip.dataset;
+    return { row: Number(row), position: at === undefined ? null : Number(at) };
+  };
+  const begin = (): Spot => cursor ?? { row: shownRow, position };
+  const press = (event: KeyboardEvent) => {
+    const to = moveIn(lengths, begin(), event.key);
+    // The first arrow shows where the keyboard is.
+    if (to) setCursor(cursor ? to : begin());
+    else if (event.key === "Enter" || event.key === " ") onSelect(begin());
+    else if (event.key === "e" && onEdit) onEdit();
+    else if (event.key === "Escape") {
+      setCursor(null);
+      holder.current?.blur();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div class="rs-strip" ref={around}>
+      <div
+        class="rs-strip-rows"
+        ref={holder}
+        role="grid"
+        aria-label="tokens"
+        aria-activedescendant={cursor ? nameOf(cursor) : undefined}
+        tabIndex={0}
+        data-lm-suppress-shortcuts="true"
+        onKeyDown={press}
+        onBlur={() => setCursor(null)}
+        onClick={(event) => {
+          const spot = spotOf(event);
+          setCursor(null);
+          // The second click of a double click selects nothing more.
+          if (spot && event.detail < 2) onSelect(spot);
+        }}
+        onDblClick={onEdit}
+        onPointerOver={(event) => setHover(spotOf(event))}
+        onPointerLeave={() => setHover(null)}
+      >
+        {run.rows.map(({ ids, read, target }, row) => (
+          <div class="rs-strip-row" role="row" key={row}>
+            {several && (
+              <span
+                class={chosenRow === row ? "rs-row-number rs-chosen" : "rs-row-number"}
+                role="rowheader"
+                id={nameOf({ row, position: null })}
+                data-row={row}
+                aria-selected={chosenRow === row}
+              >
+                {row}
+              </span>
+            )}
+            <span class="rs-chips" role="none">
+              {ids.map((token, at) => {
+                const name = tokenAt(run, row, at);
+                const ringed = row === shownRow && at === position;
+                const marks = [
+                  "rs-chip",
+                  ringed ? "rs-ringed" : "",
+                  at === read ? "rs-read" : "",
+                  cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
+                ];
+                return [
+                  <span
+                    class={marks.filter(Boolean).join(" ")}
+                    role="gridcell"
+                    key={at}
+                    id={nameOf({ row, position: at })}
+                    data-row={row}
+                    data-position={at}
+                    aria-selected={ringed}
+                    aria-label={`${visible(name.text)}, position ${at}, id ${token}`}
+                  >
+                    <Token {...name} />
+                  </span>,
+                  name.text.endsWith("\n") && <span class="rs-break" key={`${at}-break`} />,
+                ];
+              })}
+            </span>
+            {several && (
+              <span class="rs-row-value">
+                {number(target.value)} {target.unit}
+              </span>
+            )}
+          </div>
+        ))}
+      </div>
+      {told && anchor && (
+        <Tooltip anchor={anchor} key={nameOf(told)}>
+          <SpotTip run={run} spot={told} />
+        </Tooltip>
+      )}
+    </div>
+  );
+}
+
+function SpotTip({ run, spot: { row, position } }: { run: Run; spot: Spot }): JSX.Element {
+  if (position === null) return <>prompt {row}: select this one alone</>;
+  return (
+    <>
+      <Token {...tokenAt(run, row, position)} />
+      <div class="rs-soft">
+        position {position} · id {run.rows[row]?.ids[position]}
+      </div>
+      {position === run.rows[row]?.read && <div class="rs-soft">the target is read here</div>}
+    </>
+  );
+}
