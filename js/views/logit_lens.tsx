@@ -26,16 +26,13 @@ import "./logit_lens.css";
 type Model = SharedTraits;
 
 const HELP = [
-  "Each cell is the token that the model would predict next if it stopped there: the residual " +
-    "stream at that depth, put through the model's own final norm and unembedding. Colour is the " +
-    "token's probability.",
-  "“0.mid” lies between the attention and the MLP of layer 0, “0.post” after it; “embed” is what " +
-    "enters the first layer, “output” what leaves the last. The output is compared with the " +
-    "model's own logits.",
+  "Each cell is the token that would come next if the model stopped there: the residual stream, " +
+    "put through the model's own final norm and unembedding. Colour is its probability.",
+  "“embed” enters layer 0, “0.mid” lies between its attention and MLP, “0.post” after it; " +
+    "“output” is compared with the model's own logits.",
   "Early depths are written for later layers, not for the unembedding: a wrong guess there does " +
     "not mean that the model does not know.",
-  "Click a cell to select its depth and position everywhere. Arrow keys move, Enter selects, " +
-    "Escape leaves. The slider and the curve select the depth.",
+  "Click a cell to select its depth and position. Arrow keys move, Enter selects, Escape leaves.",
 ];
 
 /** The width of the list and the curve with the room before them, and of the grid's legend. */

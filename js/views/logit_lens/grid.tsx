@@ -9,7 +9,14 @@ import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";
 import { boxOf, type Layout, layOut, scrollTo, spotAt } from "./layout";
-import { type AxisWords, type CellWords, cellFont, paintCells, paintMarks } from "./paint";
+import {
+  type AxisWords,
+  type CellWords,
+  cellFont,
+  measurer,
+  paintCells,
+  paintMarks,
+} from "./paint";
 
 /** `cells`, `axis` and `scale` are compared by identity, so that a click repaints the rings alone. */
 type Props = {
@@ -150,7 +157,7 @@ export function LensGrid(props: Props): JSX.Element {
   );
 }
 
-/** Lay out the grid so that texts fit, each distinct one measured once. */
+/** Lay out the grid so that its texts fit. */
 function layOutTexts(
   depths: number,
   positions: number,
@@ -160,15 +167,10 @@ function layOutTexts(
   available: number,
 ): Layout {
   const context = new OffscreenCanvas(1, 1).getContext("2d")!;
-  const widths = new Map<string, number>();
-  const measure = (text: string): number => {
-    const known = widths.get(text) ?? context.measureText(text).width;
-    widths.set(text, known);
-    return known;
-  };
   context.font = `11px ${theme.uiFont}`;
   const names = Array.from({ length: depths }, (_, i) => context.measureText(axis.depth(i)).width);
   context.font = cellFont(theme);
+  const measure = measurer(context);
   const texts = Array.from({ length: positions }, (_, position) => {
     let widest = measure(axis.position(position)) + (position === axis.read ? FLAG : 0);
     for (let depth = 0; depth < depths; depth++) {

@@ -165,16 +165,19 @@ function clipColumns(context: Context, layout: Layout, over: number): void {
   context.clip();
 }
 
-/** Cut texts that are wider than their room, which most are not. */
-function shortener(context: Context): (text: string, room: number) => string {
+/** Measure texts, each distinct one once. */
+export function measurer(context: Pick<Context, "measureText">): (text: string) => number {
   const widths = new Map<string, number>();
-  const measure = (text: string): number => {
-    const known = widths.get(text);
-    if (known !== undefined) return known;
-    const width = context.measureText(text).width;
+  return (text) => {
+    const width = widths.get(text) ?? context.measureText(text).width;
     widths.set(text, width);
     return width;
   };
+}
+
+/** Cut texts that are wider than their room, which most are not. */
+function shortener(context: Context): (text: string, room: number) => string {
+  const measure = measurer(context);
   return (text, room) => {
     if (measure(text) <= room) return text;
     const characters = [...text];
