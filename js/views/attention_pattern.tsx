@@ -31,7 +31,7 @@ const HELP = [
 ];
 
 const WAIT_MS = 150;
-const PINS_WIDTH = 136;
+const PINS_WIDTH = 164;
 
 /** Whether `wanted` has been missing for a moment. */
 function useLate(wanted: string | null): boolean {
