@@ -42,7 +42,7 @@ export function ProgressLine({ progress, onCancel }: Props): JSX.Element {
       {computing && patience === "words" && (
         <div class="rs-computing">
           <span>
-            {label} · layer {Math.min(done + 1, total)} of {total}
+            {label} {Math.min(done + 1, total)} of {total}
           </span>
           {onCancel && (
             <button type="button" onClick={onCancel}>
