@@ -2,7 +2,7 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Frame, needsKernel } from "../lib/frame";
 import { Menu } from "../lib/menu";
 import type { Picture } from "../lib/picture";
@@ -126,7 +126,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
     // A newer run answers the edit, whoever asked for it.
     if (sent && !refusal && run.number > sent.run) close();
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (typed || !toStrip.current) return;
     toStrip.current = false;
     strip.current?.focus();

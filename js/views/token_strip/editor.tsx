@@ -1,7 +1,7 @@
 /** The prompts and answers as fields: Enter runs what is typed, Escape leaves it. */
 
 import type { JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { Token } from "../../lib/tokens";
 import type { Fields } from "./edit";
 
@@ -23,7 +23,8 @@ export function Editor(props: Props): JSX.Element {
   const { holder, fields, refusal, waiting, onType, onRun, onCancel, onLeave } = props;
   const id = useId();
 
-  useEffect(() => {
+  // Before the next key, which is meant for the field.
+  useLayoutEffect(() => {
     const field = holder.current?.querySelector("textarea");
     field?.focus();
     field?.setSelectionRange(field.value.length, field.value.length);

@@ -51,8 +51,7 @@ export function Strip(props: Props): JSX.Element {
   const begin = (): Spot => cursor ?? { row: shownRow, position };
   const press = (event: KeyboardEvent) => {
     const to = moveIn(lengths, begin(), event.key);
-    // The first arrow shows where the keyboard is.
-    if (to) setCursor(cursor ? to : begin());
+    if (to) setCursor(to);
     else if (event.key === "Enter" || event.key === " ") onSelect(begin());
     else if (event.key === "e" && onEdit) onEdit();
     else if (event.key === "Escape") {

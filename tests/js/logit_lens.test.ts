@@ -1,0 +1,166 @@
+import { describe, expect, test } from "vitest";
+import { contrast, inkOn, sequentialScale } from "../../js/lib/colour";
+import { plain } from "../../js/lib/sentence";
+import type { Run } from "../../js/lib/state";
+import type { Theme } from "../../js/lib/theme";
+import { readPayload } from "../../js/lib/wire";
+import { axisOf, depthAt } from "../../js/views/logit_lens/curve";
+import { placeOf, readLens } from "../../js/views/logit_lens/data";
+import {
+  boxOf,
+  columnWidths,
+  layOut,
+  scrollTo,
+  seenColumns,
+  spotAt,
+} from "../../js/views/logit_lens/layout";
+import { sentence } from "../../js/views/logit_lens/words";
+import { bytesOf, safetensors } from "./safetensors";
+
+const RUN = {
+  number: 7,
+  rows: [0, 1].map((row) => ({
+    prompt: "",
+    ids: row ? [0, 1] : [0, 1, 2],
+    read: row ? 1 : 2,
+    right: { ids: [1], text: " Mary" },
+    wrong: { ids: [2], text: " John" },
+    target: { name: "", value: 2, unit: "logits" },
+    right_prob: 0.9,
+    right_rank: 0,
+  })),
+  texts: { 0: "<|endoftext|>", 1: " Mary", 2: " to" },
+  specials: [0],
+  bos: 0,
+  depths: ["embed", "output"],
+  warnings: [],
+} as unknown as Run;
+
+const HALVES = { nan: 0x7e00, one: 0x3c00, half: 0x3800, quarter: 0x3400 };
+
+/** Two rows of two depths, three positions and two guesses; the second row is one token shorter. */
+function lensOf(row: number) {
+  const { one, half, quarter, nan } = HALVES;
+  const ids = Int32Array.from({ length: 24 }, (_, i) => (i % 2 ? 2 : i < 12 ? 1 : 9));
+  const probs = Uint16Array.from({ length: 24 }, (_, i) => (i % 2 ? quarter : i < 12 ? half : one));
+  for (const at of [16, 17, 22, 23]) {
+    ids[at] = -1;
+    probs[at] = nan;
+  }
+  const file = safetensors(
+    {
+      top_ids: { dtype: "I32", shape: [2, 2, 3, 2], data: bytesOf(ids) },
+      top_probs: { dtype: "F16", shape: [2, 2, 3, 2], data: bytesOf(probs) },
+      entropy: { dtype: "F16", shape: [2, 2, 3], data: new Uint8Array(24) },
+      target_value: { dtype: "F32", shape: [2, 2], data: bytesOf(Float32Array.of(-1, 2, 3, 4)) },
+      target_rank: { dtype: "I32", shape: [2, 2], data: bytesOf(Int32Array.of(5, 0, 6, 1)) },
+    },
+    { info: { texts: { 9: " Zoe" }, check: [] } },
+  );
+  return readLens({ payload: readPayload(file)!, run: RUN })(row);
+}
+
+describe("a lens", () => {
+  test("holds one row's guesses, target and rank", () => {
+    const lens = lensOf(1);
+    expect(lens.top(0, 0)).toEqual({ id: 9, probability: 1 });
+    expect(lens.guesses(1, 1, 10)).toHaveLength(2);
+    expect(lens.guesses(1, 1, 1)).toHaveLength(1);
+    expect([...lens.target]).toEqual([3, 4]);
+    expect([...lens.rank]).toEqual([6, 1]);
+    expect(lens.name(9).text).toBe(" Zoe");
+  });
+
+  test("has no cell beyond the row's last token or the last depth", () => {
+    expect(lensOf(1).top(0, 2)).toBeNull();
+    expect(lensOf(0).top(0, 2)).not.toBeNull();
+    expect(lensOf(0).top(2, 0)).toBeNull();
+  });
+
+  test("is put into one sentence", () => {
+    expect(plain(sentence(RUN, lensOf(0), 1, 2))).toBe(
+      "At the output, after ·to (2), ·Mary leads with 0.50; ·Mary is ahead of ·John by 2.00 logits.",
+    );
+    expect(plain(sentence(RUN, lensOf(0), 0, 1))).toBe(
+      "At the embedding, after ·Mary (1), ·Mary leads with 0.50; where the target is read, after " +
+        "·to (2), ·Mary is behind ·John by 1.00 logits.",
+    );
+  });
+});
+
+describe("the place", () => {
+  test("is where the target is read unless a position is selected", () => {
+    expect(placeOf(RUN, 0, { row: null, depth: 1, position: null })).toEqual({
+      depth: 1,
+      position: 2,
+      missing: null,
+    });
+  });
+
+  test("says what is not in this run", () => {
+    expect(placeOf(RUN, 1, { row: 1, depth: 0, position: 2 }).missing).toContain("Position 2");
+    expect(placeOf(RUN, 0, { row: 4, depth: 0, position: 0 }).missing).toContain("Prompt 4");
+    expect(placeOf(RUN, 0, { row: 0, depth: 2, position: 0 })).toMatchObject({ depth: null });
+  });
+});
+
+describe("the grid", () => {
+  test("gives each column the room that its text needs", () => {
+    const widths = columnWidths([20, 90, 20], 500);
+    expect(widths[1]).toBeGreaterThanOrEqual(98);
+    expect(widths[0]).toBe(64);
+    expect(columnWidths([20, 90, 20], 100)).toEqual([34, 100, 34]);
+  });
+
+  test("finds under a point the cell that is drawn there, scrolled or not", () => {
+    const layout = layOut({ depths: 5, texts: [10, 90, 30, 50], gutter: 40, available: 180 });
+    for (const scroll of [0, 30, layout.full - layout.width]) {
+      const [from, to] = seenColumns(layout, scroll);
+      for (let col = from; col <= to; col++) {
+        const box = boxOf(layout, scroll, { row: 3, col });
+        const x = Math.max(layout.gutter, box.x) + 1;
+        expect(spotAt(layout, scroll, x, box.y + 1)).toEqual({ row: 3, col });
+      }
+    }
+    expect(spotAt(layout, 0, 5, layout.top + 1)).toEqual({ row: 4, col: null });
+    expect(spotAt(layout, 0, 50, layout.height - 2)).toEqual({ row: null, col: 0 });
+  });
+
+  test("scrolls no further than it must", () => {
+    const layout = layOut({ depths: 2, texts: Array(50).fill(40), gutter: 40, available: 300 });
+    expect(scrollTo(layout, 0, 0)).toBe(0);
+    const last = scrollTo(layout, 0, 49);
+    expect(seenColumns(layout, last)[1]).toBe(49);
+    expect(scrollTo(layout, last, 49)).toBe(last);
+    expect(scrollTo(layout, last, 3)).toBe(layout.edges[3]);
+  });
+
+  test.each([true, false])("writes with ink that can be read, dark %s", (dark) => {
+    const [light, black]: [Theme["page"], Theme["page"]] = [
+      [255, 255, 255],
+      [17, 20, 24],
+    ];
+    const theme = { dark, page: dark ? black : light, ink: dark ? light : black } as Theme;
+    const scale = sequentialScale(1, theme);
+    for (let share = 0; share <= 1; share += 1 / 256) {
+      const ground = scale.at(share);
+      expect(contrast(inkOn(ground, theme), ground)).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+});
+
+describe("the curve", () => {
+  test("always has zero on its axis", () => {
+    const axis = axisOf([2, 4]);
+    expect(axis.y(0)).toBeGreaterThan(axis.y(2));
+    expect(axis.ticks).toEqual([0, 4]);
+    expect(axisOf([0, 0]).ticks).toEqual([0]);
+  });
+
+  test("finds the nearest depth", () => {
+    const { x } = axisOf(Array(49).fill(1));
+    for (const depth of [0, 1, 24, 48]) expect(depthAt(x(depth) + 0.4, 49)).toBe(depth);
+    expect(depthAt(-50, 49)).toBe(0);
+    expect(depthAt(999, 49)).toBe(48);
+  });
+});
