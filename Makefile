@@ -21,7 +21,8 @@ SUB := $(MAKE) --no-print-directory
 
 demo: build
 	@echo "Starting JupyterLab; its address follows"
-	@jupyter lab --no-browser $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/01_quickstart.ipynb
+	@jupyter lab --no-browser $(if $(filter 0,$(shell id -u)),--allow-root) \
+	  --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/01_quickstart.ipynb
 
 test: STAGES := .stages
 test:
@@ -74,6 +75,8 @@ $(ENV): pyproject.toml constraints.txt
 	    fi; \
 	  done; \
 	  echo "residscope needs Python 3.11 or newer; none was found" >&2; exit 1; }
+# JupyterLab runs scripts below .venv that our own package.json would make ES modules.
+	@echo '{}' > $(VENV)/package.json
 	@$(PIP) hatchling
 	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null \
