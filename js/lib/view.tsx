@@ -38,6 +38,7 @@ export function startView<Model extends SharedTraits>(
   const root = el.ownerDocument.createElement("div");
   root.className = "rs-view";
   el.append(root);
+  root.addEventListener("keydown", keepFromNotebook);
 
   const base = model as unknown as AnyModel<SharedTraits>;
   const shared = openShared(base, host, signal);
@@ -87,6 +88,14 @@ export function startView<Model extends SharedTraits>(
   };
   if (signal.aborted) end();
   else signal.addEventListener("abort", end, { once: true });
+}
+
+/**
+ * Keys without a modifier belong to the control that has the focus: a notebook would take arrows
+ * and Enter on a slider or a button for its own commands. Ctrl+S and its like are left to it.
+ */
+function keepFromNotebook(event: KeyboardEvent): void {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
 }
 
 function followPicture(data: ReadonlySignal<SharedTraits["_data"]>, shared: Shared) {
