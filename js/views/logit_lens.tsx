@@ -36,7 +36,7 @@ const HELP = [
 ];
 
 /** The width of the list and the curve with the room before them, and of the grid's legend. */
-const SIDE = 256;
+const SIDE = 260;
 const LEGEND = 52;
 const SIDE_BY_SIDE = 640;
 /** The height of the curve with the line under the list, and of one line of the list. */
@@ -132,7 +132,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
   return (
     <>
       <DepthControls names={run.depths} depth={depth} onDepth={onDepth} />
-      <div class="rs-lens">
+      <div class="rs-side-by-side">
         <LensGrid
           depths={lens.depths}
           positions={lens.positions}

@@ -109,7 +109,7 @@ export function LensGrid(props: Props): JSX.Element {
   return (
     <div class="rs-map-row rs-lens-grid">
       <div
-        class="rs-lens-scroll"
+        class="rs-map-scroll rs-lens-scroll"
         ref={scroller}
         style={{ width: size.width }}
         role="grid"
@@ -124,7 +124,7 @@ export function LensGrid(props: Props): JSX.Element {
         onBlur={() => setCursor(null)}
       >
         <div style={{ width: `${layout.full}px`, height: size.height }}>
-          <div class="rs-lens-window" style={size}>
+          <div class="rs-map rs-lens-window" style={size}>
             <canvas ref={ground} style={size} />
             <canvas
               ref={marks}

@@ -73,7 +73,7 @@ export function Editor(props: Props): JSX.Element {
       {fields.map(({ prompt, right, wrong }, row) => (
         <div class="rs-edit-row" key={row}>
           <textarea
-            rows={1}
+            rows={2}
             spellcheck={false}
             aria-label={several ? `prompt ${row}` : "prompt"}
             value={prompt}
