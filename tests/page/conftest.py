@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from safetensors.numpy import save
-
-from tests.browser import launch
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src/residscope/static"
@@ -29,23 +27,6 @@ body {{ margin: 16px; background: light-dark(#fff, #111418) }} [data-model] {{ m
 </style></head><body>{places}
 <script type="application/json" id="residscope-models">{models}</script>
 <script type="module" src="/host.js"></script></body></html>"""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if STATIC.is_dir():
-        return
-    skip = pytest.mark.skip(reason="the bundles are not built: run `npm run build`")
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(skip)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -176,7 +176,7 @@ def test_an_error_takes_the_sentence_and_keeps_the_picture(open_views):
 
 
 def test_computing_shows_a_line_then_words_and_cancel(open_views):
-    page = open_views(models(_progress={"run": 8, "label": "run", "done": 1, "total": 4}))
+    page = open_views(models(_progress={"run": 8, "label": "layer", "done": 1, "total": 4}))
     page.get_by_role("progressbar").wait_for()
     page.get_by_text("layer 2 of 4").wait_for()
     page.get_by_role("button", name="Cancel").click()

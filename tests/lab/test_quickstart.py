@@ -1,0 +1,209 @@
+"""The quickstart in a real JupyterLab: what a person does first, and what Python then holds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.page.painted import shows
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks/01_quickstart.ipynb"
+STORE = "When Mary and John went to the store, John gave a drink to"
+
+ALL_AFTER = """run => {
+  const shown = [...document.querySelectorAll(".rs-workbench .rs-run")];
+  return shown.length > 0 && shown.every(element => Number(element.textContent.slice(4)) > run);
+}"""
+
+
+@pytest.fixture(scope="module")
+def quickstart(server):
+    """The notebook, run from top to bottom, then set back to its first question."""
+    lab = server.lab()
+    try:
+        lab.open(NOTEBOOK)
+        lab.run_all()
+        lab.errors_at_first = [text for kind, text in lab.console if kind == "error"]
+        yield lab
+    finally:
+        lab.close()
+    assert lab.outside == []
+
+
+@pytest.fixture
+def lab(quickstart):
+    quickstart.execute(
+        f"exp.update(prompts={STORE!r}, answers=(' Mary', ' John')); exp.trace\n"
+        "exp.selection.update(head='1.1', depth=8, position=None, key=None, row=None, pinned=[])"
+    )
+    bench(quickstart)
+    return quickstart
+
+
+def bench(lab):
+    """The workbench, scrolled into view: JupyterLab draws only the cells on screen."""
+    box = lab.page.locator(".rs-workbench").first
+    box.scroll_into_view_if_needed()
+    return box
+
+
+def frame(lab, title):
+    return bench(lab).locator(".rs-frame").filter(has=lab.page.get_by_role("heading", name=title, exact=True))
+
+
+def say(lab, title):
+    return frame(lab, title).locator(".rs-say").inner_text()
+
+
+def python(lab, expression):
+    return json.loads(lab.execute(f"import json; print(json.dumps({expression}))"))
+
+
+def pattern(lab, head):
+    layer, number = head
+    return np.array(python(lab, f"exp.trace.attention({layer}, {number})[0].tolist()"))
+
+
+def painted(lab, head):
+    """Wait until the attention view speaks of this head, and tell whether it paints its pattern."""
+    frame(lab, "Attention").locator(".rs-say", has_text=f"L{head[0]}H{head[1]} at").wait_for()
+    return shows(lab.page, pattern(lab, head))
+
+
+def test_it_runs_from_top_to_bottom(lab):
+    assert lab.errors_at_first == []
+    for theme in ("dark", "light"):
+        lab.theme(theme)
+        bench(lab)
+        lab.screenshot(f"quickstart-{theme}")
+    titles = bench(lab).get_by_role("heading", level=3).all_inner_texts()
+    assert titles == ["Prompt", "Heads", "Attention", "Logit lens"]
+
+
+def test_a_click_on_a_head_paints_that_heads_pattern(lab):
+    grid = frame(lab, "Heads").get_by_role("grid")
+    box = grid.bounding_box()
+    seen = set()
+    for across, down in ((0.3, 0.2), (0.6, 0.5), (0.8, 0.7)):
+        lab.page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        head = tuple(python(lab, "list(exp.selection.head)"))
+        assert painted(lab, head)
+        seen.add(head)
+    assert len(seen) == 3
+
+
+def test_a_click_is_answered_while_a_cell_runs(lab):
+    other = pattern(lab, (2, 3))
+    strong = frame(lab, "Heads").locator(".rs-head-lists button").first
+    name = strong.locator("span").first.inner_text()
+    head = tuple(int(part) for part in name[1:].split("H"))
+    true = pattern(lab, head)
+    lab.page.evaluate(
+        """() => {
+          const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+          window.slept = false;
+          const future = kernel.requestExecute({ code: "import time; time.sleep(10)" });
+          window.sleeping = future.done.then(() => { window.slept = true; });
+        }"""
+    )
+    strong.click()
+    frame(lab, "Attention").locator(".rs-say", has_text=f"{name} at").wait_for()
+    assert shows(lab.page, true)
+    assert not shows(lab.page, other)
+    assert lab.page.evaluate("window.slept") is False
+    lab.page.evaluate("() => window.sleeping")
+    assert tuple(python(lab, "list(exp.selection.head)")) == head
+
+
+def test_python_selects_in_every_view(lab):
+    lab.execute("exp.selection.update(head='2.5', position=4, depth=3)")
+    assert painted(lab, (2, 5))
+    assert "L2H5 at ·John (4)" in say(lab, "Attention")
+    assert "1.mid" in say(lab, "Logit lens")
+    assert say(lab, "Heads").startswith("L2H5 ")
+
+
+def test_the_slider_moves_the_lens_and_python_follows(lab):
+    slider = frame(lab, "Logit lens").get_by_role("slider")
+    slider.focus()
+    lab.page.keyboard.press("Home")
+    frame(lab, "Logit lens").locator(".rs-say", has_text="embed").wait_for()
+    lab.page.keyboard.press("ArrowRight")
+    frame(lab, "Logit lens").locator(".rs-say", has_text="0.mid").wait_for()
+    lab.page.wait_for_function(
+        """async () => {
+          const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+          let text = "";
+          const future = kernel.requestExecute({ code: "print(exp.selection.depth)", store_history: false });
+          future.onIOPub = ({ content }) => { text += content.text ?? ""; };
+          await future.done;
+          return text.trim() === "1";
+        }"""
+    )
+
+
+def test_a_selection_outside_the_run_is_said_and_a_new_run_clears_it(lab):
+    lab.execute("exp.selection.update(head='9.9')")
+    frame(lab, "Heads").locator(".rs-say", has_text="L9H9 is not in this run").wait_for()
+    frame(lab, "Attention").locator(".rs-say", has_text="L9H9 is not in this run").wait_for()
+    lab.execute("exp.update(); exp.trace")
+    assert lab.execute("print(exp.selection.head)") == "None"
+
+
+def run_shown(lab):
+    return int(frame(lab, "Heads").locator(".rs-run").inner_text().removeprefix("run "))
+
+
+def edit(lab):
+    """Open the editor of the strip and return its fields: prompt, right answer, wrong answer."""
+    strip = frame(lab, "Prompt")
+    strip.get_by_role("button", name="edit").click()
+    return [strip.get_by_role("textbox", name=name, exact=True) for name in ("prompt", "right answer", "wrong answer")]
+
+
+def test_an_edited_prompt_and_answers_recompute_every_view(lab):
+    prompt, right, wrong = edit(lab)
+    prompt.fill("When Tom and Anna went to the park, Anna gave a book to")
+    right.fill(" Tom")
+    wrong.fill(" Anna")
+    before = run_shown(lab)
+    wrong.press("Enter")
+    lab.page.wait_for_function(ALL_AFTER, arg=before)
+    assert python(lab, "exp.trace.target.names") == ["' Tom' − ' Anna'"]
+    assert python(lab, "exp.warnings") == []
+    value = python(lab, "float(exp.trace.target_value[0])")
+    assert f"{abs(value):.2f} logits" in say(lab, "Logit lens")
+    assert "·Tom" in frame(lab, "Heads").locator(".rs-what").inner_text()
+    frame(lab, "Heads").locator(".rs-head-lists button").first.click()
+    head = tuple(python(lab, "list(exp.selection.head)"))
+    assert painted(lab, head)
+    assert "·Tom" in lab.page.locator(".rs-workbench .rs-strip, .rs-workbench .rs-frame").first.inner_text()
+
+
+def test_a_bad_answer_shows_its_sentence_and_loses_nothing(lab):
+    _, right, _ = edit(lab)
+    right.fill(" Mary Ann")
+    right.press("Enter")
+    problem = frame(lab, "Prompt").get_by_role("alert")
+    problem.wait_for()
+    assert "the answer ' Mary Ann' is" in problem.inner_text()
+    assert right.input_value() == " Mary Ann"
+    lab.screenshot("refused")
+    assert python(lab, "exp.trace.target.names") == ["' Mary' − ' John'"]
+    right.press("Escape")
+    assert frame(lab, "Prompt").get_by_role("textbox").count() == 0
+
+
+def test_a_page_reload_keeps_the_views_and_their_links(lab):
+    page = lab.page
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model")
+    page.locator(".rs-workbench .rs-frame").nth(3).wait_for()
+    bench(lab)
+    button = frame(lab, "Heads").locator(".rs-head-lists button").nth(1)
+    name = button.locator("span").first.inner_text()
+    button.click()
+    head = tuple(int(part) for part in name[1:].split("H"))
+    assert painted(lab, head)
