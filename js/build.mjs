@@ -1,5 +1,5 @@
 /** Build every view, and the page that runs views without Jupyter, into src/residscope/static. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -31,8 +31,8 @@ for (const file of readdirSync(OUT)) {
 
 let tooLarge = false;
 for (const name of built) {
-  const files = readdirSync(OUT).filter((file) => file.replace(/\.\w+$/, "") === name);
-  const content = Buffer.concat(files.map((file) => readFileSync(join(OUT, file))));
+  const files = [`${name}.js`, `${name}.css`].map((file) => join(OUT, file)).filter(existsSync);
+  const content = Buffer.concat(files.map((file) => readFileSync(file)));
   const zipped = gzipSync(content, { level: 9 }).length;
   const over = name !== "host" && (content.length > MOST_BYTES || zipped > MOST_GZIPPED);
   tooLarge ||= over;

@@ -43,6 +43,7 @@ REFUSED = [
     ({"prompts": ""}, "prompts", "an empty text in prompts"),
     ({"prompts": []}, "prompts", "no text in prompts"),
     ({"prompts": [PROMPT, 3]}, "prompts", "prompts is a text or a list of texts, and 3 is neither"),
+    ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
     ({"answers": (" Mary Ann", " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
     ({"answers": ("", " John")}, "answers", "the answer '' is 0 tokens"),

@@ -1,7 +1,7 @@
 /** The frame about every view: title row, states, the picture, and the sentence below it. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { type Action, Menu } from "./menu";
 import { number } from "./number";
 import { ProgressLine } from "./progress";
@@ -35,7 +35,6 @@ type Props = {
 export function Frame(props: Props): JSX.Element {
   const { view, title, what, check, meta, help, actions = [], notice } = props;
   const [helping, setHelping] = useState(false);
-  const id = useId();
   const picture = view.picture.value;
   const { _progress: progress, _error: error } = view.status.value;
   const shownRun = picture?.run.number ?? 0;
@@ -48,9 +47,9 @@ export function Frame(props: Props): JSX.Element {
   };
 
   return (
-    <section class="rs-frame" aria-labelledby={`${id}-title`} data-state={state}>
+    <section class="rs-frame" aria-label={title} data-state={state}>
       <header class="rs-title">
-        <span class="rs-name" id={`${id}-title`} role="heading" aria-level={3}>
+        <span class="rs-name" role="heading" aria-level={3}>
           {title}
         </span>
         <span class="rs-what" title={plain(what)}>
@@ -64,7 +63,6 @@ export function Frame(props: Props): JSX.Element {
           class="rs-round"
           aria-label={`about ${title}`}
           aria-expanded={helping}
-          aria-controls={`${id}-help`}
           onClick={() => setHelping(!helping)}
         >
           ?
@@ -73,7 +71,7 @@ export function Frame(props: Props): JSX.Element {
       </header>
       <ProgressLine progress={progress} onCancel={view.kernel ? view.cancel : null} />
       {helping && (
-        <div class="rs-help" id={`${id}-help`}>
+        <div class="rs-help">
           {help.map((paragraph) => (
             <p key={paragraph}>{paragraph}</p>
           ))}

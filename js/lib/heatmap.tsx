@@ -1,7 +1,7 @@
 /** A map of cells on canvas: hover, click and keyboard, rings, labels; one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { besideSpot, type Cell, layOut, move, type Spot, spotAt } from "./grid";
 import {
   type Axes,
@@ -15,6 +15,7 @@ import {
 import { useScreen } from "./screen";
 import type { Theme } from "./theme";
 import { Tooltip } from "./tooltip";
+import { useUnique } from "./unique";
 
 export type { Ring } from "./paint";
 
@@ -70,7 +71,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   const [hover, setHover] = useState<Spot | null>(null);
   const [cursor, setCursor] = useState<Spot | null>(null);
   const { ratio, seen } = useScreen(holder);
-  const id = useId();
+  const id = useUnique();
 
   const axes: Axes = useMemo(() => {
     const font = (kind: string) => `11px ${kind === "tokens" ? theme.codeFont : theme.uiFont}`;

@@ -175,7 +175,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
         />
       )}
       <div class="rs-strip-foot">
-        <Facts run={run} row={row} given={inputs.answers !== null} />
+        <Facts run={run} row={row} own={inputs.own} />
         <div class="rs-strip-buttons">
           {several && (
             <button

@@ -135,6 +135,8 @@ class Reader:
     def _tokens(self, field: str, text: str) -> tuple[int, ...]:
         if not text:
             raise InputError(field, f"an empty text in {field}: give at least one token")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(field, f"half a character (a lone surrogate) in {field}: no tokenizer reads it; remove it")
         if self._chat_template:
             text = self._tokenizer.apply_chat_template(
                 [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True

@@ -74,6 +74,7 @@ class Trace:
         tokens: `[row pos]`, right-padded.
         mask: `[row pos]`, True at real tokens.
         target: what is explained, resolved on this run when no answers were given.
+        target_is_models_own: whether it is the model's top token against its second, for want of answers.
         target_value: `[row]`, the target on the model's own logits.
         warnings: what the reader should know, one sentence each.
     """
@@ -109,6 +110,7 @@ class Trace:
                 twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step
             )
         self.target: Target = target or _resolve(inputs, self._recording.logits, self._tokenizer)
+        self.target_is_models_own: bool = target is None and inputs.answers is None
         self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
         self.warnings: list[str] = [
             *inputs.warnings,

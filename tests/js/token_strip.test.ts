@@ -8,13 +8,16 @@ const INPUTS: Inputs = {
     [" a", " b"],
     [" c", null],
   ],
+  own: false,
 };
 
 describe("an edit", () => {
   test("holds nothing where nothing changed", () => {
     expect(changesOf(INPUTS, {})).toBeNull();
     expect(changesOf(INPUTS, { 0: { prompt: "one" }, 1: { wrong: "" } })).toBeNull();
-    expect(changesOf({ prompts: ["one"], answers: null }, { 0: { right: "" } })).toBeNull();
+    expect(
+      changesOf({ prompts: ["one"], answers: null, own: true }, { 0: { right: "" } }),
+    ).toBeNull();
   });
 
   test("holds only what changed", () => {
@@ -34,7 +37,7 @@ describe("an edit", () => {
 
   test("keeps what was typed when the run changes under it", () => {
     const typed = { 0: { prompt: "typed" } };
-    expect(fieldsOf({ prompts: ["new"], answers: null }, typed)).toEqual([
+    expect(fieldsOf({ prompts: ["new"], answers: null, own: true }, typed)).toEqual([
       { prompt: "typed", right: "", wrong: "" },
     ]);
     expect(fieldsOf(INPUTS, typed)[1]).toEqual({ prompt: "two", right: " c", wrong: "" });

@@ -13,7 +13,7 @@ PRESETS = [
 
 def data(run=7, prompts=(PROMPT,), answers=((" Mary", " John"),), presets=()):
     answers = None if answers is None else [list(pair) for pair in answers]
-    inputs = {"prompts": list(prompts), "answers": answers, "corrupted": None}
+    inputs = {"prompts": list(prompts), "answers": answers, "own": answers is None, "corrupted": None}
     return payload({}, run=run, inputs=inputs, presets=list(presets))
 
 

@@ -20,10 +20,17 @@ def synced(widget):
 
 
 def type_fields(source, name):
-    body = re.search(rf"^(?:export )?type {name} = ([^;]*?\{{.*?^\}}|[^;{{]*);", source, re.M | re.S)
-    assert body, f"no type {name}"
-    fields = set(re.findall(r"^  (\w+)\??:", body[1], re.M))
-    return fields, body[1]
+    """Return the names of an object type's own fields, and its whole definition."""
+    definition, depth = "", 0
+    for character in source[re.search(rf"\btype {name} = ", source).end() :]:
+        depth += (character == "{") - (character == "}")
+        if character == ";" and depth == 0:
+            break
+        definition += character
+    flat = re.sub(r"/\*.*?\*/", "", definition, flags=re.S)
+    while re.search(r"\{[^{}]*\{[^{}]*\}", flat):
+        flat = re.sub(r"(\{[^{}]*)\{[^{}]*\}", r"\1", flat)
+    return set(re.findall(r"(\w+)\??:", flat)), definition
 
 
 STATE = (ROOT / "js/lib/state.ts").read_text(encoding="utf-8")

@@ -134,6 +134,21 @@ def test_a_misspelt_keyword_or_a_wrong_experiment_is_refused(experiment, model, 
         kind(model)
 
 
+def test_the_strip_sends_the_inputs_as_they_can_be_edited(model):
+    prompt = "Tom\u202e met Anna"
+    with_answer = read(rs.TokenStrip(rs.Experiment(model, prompt, " Tom"))._data)[1]["inputs"]
+    assert with_answer == {
+        "prompts": [prompt],
+        "answers": [[" Tom", None]],
+        "own": False,
+        "corrupted": None,
+    }
+    experiment = rs.Experiment(model, prompt)
+    assert read(rs.TokenStrip(experiment)._data)[1]["inputs"]["own"] is True
+    by_hand = rs.Experiment(model, prompt, target=experiment.target)
+    assert read(rs.TokenStrip(by_hand)._data)[1]["inputs"]["own"] is False
+
+
 def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(experiment):
     strip = rs.TokenStrip(experiment)
     strip.set_state({"_edit": {"id": 1, "prompts": [PROMPTS[1]], "answers": [[" Tom", " Anna"]]}})

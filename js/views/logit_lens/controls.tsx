@@ -1,7 +1,7 @@
 /** The slider over depths, and the button that plays through them. */
 
 import type { JSX, TargetedInputEvent } from "preact";
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 const STEP_MS = 600;
 
@@ -14,7 +14,6 @@ type Props = {
 
 export function DepthControls({ names, depth, onDepth }: Props): JSX.Element {
   const [playing, setPlaying] = useState(false);
-  const id = useId();
   const last = names.length - 1;
   const at = depth ?? last;
 
@@ -38,7 +37,7 @@ export function DepthControls({ names, depth, onDepth }: Props): JSX.Element {
   };
   return (
     <div class="rs-lens-controls" data-lm-suppress-shortcuts="true">
-      <label for={id}>layer</label>
+      <span>layer</span>
       <button
         type="button"
         class="rs-round"
@@ -50,7 +49,7 @@ export function DepthControls({ names, depth, onDepth }: Props): JSX.Element {
         </svg>
       </button>
       <input
-        id={id}
+        aria-label="layer"
         type="range"
         min={0}
         max={last}

@@ -1,13 +1,14 @@
 /** The grid of positions by depths: a canvas that shows a window of it, one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { type Cell, move, type Spot } from "../../lib/grid";
 import { prepare } from "../../lib/paint";
 import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";
+import { useUnique } from "../../lib/unique";
 import { boxOf, type Layout, layOut, scrollTo, spotAt } from "./layout";
 import {
   type AxisWords,
@@ -45,7 +46,7 @@ export function LensGrid(props: Props): JSX.Element {
   const [hover, setHover] = useState<Spot | null>(null);
   const [cursor, setCursor] = useState<Cell | null>(null);
   const { ratio, seen } = useScreen(scroller);
-  const id = useId();
+  const id = useUnique();
 
   const layout = useMemo(
     () => layOutTexts(depths, positions, cells, axis, theme, available),

@@ -3,8 +3,8 @@
 /** A row's answers; null is no wrong answer. */
 export type Pair = [right: string, wrong: string | null];
 
-/** The inputs of a run, as they can be edited; null answers are the model's own top two tokens. */
-export type Inputs = { prompts: string[]; answers: Pair[] | null };
+/** The inputs of a run, as they can be edited; `own` says that the model's top two tokens are explained. */
+export type Inputs = { prompts: string[]; answers: Pair[] | null; own: boolean };
 
 export type Changes = { prompts?: string[]; answers?: Pair[] | null };
 

@@ -1,8 +1,9 @@
 /** The prompts and answers as fields: Enter runs what is typed, Escape leaves it. */
 
 import type { JSX } from "preact";
-import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Token } from "../../lib/tokens";
+import { useUnique } from "../../lib/unique";
 import type { Fields } from "./edit";
 
 type Props = {
@@ -21,7 +22,7 @@ type Props = {
 
 export function Editor(props: Props): JSX.Element {
   const { holder, fields, refusal, waiting, onType, onRun, onCancel, onLeave } = props;
-  const id = useId();
+  const id = useUnique();
 
   // Before the next key, which is meant for the field.
   useLayoutEffect(() => {

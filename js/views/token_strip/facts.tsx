@@ -11,15 +11,14 @@ type Props = {
   run: Run;
   /** Null is the mean over rows. */
   row: number | null;
-  /** Whether answers were given, or are the model's own. */
-  given: boolean;
+  /** Whether the model's top two tokens are explained, for want of answers. */
+  own: boolean;
 };
 
-export function Facts({ run, row, given }: Props): JSX.Element {
+export function Facts({ run, row, own }: Props): JSX.Element {
   const target = targetOf(run.rows, row);
   const one = row === null ? null : run.rows[row];
   const mean = one ? "" : "mean ";
-  const ownTopTwo = !given && target.rows.every(({ right_rank }) => right_rank === 0);
   return (
     <p class="rs-facts">
       <span>
@@ -37,7 +36,7 @@ export function Facts({ run, row, given }: Props): JSX.Element {
           "alone"
         )}
       </span>
-      {ownTopTwo && <span>the model's own top two</span>}
+      {own && <span>the model's own top two</span>}
       <span>
         {mean}
         {target.wrong ? "difference" : "log-probability"} <b>{number(target.value)}</b>{" "}

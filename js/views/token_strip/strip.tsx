@@ -1,11 +1,12 @@
 /** The tokens of each prompt as chips: one tab stop, arrows move, Enter selects. */
 
 import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
-import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { number } from "../../lib/number";
 import type { Run } from "../../lib/state";
 import { Token, tokenAt, visible } from "../../lib/tokens";
 import { type Anchor, Tooltip } from "../../lib/tooltip";
+import { useUnique } from "../../lib/unique";
 import { moveIn, type Spot } from "./spot";
 
 type Props = {
@@ -27,7 +28,7 @@ export function Strip(props: Props): JSX.Element {
   const [cursor, setCursor] = useState<Spot | null>(null);
   const [anchor, setAnchor] = useState<Anchor | null>(null);
   const around = useRef<HTMLDivElement>(null);
-  const id = useId();
+  const id = useUnique();
   const several = run.rows.length > 1;
   const lengths = run.rows.map(({ ids }) => ids.length);
   const nameOf = ({ row, position: at }: Spot) => `${id}-${row}-${at ?? "row"}`;

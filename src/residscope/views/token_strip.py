@@ -37,9 +37,10 @@ class TokenStrip(View):
         answers = None if inputs.answers is None else [[r.text, w and w.text] for r, w in inputs.answers]
         return {}, {
             "inputs": {
-                "prompts": [text(prompt) for prompt in inputs.prompts],
+                "prompts": list(inputs.prompts),
                 "answers": answers,
-                "corrupted": inputs.corrupted and [text(prompt) for prompt in inputs.corrupted],
+                "own": trace.target_is_models_own,
+                "corrupted": inputs.corrupted and list(inputs.corrupted),
             },
             "presets": [
                 {"name": preset.name, "prompt": preset.prompt, "answers": list(preset.answers)} for preset in presets()
