@@ -77,7 +77,7 @@ def scores(model: LlamaForCausalLM, tokenizer: Tokenizer, count: int = 300) -> N
     def line(title: str, examples: list[Example]) -> None:
         right = share_right(model, tokenizer, examples)
         before = share_before_wrong(model, tokenizer, examples)
-        print(f"  {title:56}{right:.3f}  {before:.3f}")
+        print(f"  {title:62}{right:.3f}  {before:.3f}")
 
     rng = random.Random(1)
     for first in (False, True):
