@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.lab.harness import SCREENSHOTS
 from tests.page.painted import shows
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/01_quickstart.ipynb"
@@ -14,6 +15,12 @@ STORE = "When Mary and John went to the store, John gave a drink to"
 ALL_AFTER = """run => {
   const shown = [...document.querySelectorAll(".rs-workbench .rs-run")];
   return shown.length > 0 && shown.every(element => Number(element.textContent.slice(4)) > run);
+}"""
+
+SIDE_BY_SIDE = """() => {
+  const [, heads, pattern, lens] = [...document.querySelectorAll(".rs-workbench .rs-frame")]
+    .map(frame => frame.getBoundingClientRect());
+  return heads.top === pattern.top && heads.right < pattern.left && lens.top > pattern.bottom;
 }"""
 
 
@@ -79,6 +86,21 @@ def test_it_runs_from_top_to_bottom(lab):
         lab.screenshot(f"quickstart-{theme}")
     titles = bench(lab).get_by_role("heading", level=3).all_inner_texts()
     assert titles == ["Prompt", "Heads", "Attention", "Logit lens"]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_workbench_uses_a_wide_page(lab, theme):
+    size = lab.page.viewport_size
+    lab.theme(theme)
+    lab.page.set_viewport_size({"width": 1720, "height": 1300})
+    try:
+        strongest = frame(lab, "Heads").locator(".rs-head-lists button").first
+        strongest.click()
+        lab.page.wait_for_function(SIDE_BY_SIDE)
+        lab.page.mouse.move(0, 0)
+        bench(lab).screenshot(path=SCREENSHOTS / f"workbench-{theme}.png")
+    finally:
+        lab.page.set_viewport_size(size)
 
 
 def test_a_click_on_a_head_paints_that_heads_pattern(lab):
