@@ -1,4 +1,7 @@
-"""Tiny random models, built offline in a second, and a plain-torch forward that shares no code with the library."""
+"""Tiny random models, built offline in a second, and a plain-torch forward that shares no code with the library.
+
+"demo" stands for the shipped model among them.
+"""
 
 import copy
 import functools
@@ -42,11 +45,13 @@ def _config(name: str):
     )
 
 
-ARCHITECTURES = ("gpt2", "llama", "llama-bias")
+ARCHITECTURES = ("gpt2", "llama", "llama-bias", "demo")
 
 
 def hf_model(name: str, seed: int = 0):
     """Return a Hugging Face model with random weights, norms and biases, so that nothing cancels by chance."""
+    if name == "demo":
+        return LlamaForCausalLM.from_pretrained(DEMO, dtype=torch.float32, attn_implementation="eager").eval()
     torch.manual_seed(seed)
     config = _config(name)
     config._attn_implementation = "eager"
@@ -158,34 +163,41 @@ def _gpt2(model, w, ids):
 
 
 def _llama(model, w, ids):
-    eps, kv_heads = model.config.rms_norm_eps, 2
-    angles = torch.arange(len(ids))[:, None] / 10000 ** (torch.arange(0, D_HEAD, 2) / D_HEAD)
+    config = model.config
+    eps, heads, kv_heads, d_head = (
+        config.rms_norm_eps,
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+    )
+    theta = config.rope_parameters["rope_theta"]
+    angles = torch.arange(len(ids))[:, None] / theta ** (torch.arange(0, d_head, 2) / d_head)
     cos, sin = torch.cat([angles.cos()] * 2, -1).double(), torch.cat([angles.sin()] * 2, -1).double()
 
     def rms(x, weight):
         return x / (x.pow(2).mean(-1, keepdim=True) + eps).sqrt() * weight
 
     def rotate(x):
-        half = D_HEAD // 2
+        half = d_head // 2
         return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
     def block(layer):
         p = f"model.layers.{layer}"
-        W_O = w[f"{p}.self_attn.o_proj.weight"].T.reshape(HEADS, D_HEAD, D_MODEL)
+        W_O = w[f"{p}.self_attn.o_proj.weight"].T.reshape(heads, d_head, config.hidden_size)
         zero = torch.zeros((), dtype=torch.float64)
 
-        def project(x, name, heads, bias=True):
+        def project(x, name, own, bias=True):
             y = x @ w[f"{p}.self_attn.{name}.weight"].T
             y = y + w.get(f"{p}.self_attn.{name}.bias", zero) if bias else y
-            return y.view(len(x), heads, D_HEAD).transpose(0, 1).repeat_interleave(HEADS // heads, 0)
+            return y.view(len(x), own, d_head).transpose(0, 1).repeat_interleave(heads // own, 0)
 
         def run(x):
             normed = rms(x, w[f"{p}.input_layernorm.weight"])
-            query, key = rotate(project(normed, "q_proj", HEADS)), rotate(project(normed, "k_proj", kv_heads))
-            pattern = _causal_softmax(query @ key.transpose(1, 2) / math.sqrt(D_HEAD))
+            query, key = rotate(project(normed, "q_proj", heads)), rotate(project(normed, "k_proj", kv_heads))
+            pattern = _causal_softmax(query @ key.transpose(1, 2) / math.sqrt(d_head))
             value = project(normed, "v_proj", kv_heads, bias=False)
-            b_V = w.get(f"{p}.self_attn.v_proj.bias", torch.zeros(kv_heads * D_HEAD, dtype=torch.float64))
-            b_V = b_V.view(kv_heads, D_HEAD).repeat_interleave(HEADS // kv_heads, 0)
+            b_V = w.get(f"{p}.self_attn.v_proj.bias", torch.zeros(kv_heads * d_head, dtype=torch.float64))
+            b_V = b_V.view(kv_heads, d_head).repeat_interleave(heads // kv_heads, 0)
             constant = torch.einsum("hd,hdm->m", b_V, W_O) + w.get(f"{p}.self_attn.o_proj.bias", zero)
 
             def mlp(mid):
@@ -193,7 +205,7 @@ def _llama(model, w, ids):
                 gate = F.silu(inner @ w[f"{p}.mlp.gate_proj.weight"].T)
                 return (gate * (inner @ w[f"{p}.mlp.up_proj.weight"].T)) @ w[f"{p}.mlp.down_proj.weight"].T
 
-            return pattern, pattern @ value @ W_O, constant.expand(D_MODEL), mlp
+            return pattern, pattern @ value @ W_O, constant.expand(config.hidden_size), mlp
 
         return run
 
@@ -202,4 +214,6 @@ def _llama(model, w, ids):
         return x / scale[:, None] * weight, SimpleNamespace(weight=weight, bias=None, scale=scale, centred=False)
 
     embed = w["model.embed_tokens.weight"][ids]
-    return _collect(embed, (embed, None), [block(i) for i in range(LAYERS)], final_norm, w["lm_head.weight"].T)
+    return _collect(
+        embed, (embed, None), [block(i) for i in range(config.num_hidden_layers)], final_norm, w["lm_head.weight"].T
+    )
