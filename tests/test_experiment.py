@@ -131,6 +131,23 @@ def test_the_newest_inputs_win_over_a_run_in_progress(experiment, gate):
     assert experiment.status.run == experiment.trace.number == 3
 
 
+def test_a_reader_that_waits_for_a_superseded_run_gets_the_newest(experiment, gate):
+    experiment.prompts = SHORT
+    assert gate.reached.wait(30)
+    waits, got = threading.Event(), []
+    waiting = experiment._ticket
+    wait = waiting.wait
+    waiting.wait = lambda timeout=None: (waits.set(), wait(timeout))[1]
+    reader = threading.Thread(target=lambda: got.append(experiment.trace))
+    reader.start()
+    assert waits.wait(30)
+    experiment.prompts = PROMPT + " the"
+    gate.open.set()
+    reader.join(30)
+    assert isinstance(waiting.error, Cancelled)
+    assert got[0].inputs.prompts == (PROMPT + " the",)
+
+
 def test_cancel_ends_the_wait_and_keeps_the_last_picture(experiment, gate):
     old = experiment.trace_or_none
     experiment.prompts = SHORT

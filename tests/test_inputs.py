@@ -46,6 +46,7 @@ REFUSED = [
     ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
     ({"answers": (" Mary Ann", " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
+    ({"answers": ""}, "answers", "the answer '' is 0 tokens"),
     ({"answers": ("", " John")}, "answers", "the answer '' is 0 tokens"),
     ({"answers": (" Mary", " Mary")}, "answers", "right and wrong are the same token"),
     ({"answers": (" Mary", " John", " Tom")}, "answers", "3 answers in one tuple: give"),

@@ -102,6 +102,18 @@ def test_every_view_follows_every_run(experiment, kind):
     assert read(view._data)[0] == trace.number == experiment.status.run
 
 
+def test_an_older_run_never_replaces_a_newer_one_and_a_closed_view_takes_none(experiment):
+    view = rs.HeadAttribution(experiment)
+    first = experiment.trace
+    second = settled(experiment)
+    view.follow(first, None)
+    assert read(view._data)[0] == second.number
+    view.close()
+    data = view._data
+    settled(experiment)
+    assert view._data == data
+
+
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_view_has_a_text_and_a_table(experiment, kind):
     view = kind(experiment)
