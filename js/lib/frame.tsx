@@ -3,7 +3,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type Action, Menu } from "./menu";
-import { number } from "./number";
 import { ProgressLine } from "./progress";
 import { plain, Say, type Words } from "./sentence";
 import type { SharedTraits } from "./state";
@@ -97,12 +96,6 @@ export function needsKernel(view: View<SharedTraits>): { disabled?: true; title?
   return view.kernel
     ? {}
     : { disabled: true, title: "needs a kernel: open the notebook to use it" };
-}
-
-/** Write the check of a sum against the number it should make. */
-export function sumCheck(sum: number, target: number, ok: boolean, reason: string): Check {
-  const text = `sum ${number(sum)} ${ok ? "=" : "≠"} ${number(target)}`;
-  return { text, ok, reason };
 }
 
 function CheckMark({ check }: { check: Check }): JSX.Element {

@@ -81,9 +81,8 @@ export function headName([layer, head]: Head): string {
   return `L${layer}H${head}`;
 }
 
-/** Add a head to the pins, or take it from them. */
-export function togglePin(pinned: string[], head: Head): string[] {
-  const name = headName(head);
+/** Add a component's name to the pins, or take it from them. */
+export function togglePin(pinned: string[], name: string): string[] {
   return pinned.includes(name) ? pinned.filter((one) => one !== name) : [...pinned, name];
 }
 

@@ -110,7 +110,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             ? [
                 {
                   label: `${isPinned ? "Unpin" : "Pin"} ${headName(head)}`,
-                  run: () => view.select({ pinned: togglePin(pinned, head) }),
+                  run: () => view.select({ pinned: togglePin(pinned, headName(head)) }),
                 },
               ]
             : []
@@ -164,7 +164,7 @@ function Heads({ view, scene, head, pattern, query }: HeadsProps): JSX.Element {
     rings.push({ row: query, col: null, cols: query + 1, kind: "selected" });
     if (key !== null && key <= query) rings.push({ row: query, col: key, kind: "selected" });
   }
-  const togglePinned = (one: Head) => view.select({ pinned: togglePin(pinned, one) });
+  const togglePinned = (one: Head) => view.select({ pinned: togglePin(pinned, headName(one)) });
 
   return (
     <div class="rs-side-by-side">

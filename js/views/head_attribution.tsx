@@ -4,13 +4,14 @@ import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { largest, signedScale } from "../lib/colour";
-import { type Check, Frame, sumCheck } from "../lib/frame";
+import { Frame } from "../lib/frame";
 import type { Cell } from "../lib/grid";
 import { Heatmap, type Ring } from "../lib/heatmap";
 import { Legend } from "../lib/legend";
 import { precise, preciseSigned, signed } from "../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
+import { type CheckInfo, checkOf, chosenRow, missingRow, rowOrMean } from "../lib/rows";
 import { type Part, Say, strong } from "../lib/sentence";
 import { type Head, headName, parseHead, type SharedTraits, togglePin } from "../lib/state";
 import { ofTarget, type TargetWords, targetOf } from "../lib/target";
@@ -20,15 +21,6 @@ import "./head_attribution.css";
 
 /** The synced traits of `src/residscope/views/head_attribution.py`. */
 type Model = SharedTraits;
-
-type CheckInfo = {
-  sum: number;
-  target: number;
-  difference: number;
-  tolerance: number;
-  ok: boolean;
-  reason: string;
-};
 
 /** `heads_total` has one sum over all heads per row. */
 type Info = { check: CheckInfo[]; heads_total: number[]; unit: string };
@@ -52,13 +44,9 @@ const HELP = [
 ];
 
 /** Take one row of `values` [row layer head], or the mean over rows when `row` is null. */
-export function effectsOf({ shape, data }: Tensor, row: number | null): Effects {
-  const [rows = 0, layers = 0, heads = 0] = shape;
-  const size = layers * heads;
-  if (row !== null) return { layers, heads, values: data.slice(row * size, (row + 1) * size) };
-  const values = new Float32Array(size);
-  for (let i = 0; i < rows * size; i++) values[i % size]! += data[i]! / rows;
-  return { layers, heads, values };
+export function effectsOf(tensor: Tensor, row: number | null): Effects {
+  const [, layers = 0, heads = 0] = tensor.shape;
+  return { layers, heads, values: rowOrMean(tensor, row) };
 }
 
 /** The heads that push most to either side, strongest first. */
@@ -74,12 +62,6 @@ export function topHeads({ heads, values }: Effects, count: number) {
       .slice(-count)
       .reverse(),
   };
-}
-
-/** The check of one row, or the worst of all rows. */
-export function checkOf(checks: CheckInfo[], row: number | null): Check | null {
-  const chosen = row === null ? [...checks].sort(worstFirst)[0] : checks[row];
-  return chosen ? sumCheck(chosen.sum, chosen.target, chosen.ok, chosen.reason) : null;
 }
 
 export function sentence(
@@ -106,10 +88,7 @@ export function sentence(
 }
 
 /** Why what is selected cannot be shown, or null. */
-export function notInRun(effects: Effects, head: Head | null, row: number | null, rows: number) {
-  if (row !== null && row >= rows) {
-    return `Prompt ${row} is not in this run, which has ${rows}.`;
-  }
+export function notInRun(effects: Effects, head: Head | null) {
   if (!head || (head[0] < effects.layers && head[1] < effects.heads)) return null;
   const size = `${effects.layers} layers of ${effects.heads} heads`;
   return `${headName(head)} is not in this run, which has ${size}.`;
@@ -117,10 +96,6 @@ export function notInRun(effects: Effects, head: Head | null, row: number | null
 
 function valueAt({ layers, heads, values }: Effects, [layer, head]: Head): number {
   return layer < layers && head < heads ? values[layer * heads + head]! : Number.NaN;
-}
-
-function worstFirst(a: CheckInfo, b: CheckInfo): number {
-  return Number(a.ok) - Number(b.ok) || Math.abs(b.difference) - Math.abs(a.difference);
 }
 
 function mean(values: number[]): number {
@@ -134,7 +109,7 @@ function HeadAttribution({ view }: { view: View<Model> }): JSX.Element {
   const shown = useMemo(() => picture && read(picture), [picture]);
   const { row: wanted, head } = view.selection.value;
   const rows = picture?.run.rows ?? [];
-  const row = rows.length === 1 ? 0 : wanted !== null && wanted < rows.length ? wanted : null;
+  const row = chosenRow(wanted, rows.length);
   const effects = useMemo(() => shown && effectsOf(shown.values, row), [shown, row]);
   const target = targetOf(rows, row);
   const totals = shown?.info.heads_total ?? [];
@@ -151,7 +126,7 @@ function HeadAttribution({ view }: { view: View<Model> }): JSX.Element {
       help={HELP}
       actions={[{ label: `Colours: ${name}`, run: () => setPalette(other) }]}
       sentence={effects ? sentence(effects, head, total, target, palette) : ""}
-      notice={effects && notInRun(effects, head, wanted, rows.length)}
+      notice={missingRow(wanted, rows.length) ?? (effects && notInRun(effects, head))}
     >
       {effects && <EffectMap view={view} effects={effects} target={target} palette={palette} />}
     </Frame>
@@ -179,7 +154,7 @@ function EffectMap({ view, effects, target, palette }: MapProps): JSX.Element {
   const pins = pinned.map(parseHead).filter((one): one is Head => one !== null && inRun(one));
   const chosen = head && inRun(head) ? head : null;
   const select = (one: Head, pin: boolean) => {
-    view.select(pin ? { pinned: togglePin(pinned, one) } : { head: one });
+    view.select(pin ? { pinned: togglePin(pinned, headName(one)) } : { head: one });
   };
   const wide = view.width.value > 420;
 

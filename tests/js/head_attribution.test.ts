@@ -3,7 +3,7 @@ import { plain } from "../../js/lib/sentence";
 import type { Row } from "../../js/lib/state";
 import { togglePin } from "../../js/lib/state";
 import { targetOf } from "../../js/lib/target";
-import { checkOf, effectsOf, notInRun, sentence, topHeads } from "../../js/views/head_attribution";
+import { effectsOf, notInRun, sentence, topHeads } from "../../js/views/head_attribution";
 
 const ROW: Row = {
   prompt: "",
@@ -33,17 +33,6 @@ describe("the numbers", () => {
       [0, 0],
     ]);
     expect(topHeads(EFFECTS, 3).against).toEqual([{ head: [0, 1], value: -2 }]);
-  });
-
-  test("are checked on the worst row when they are a mean", () => {
-    const good = { sum: 2, target: 2, difference: 0, tolerance: 1, ok: true, reason: "" };
-    const bad = { ...good, sum: 5, difference: 3, ok: false, reason: "a part is missing" };
-    expect(checkOf([good, bad], null)).toEqual({
-      text: "sum 5.00 ≠ 2.00",
-      ok: false,
-      reason: "a part is missing",
-    });
-    expect(checkOf([good, bad], 0)?.text).toBe("sum 2.00 = 2.00");
   });
 });
 
@@ -82,14 +71,11 @@ describe("the sentence", () => {
 });
 
 test("what is outside the run is said", () => {
-  expect(notInRun(EFFECTS, [1, 1], 0, 1)).toBeNull();
-  expect(notInRun(EFFECTS, [2, 0], 0, 1)).toBe(
-    "L2H0 is not in this run, which has 2 layers of 2 heads.",
-  );
-  expect(notInRun(EFFECTS, null, 4, 2)).toBe("Prompt 4 is not in this run, which has 2.");
+  expect(notInRun(EFFECTS, [1, 1])).toBeNull();
+  expect(notInRun(EFFECTS, [2, 0])).toBe("L2H0 is not in this run, which has 2 layers of 2 heads.");
 });
 
 test("a pin is added and taken away", () => {
-  expect(togglePin(["L0H1"], [1, 1])).toEqual(["L0H1", "L1H1"]);
-  expect(togglePin(["L0H1", "L1H1"], [0, 1])).toEqual(["L1H1"]);
+  expect(togglePin(["L0H1"], "L1H1")).toEqual(["L0H1", "L1H1"]);
+  expect(togglePin(["L0H1", "L1H1"], "L0H1")).toEqual(["L1H1"]);
 });
