@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
+from einops import einsum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -16,7 +17,15 @@ from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
 from residscope.models.recording import Recording, Step, pad_right, record, record_pattern
 from residscope.models.twin import Twin, fingerprint, twin_of
-from residscope.models.weights import final_norm, head_weights, logits_of, unembedding
+from residscope.models.weights import (
+    HeadWeights,
+    final_norm,
+    has_heads,
+    head_weights,
+    logit_tail,
+    logits_of,
+    unembedding,
+)
 from residscope.target import Answer, Target
 
 PATTERN_BYTES = 4 * 2**20
@@ -95,6 +104,8 @@ class Trace:
         self.n_heads = int(model.cfg.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
         self._tokenizer = model.tokenizer
+        # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
+        self._model = model
         self._twin: Twin = twin_of(model)
         self._memory: dict[Any, Any] = {}
         self._memory_lock = threading.RLock()
@@ -194,13 +205,8 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        weights = self.target.gradient(self.logits.float())
-        return sum_check(
-            self.component_attribution().values,
-            self.target_value,
-            (weights.abs() * self.logits.float().abs()).sum(-1),
-            self.logits.dtype,
-        )
+        values = self.component_attribution().values
+        return sum_check(values, self.target_value, self._attributed()[2], self.logits.dtype)
 
     def logit_lens(self, k: int = 10, *, step: Step = lambda _done, _of: None) -> LensReadout:
         """Read the residual stream at each depth through the model's own final norm and unembedding.
@@ -233,6 +239,9 @@ class Trace:
 
         def compute(twin: TransformerBridge) -> Tensor:
             kept = self._recording.patterns
+            if kept is None and not has_heads(twin, layer):
+                rows, width = self.tokens.shape
+                return self.logits.new_full((rows, self.n_heads, width, width), torch.nan)
             pattern = record_pattern(twin, self.tokens, layer) if kept is None else kept[layer]
             real = self.mask[:, None, :, None] & self.mask[:, None, None, :]
             return pattern.masked_fill(~real, torch.nan)
@@ -240,42 +249,64 @@ class Trace:
         pattern = self._remember(("pattern", layer), compute)
         return pattern if head is None else pattern[:, head]
 
-    def _attributed(self) -> tuple[Tensor, ComponentAttribution]:
+    def _attributed(self) -> tuple[Tensor, ComponentAttribution, Tensor]:
+        """Return heads [row layer head], all parts, and each row's sum of |token weight| |logit|."""
         return self._remember("attribution", self._attribute)
 
-    def _attribute(self, twin: TransformerBridge) -> tuple[Tensor, ComponentAttribution]:
+    def _attribute(self, twin: TransformerBridge) -> tuple[Tensor, ComponentAttribution, Tensor]:
         run, wide = self._recording, torch.promote_types(self._recording.logits.dtype, torch.float32)
-        logits = run.logits.to(wide)
-        weights = self.target.gradient(logits)
+        logits, tail = run.logits.to(wide), logit_tail(twin)
+        capped_weights = self.target.gradient(logits)
+        scaled = run.uncapped.to(wide) * tail.kappa
+        weights = capped_weights if tail.cap is None else capped_weights * (1 - (logits / tail.cap) ** 2)
         W_U, b_U = unembedding(twin)
         norm = final_norm(twin)
-        u = attribution.residual_direction(
-            weights, W_U.to(wide), None if norm.weight is None else norm.weight.to(wide), centred=norm.centred
-        )
-        u = u / run.scale.to(wide)
+        direction = attribution.unembedded(weights, W_U.to(wide)) * tail.kappa
+        u = attribution.through_norm(direction, norm.weight, run.scale, centred=norm.centred)
         parts = {"embed": attribution.along(run.embed, u)}
         if run.pos_embed is not None:
             parts["pos_embed"] = attribution.along(run.pos_embed, u)
         heads = []
         for layer in range(self.n_layers):
-            head = head_weights(twin, layer)
-            W_O = head.W_O.to(wide)
-            constant = None if head.constant_z is None else head.constant_z.to(wide)
-            effects = attribution.head_effects(run.z[layer].to(wide), constant, attribution.fold_heads(W_O, u))
-            heads.append(effects)
-            parts[f"L{layer}.attn"] = effects.sum(-1)
-            bias = attribution.attention_bias(constant, W_O, head.b_O)
-            if bias is not None:
-                parts[f"L{layer}.attn_bias"] = attribution.along(bias.expand(len(u), -1), u)
+            if has_heads(twin, layer):
+                effects, bias = self._attribute_heads(head_weights(twin, layer), layer, u)
+                heads.append(effects)
+                parts[f"L{layer}.attn"] = effects.sum(-1)
+                if bias is not None:
+                    parts[f"L{layer}.attn_bias"] = bias
+            else:
+                heads.append(u.new_full((len(u), self.n_heads), torch.nan))
+                parts[f"L{layer}.mixer"] = attribution.along(run.attn_out[layer], u)
             parts[f"L{layer}.mlp"] = attribution.along(run.mlp_out[layer], u)
         if norm.bias is not None:
-            direction = self.target.directions(W_U.to(wide), logits)
             parts["norm_bias"] = attribution.along(norm.bias.expand(len(u), -1), direction)
-        parts["unembed_bias"] = weights @ b_U.to(wide)
+        parts["unembed_bias"] = weights @ b_U.to(wide) * tail.kappa
         if self.target.unit == "nats":
-            parts["entropy"] = self.target_value.to(wide) - (weights * logits).sum(-1)
+            parts["entropy"] = self.target_value.to(wide) - (capped_weights * logits).sum(-1)
+        if tail.cap is not None:
+            parts["soft_cap"] = (capped_weights * logits).sum(-1) - (weights * scaled).sum(-1)
         values = torch.stack(list(parts.values()), -1)
-        return torch.stack(heads, 1).float(), ComponentAttribution(list(parts), values.float())
+        weighted_logits = (weights.abs() * scaled.abs()).sum(-1)
+        return torch.stack(heads, 1).float(), ComponentAttribution(list(parts), values.float()), weighted_logits.float()
+
+    def _attribute_heads(
+        self, head: HeadWeights, layer: int, u: Float[Tensor, "row d_model"]
+    ) -> tuple[Float[Tensor, "row head"], Float[Tensor, "row"] | None]:
+        """Return the heads' direct effects along u, and that of what the layer's attention adds in any case."""
+        run, post = self._recording, head.post_norm
+        v = u * head.multiplier
+        if post is not None:
+            v = attribution.through_norm(v, post.weight, run.post_scales[layer], centred=post.centred)
+        W_O = head.W_O.to(u.dtype)
+        constant = None if head.constant_z is None else run.row_sums[layer][..., None] * head.constant_z.to(u.dtype)
+        folded = attribution.fold_heads(W_O, v)
+        effects = attribution.head_effects(run.z[layer].to(u.dtype), constant, folded)
+        fixed = [] if constant is None else [einsum(constant, folded, "row head d_head, row head d_head -> row")]
+        if head.b_O is not None:
+            fixed.append(attribution.along(head.b_O.expand(len(u), -1), v))
+        if post is not None and post.bias is not None:
+            fixed.append(attribution.along(post.bias.expand(len(u), -1), u * head.multiplier))
+        return effects, sum(fixed[1:], fixed[0]) if fixed else None
 
     def _lens(self, twin: TransformerBridge, k: int, step: Step) -> LensReadout:
         resid = self._recording.resid.transpose(0, 1)

@@ -6,21 +6,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def residual_direction(
-    token_weights: Float[Tensor, "row d_vocab"],
-    W_U: Float[Tensor, "d_model d_vocab"],
-    norm_weight: Float[Tensor, "d_model"] | None,
+def through_norm(
+    direction: Float[Tensor, "row d_model"],
+    weight: Float[Tensor, "d_model"] | None,
+    scale: Float[Tensor, "row 1"],
     *,
     centred: bool,
 ) -> Float[Tensor, "row d_model"]:
-    """Return u, with which a part x of the final residual adds x.u / scale to the target.
+    """Return u, with which a part x of a norm's input adds x.u along `direction` of its output, scale frozen.
 
-    The final norm's weight is folded in, and its centring: (x - mean(x)).v equals x.(v - mean(v)).
+    The norm's weight is folded in, and its centring: (x - mean(x)).v equals x.(v - mean(v)).
     """
-    direction = unembedded(token_weights, W_U)
-    if norm_weight is not None:
-        direction = direction * norm_weight
-    return direction - direction.mean(-1, keepdim=True) if centred else direction
+    u = direction if weight is None else direction * weight.to(direction.dtype)
+    return (u - u.mean(-1, keepdim=True) if centred else u) / scale.to(direction.dtype)
 
 
 def unembedded(
@@ -42,27 +40,12 @@ def fold_heads(
 
 def head_effects(
     z: Float[Tensor, "row head d_head"],
-    constant_z: Float[Tensor, "head d_head"] | None,
+    constant_z: Float[Tensor, "row head d_head"] | None,
     folded: Float[Tensor, "row head d_head"],
 ) -> Float[Tensor, "row head"]:
-    """Return each head's part, z less what it holds whatever it attends to, along the folded direction.
-
-    Divide by the final norm's scale for the direct effect.
-    """
+    """Return each head's part, z less what it holds whatever it attends to, along the folded direction."""
     part = z if constant_z is None else z - constant_z
     return einsum(part, folded, "row head d_head, row head d_head -> row head")
-
-
-def attention_bias(
-    constant_z: Float[Tensor, "head d_head"] | None,
-    W_O: Float[Tensor, "head d_head d_model"],
-    b_O: Float[Tensor, "d_model"] | None,
-) -> Float[Tensor, "d_model"] | None:
-    """Return what a layer's attention adds whatever it attends to, or None where it has no bias."""
-    if constant_z is None:
-        return b_O
-    through = einsum(constant_z, W_O, "head d_head, head d_head d_model -> d_model")
-    return through if b_O is None else through + b_O
 
 
 def along(part: Float[Tensor, "row d_model"], direction: Float[Tensor, "row d_model"]) -> Float[Tensor, "row"]:

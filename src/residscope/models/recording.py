@@ -19,7 +19,13 @@ class Recording:
     """What one forward left behind, on the model's device and in its dtype.
 
     `read` is the position the target is read at, one per row; everything without a position axis is read there.
-    Values at padding are whatever the model computed there: `Trace` blanks them.
+    Values at padding are whatever the model computed there: `Trace` blanks them. Layers without attention heads
+    have NaN in `z`, `row_sums` and `patterns`, and what their other mixer adds in `attn_out`.
+
+    Attributes:
+        uncapped: the unembedding's output, before logit scale and soft cap.
+        row_sums: what each head's weights sum to: 1 but for attention sinks.
+        post_scales: the scale of the norm after each layer's attention, NaN where there is none.
     """
 
     resid: Float[Tensor, "depth row pos d_model"]
@@ -30,6 +36,9 @@ class Recording:
     z: Float[Tensor, "layer row head d_head"]
     scale: Float[Tensor, "row 1"]
     logits: Float[Tensor, "row d_vocab"]
+    uncapped: Float[Tensor, "row d_vocab"]
+    row_sums: Float[Tensor, "layer row head"]
+    post_scales: Float[Tensor, "layer row 1"]
     patterns: Float[Tensor, "layer row head query key"] | None
 
 
@@ -49,65 +58,93 @@ def record(
     layers = range(model.cfg.n_layers)
     rows = torch.arange(len(tokens), device=tokens.device)
     kept: dict[str, Tensor] = {}
+    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = []
 
-    def keep(name: str, at_read: bool = False) -> tuple[str, Callable[..., None]]:
+    def at_read(value: Tensor) -> Tensor:
+        # Position embeddings may come with a batch axis of one.
+        return value.expand(len(rows), *value.shape[1:])[rows, read]
+
+    def keep(name: str, take: Callable[[Tensor], Tensor], hook_point: str | None = None) -> None:
         def hook(value: Tensor, **_: object) -> None:
-            # Position embeddings may come with a batch axis of one.
-            kept[name] = value.expand(len(rows), *value.shape[1:])[rows, read] if at_read else value
+            kept[name] = take(value)
 
-        return name, hook
+        # Some hook points are named by every model and reached by few, such as rotary models' position embeddings.
+        if (hook_point or name) in model.hook_dict:
+            hooks.append((hook_point or name, hook))
 
     def watch(layer: int) -> tuple[str, Callable[..., None]]:
         return f"blocks.{layer}.hook_in", lambda _value, **_: step(layer, len(layers))
 
     def gather_read(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (args[0][rows, read][:, None], *args[1:])
+        return (at_read(args[0])[:, None], *args[1:])
 
-    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = [
-        keep("hook_embed", at_read=True),
-        keep("ln_final.hook_in"),
-        keep("ln_final.hook_scale", at_read=True),
-    ]
-    # Rotary models name this hook point too and never reach it.
-    if "hook_pos_embed" in model.hook_dict:
-        hooks.append(keep("hook_pos_embed", at_read=True))
-    attn_full: dict[int, Tensor] = {}
-
-    def keep_attn(layer: int) -> tuple[str, Callable[..., None]]:
-        def hook(value: Tensor, **_: object) -> None:
-            attn_full[layer] = value
-
-        return f"blocks.{layer}.hook_attn_out", hook
-
+    keep("hook_embed", at_read)
+    keep("hook_pos_embed", at_read)
+    keep("ln_final.hook_in", whole)
+    keep("ln_final.hook_scale", at_read)
+    keep("unembed.hook_out", lambda value: value[:, 0])
     for layer in layers:
         block = f"blocks.{layer}"
-        hooks += [watch(layer), keep(f"{block}.hook_in"), keep_attn(layer)]
-        hooks += [keep(f"{block}.hook_mlp_out", at_read=True), keep(f"{block}.attn.hook_z", at_read=True)]
+        hooks.append(watch(layer))
+        keep(f"{block}.hook_in", whole)
+        keep(f"{block}.added", whole, _mixer_output(model, layer))
+        keep(f"{block}.hook_mlp_out", at_read)
+        keep(f"{block}.attn.hook_z", at_read)
+        keep(f"{block}.ln1_post.hook_scale", at_read)
+        keep(f"{block}.row_sums", lambda value: at_read(value.transpose(1, 2)).sum(-1), f"{block}.attn.hook_pattern")
         if keep_patterns:
-            hooks.append(keep(f"{block}.attn.hook_pattern"))
+            keep(f"{block}.attn.hook_pattern", whole)
 
     with ExitStack() as stack, torch.no_grad():
         stack.callback(model.unembed.register_forward_pre_hook(gather_read).remove)
         logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0]
-        step(len(layers), len(layers))
-        depths = []
-        for layer in layers:
-            before = kept[f"blocks.{layer}.hook_in"]
-            depths += [before, before + attn_full[layer]]
-        depths.append(kept["ln_final.hook_in"])
-        return Recording(
-            resid=torch.stack(depths),
-            embed=kept["hook_embed"],
-            pos_embed=kept.get("hook_pos_embed"),
-            attn_out=torch.stack([attn_full[layer][rows, read] for layer in layers]),
-            mlp_out=torch.stack([kept[f"blocks.{layer}.hook_mlp_out"] for layer in layers]),
-            z=torch.stack([kept[f"blocks.{layer}.attn.hook_z"] for layer in layers]),
-            scale=kept["ln_final.hook_scale"],
-            logits=logits,
-            patterns=torch.stack([kept[f"blocks.{layer}.attn.hook_pattern"] for layer in layers])
-            if keep_patterns
-            else None,
-        )
+    step(len(layers), len(layers))
+
+    def per_layer(name: str) -> Tensor:
+        return _stack_with_gaps([kept.get(f"blocks.{layer}.{name}") for layer in layers], like=logits[:, :1])
+
+    depths = []
+    for layer in layers:
+        before = kept[f"blocks.{layer}.hook_in"]
+        depths += [before, before + kept[f"blocks.{layer}.added"]]
+    depths.append(kept["ln_final.hook_in"])
+    return Recording(
+        resid=torch.stack(depths),
+        embed=kept["hook_embed"],
+        pos_embed=kept.get("hook_pos_embed"),
+        attn_out=torch.stack([at_read(kept[f"blocks.{layer}.added"]) for layer in layers]),
+        mlp_out=per_layer("hook_mlp_out"),
+        z=per_layer("attn.hook_z"),
+        scale=kept["ln_final.hook_scale"],
+        logits=logits,
+        uncapped=kept["unembed.hook_out"],
+        row_sums=per_layer("row_sums"),
+        post_scales=per_layer("ln1_post.hook_scale"),
+        patterns=per_layer("attn.hook_pattern") if keep_patterns else None,
+    )
+
+
+def whole(value: Tensor) -> Tensor:
+    """Keep an activation as it is."""
+    return value
+
+
+def _mixer_output(model: TransformerBridge, layer: int) -> str:
+    """Name the hook point of what a layer's attention, or the mixer in its place, adds to the residual stream."""
+    block = f"blocks.{layer}"
+    for name in (f"{block}.hook_attn_out", f"{block}.attn.hook_out"):
+        if name in model.hook_dict:
+            return name
+    mixers = [name for name, _ in model.blocks[layer].named_children() if f"{block}.{name}.hook_out" in model.hook_dict]
+    mixer = next(name for name in mixers if name != "mlp" and not name.startswith("ln"))
+    return f"{block}.{mixer}.hook_out"
+
+
+def _stack_with_gaps(of_layers: list[Tensor | None], like: Tensor) -> Tensor:
+    """Stack what layers recorded, NaN where a layer has none of it."""
+    shape = next((value.shape for value in of_layers if value is not None), like.shape)
+    gap = like.new_full(shape, torch.nan)
+    return torch.stack([gap if value is None else value for value in of_layers])
 
 
 def record_pattern(

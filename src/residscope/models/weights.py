@@ -10,8 +10,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 
 @dataclass(frozen=True)
-class FinalNorm:
-    """The final norm as x -> weight * (x - mean(x) if centred) / scale + bias."""
+class Norm:
+    """A norm as x -> weight * (x - mean(x) if centred) / scale + bias."""
 
     weight: Float[Tensor, "d_model"] | None
     bias: Float[Tensor, "d_model"] | None
@@ -22,18 +22,57 @@ class FinalNorm:
 class HeadWeights:
     """One layer's output map, and what each head's z holds whatever it attends to.
 
-    `constant_z` is b_V + beta W_V per head, beta the bias of the norm that feeds W_V, grouped heads expanded.
+    Attributes:
+        constant_z: b_V + beta W_V per head, beta the bias of the norm that feeds W_V, grouped heads expanded.
+        post_norm: the norm between the heads' sum and the residual stream, where there is one.
+        multiplier: what the sum is multiplied by before it is added.
     """
 
     W_O: Float[Tensor, "head d_head d_model"]
     b_O: Float[Tensor, "d_model"] | None
     constant_z: Float[Tensor, "head d_head"] | None
+    post_norm: Norm | None
+    multiplier: float
 
 
-def final_norm(model: TransformerBridge) -> FinalNorm:
+@dataclass(frozen=True)
+class LogitTail:
+    """What a model does to its logits after the unembedding: logits -> cap tanh(kappa logits / cap).
+
+    Attributes:
+        kappa: the logit scale, 1 where there is none.
+        cap: the soft cap, or None.
+    """
+
+    kappa: float
+    cap: float | None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Apply scale and cap."""
+        scaled = logits if self.kappa == 1 else logits * self.kappa
+        return scaled if self.cap is None else torch.tanh(scaled / self.cap) * self.cap
+
+
+def final_norm(model: TransformerBridge) -> Norm:
     """Read the final norm's effective weight (1 + weight where the model does so), bias and centring."""
-    norm = model.ln_final
-    return FinalNorm(_norm_weight(norm), _optional(norm, "bias"), not norm.uses_rms_norm)
+    return _read_norm(model.ln_final)
+
+
+def logit_tail(model: TransformerBridge) -> LogitTail:
+    """Read the logit scale and the soft cap off the module that applies them.
+
+    Compatibility mode folds a scale into W_U and sets the module's to 1, while the bridge's config keeps the old one.
+    """
+    module = model.original_model
+    scaling = getattr(module.config, "logits_scaling", None)
+    kappa = float(getattr(module, "logit_scale", 1.0 if scaling is None else 1.0 / scaling))
+    cap = getattr(module.config, "final_logit_softcapping", None)
+    return LogitTail(kappa, float(cap) if cap else None)
+
+
+def has_heads(model: TransformerBridge, layer: int) -> bool:
+    """Tell whether a layer has attention heads; hybrids have layers with another mixer in their place."""
+    return hasattr(model.blocks[layer], "attn")
 
 
 def head_weights(model: TransformerBridge, layer: int) -> HeadWeights:
@@ -49,7 +88,13 @@ def head_weights(model: TransformerBridge, layer: int) -> HeadWeights:
     W_O = attention.W_O
     if constant is not None:
         constant = repeat(constant, "kv d_head -> (kv group) d_head", group=W_O.shape[0] // constant.shape[0])
-    return HeadWeights(W_O, _optional(attention, "b_O"), constant)
+    return HeadWeights(
+        W_O,
+        _optional(attention, "b_O"),
+        constant,
+        _read_norm(block.ln1_post) if hasattr(block, "ln1_post") else None,
+        float(getattr(block.original_component, "residual_multiplier", 1.0)),
+    )
 
 
 def unembedding(model: TransformerBridge) -> tuple[Float[Tensor, "d_model d_vocab"], Float[Tensor, "d_vocab"]]:
@@ -58,10 +103,12 @@ def unembedding(model: TransformerBridge) -> tuple[Float[Tensor, "d_model d_voca
 
 
 def logits_of(model: TransformerBridge, resid: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_vocab"]:
-    """Apply the model's own final norm, unembedding and soft cap to residual vectors."""
-    logits: Tensor = model.unembed(model.ln_final(resid[None]))[0]
-    cap = getattr(model.cfg, "output_logits_soft_cap", None)
-    return torch.tanh(logits / cap) * cap if cap is not None and cap > 0 else logits
+    """Apply the model's own final norm, unembedding, logit scale and soft cap to residual vectors."""
+    return logit_tail(model)(model.unembed(model.ln_final(resid[None]))[0])
+
+
+def _read_norm(norm: torch.nn.Module) -> Norm:
+    return Norm(_norm_weight(norm), _optional(norm, "bias"), not norm.uses_rms_norm)
 
 
 def _norm_weight(norm: torch.nn.Module) -> Tensor | None:

@@ -1,0 +1,93 @@
+"""Every number right on every architecture, raw and processed, or the exception named."""
+
+import pytest
+import torch
+
+from residscope import Trace
+from residscope.inputs import Reader
+from tests import architectures
+
+PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
+ANSWERS = {"difference": (" Mary", " John"), "log-probability": " Mary"}
+
+UNPROCESSED = {
+    "Qwen3.5 (hybrid)": "TransformerLens does not process hybrids",
+}
+ANOTHER_MODEL = {
+    "gpt-oss": "compatibility mode folds value biases as if attention weights summed to 1, which sinks prevent",
+}
+CASES = [
+    (name, processed)
+    for name in architectures.NAMES
+    for processed in (False, True)
+    if not (processed and name in UNPROCESSED)
+]
+
+
+def trace_of(model, kind="difference"):
+    return Trace(model, Reader(model, None, False).read(PROMPTS, ANSWERS[kind], None, None))
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{'processed' if case[1] else 'raw'}")
+def case(request):
+    name, processed = request.param
+    return name, processed, architectures.build(name, processed=processed)
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_the_target_is_the_models_own_and_its_parts_sum_to_it(case, kind):
+    _, _, model = case
+    trace = trace_of(model, kind)
+    for row, length in enumerate(trace.lengths):
+        with torch.no_grad():
+            logits = model(trace.tokens[row : row + 1, :length])[0, -1]
+        right = trace.target.right[row].ids[0]
+        own = (
+            logits.log_softmax(-1)[right]
+            if kind != "difference"
+            else logits[right] - logits[trace.target.wrong[row].ids[0]]
+        )
+        assert float(trace.target_value[row]) == pytest.approx(float(own), abs=2e-5)
+    assert [check.reason for check in trace.sum_check()] == ["", ""]
+    assert [check.reason for check in trace.logit_lens(3).checks] == ["", ""]
+
+
+def test_each_dropped_row_turns_the_check_amber(case, monkeypatch):
+    _, _, model = case
+    trace = trace_of(model, "log-probability")
+    whole = trace.component_attribution()
+    for dropped, label in enumerate(whole.labels):
+        values = whole.values.clone()
+        values[:, dropped] = 0
+        monkeypatch.setattr(trace, "component_attribution", lambda values=values: type(whole)(whole.labels, values))
+        for row, check in enumerate(trace.sum_check()):
+            assert check.ok == (abs(float(whole.values[row, dropped])) <= check.tolerance), label
+
+
+def test_heads_and_biases_make_what_each_layers_attention_adds(case):
+    _, _, model = case
+    trace = trace_of(model)
+    parts = trace.component_attribution()
+    by_name = dict(zip(parts.labels, parts.values.T, strict=True))
+    run = trace._recording
+    whole = run.resid[-1][torch.arange(2), list(trace.target.positions)] - 0
+    assert whole.isfinite().all()
+    heads = trace.head_attribution()
+    for layer in range(trace.n_layers):
+        if f"L{layer}.mixer" in by_name:
+            assert heads[:, layer].isnan().all()
+        else:
+            torch.testing.assert_close(heads[:, layer].sum(-1), by_name[f"L{layer}.attn"], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", [n for n in architectures.NAMES if n not in UNPROCESSED | ANOTHER_MODEL])
+def test_heads_agree_on_a_raw_and_a_processed_model(name):
+    raw, processed = (trace_of(architectures.build(name, processed=on)) for on in (False, True))
+    torch.testing.assert_close(raw.head_attribution(), processed.head_attribution(), atol=5e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", architectures.NAMES)
+def test_sixteen_bits_pass_their_own_check(name, dtype):
+    trace = trace_of(architectures.build(name, dtype=dtype))
+    assert [check.reason for check in trace.sum_check()] == ["", ""]
