@@ -1,9 +1,11 @@
 """Every number right on every architecture, raw and processed, or the exception named."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from residscope import Trace
+from residscope import Trace, decomposition
 from residscope.inputs import Reader
 from tests import architectures
 
@@ -49,6 +51,7 @@ def test_the_target_is_the_models_own_and_its_parts_sum_to_it(case, kind):
         )
         assert float(trace.target_value[row]) == pytest.approx(float(own), abs=2e-5)
     assert [check.reason for check in trace.sum_check()] == ["", ""]
+    assert [check.reason for check in trace.layer_check()] == ["", ""]
     assert [check.reason for check in trace.logit_lens(3).checks] == ["", ""]
 
 
@@ -64,20 +67,39 @@ def test_each_dropped_row_turns_the_check_amber(case, monkeypatch):
             assert check.ok == (abs(float(whole.values[row, dropped])) <= check.tolerance), label
 
 
-def test_heads_and_biases_make_what_each_layers_attention_adds(case):
+def test_each_layers_parts_are_what_it_adds(case):
     _, _, model = case
     trace = trace_of(model)
-    parts = trace.component_attribution()
+    assert [check.reason for check in trace.layer_check()] == ["", ""]
+    heads, parts = trace.head_attribution(), trace.component_attribution()
     by_name = dict(zip(parts.labels, parts.values.T, strict=True))
-    run = trace._recording
-    whole = run.resid[-1][torch.arange(2), list(trace.target.positions)] - 0
-    assert whole.isfinite().all()
-    heads = trace.head_attribution()
     for layer in range(trace.n_layers):
         if f"L{layer}.mixer" in by_name:
             assert heads[:, layer].isnan().all()
+            assert trace.attention(layer).isnan().all()
         else:
             torch.testing.assert_close(heads[:, layer].sum(-1), by_name[f"L{layer}.attn"], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", ["GPT-2", "BLOOM", "Qwen2", "gpt-oss", "Gemma-2", "Granite"])
+def test_a_part_that_is_missing_from_a_layer_is_noticed_in_any_type(name, dtype, monkeypatch):
+    model = architectures.build(name, dtype=dtype)
+    assert all(check.ok for check in trace_of(model).layer_check())
+    whole = decomposition.head_weights
+
+    def without(model, layer):
+        head = whole(model, layer)
+        if layer != 1:
+            return head
+        if head.b_O is not None:
+            return replace(head, b_O=None)
+        return replace(head, W_O=head.W_O * torch.tensor([1.0, 1.0, 1.0, 0.0]).to(dtype)[:, None, None])
+
+    monkeypatch.setattr(decomposition, "head_weights", without)
+    for check in trace_of(model).layer_check():
+        assert check.layer == 1
+        assert "the parts of layer 1 miss what it adds" in check.reason
 
 
 @pytest.mark.parametrize("name", [n for n in architectures.NAMES if n not in UNPROCESSED | ANOTHER_MODEL])
@@ -91,3 +113,4 @@ def test_heads_agree_on_a_raw_and_a_processed_model(name):
 def test_sixteen_bits_pass_their_own_check(name, dtype):
     trace = trace_of(architectures.build(name, dtype=dtype))
     assert [check.reason for check in trace.sum_check()] == ["", ""]
+    assert [check.reason for check in trace.layer_check()] == ["", ""]

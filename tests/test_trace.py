@@ -210,6 +210,14 @@ def test_patterns_too_large_to_keep_are_recorded_on_demand(case, monkeypatch):
         torch.testing.assert_close(trace.attention(layer), kept.attention(layer), equal_nan=True)
 
 
+def test_a_run_whose_logits_are_not_finite_is_refused():
+    model = tiny.bridge("llama")
+    with torch.no_grad():
+        next(model.parameters())[:] = torch.inf
+    with pytest.raises(FloatingPointError, match="not finite .* where the target is read"):
+        trace_of(model)
+
+
 def test_numbers_of_changed_weights_are_refused():
     model = tiny.bridge("llama")
     trace = trace_of(model)

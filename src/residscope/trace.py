@@ -6,26 +6,18 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from einops import einsum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from residscope.analysis import attribution, lens
-from residscope.analysis.check import Check, lens_check, sum_check
+from residscope.analysis import lens
+from residscope.analysis.check import Check, LayerCheck, lens_check, sum_check
+from residscope.decomposition import Decomposition, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
 from residscope.models.recording import Recording, Step, pad_right, record, record_pattern
 from residscope.models.twin import Twin, fingerprint, twin_of
-from residscope.models.weights import (
-    HeadWeights,
-    final_norm,
-    has_heads,
-    head_weights,
-    logit_tail,
-    logits_of,
-    unembedding,
-)
+from residscope.models.weights import has_heads, logits_of
 from residscope.target import Answer, Target
 
 PATTERN_BYTES = 4 * 2**20
@@ -120,6 +112,11 @@ class Trace:
             self._recording: Recording = record(
                 twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step
             )
+        if not self._recording.logits.isfinite().all():
+            raise FloatingPointError(
+                "the model's logits are not finite (NaN or infinity) where the target is read, so nothing can be said "
+                "of this run: check the weights, or load the model with dtype=torch.float32"
+            )
         self.target: Target = target or _resolve(inputs, self._recording.logits, self._tokenizer)
         self.target_is_models_own: bool = target is None and inputs.answers is None
         self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
@@ -189,7 +186,7 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._attributed()[0]
+        return self._decomposed().heads
 
     def component_attribution(self) -> ComponentAttribution:
         """Return the direct effect of every part of the final residual stream; the parts sum to the target.
@@ -197,7 +194,8 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._attributed()[1]
+        parts = self._decomposed()
+        return ComponentAttribution(parts.labels, parts.values)
 
     def sum_check(self) -> list[Check]:
         """Compare the sum of all parts with the target read off the model's own logits, one check a row.
@@ -206,7 +204,17 @@ class Trace:
             StaleWeightsError: when the weights have changed since this run.
         """
         values = self.component_attribution().values
-        return sum_check(values, self.target_value, self._attributed()[2], self.logits.dtype)
+        return sum_check(values, self.target_value, self._decomposed().weighted_logits, self.logits.dtype)
+
+    def layer_check(self) -> list[LayerCheck]:
+        """Compare what each layer's parts add, as vectors, with what the layer adds; the worst layer of each row.
+
+        A sum of 16-bit numbers cannot tell that one part is missing; this can.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._decomposed().layer_checks
 
     def logit_lens(self, k: int = 10, *, step: Step = lambda _done, _of: None) -> LensReadout:
         """Read the residual stream at each depth through the model's own final norm and unembedding.
@@ -249,64 +257,8 @@ class Trace:
         pattern = self._remember(("pattern", layer), compute)
         return pattern if head is None else pattern[:, head]
 
-    def _attributed(self) -> tuple[Tensor, ComponentAttribution, Tensor]:
-        """Return heads [row layer head], all parts, and each row's sum of |token weight| |logit|."""
-        return self._remember("attribution", self._attribute)
-
-    def _attribute(self, twin: TransformerBridge) -> tuple[Tensor, ComponentAttribution, Tensor]:
-        run, wide = self._recording, torch.promote_types(self._recording.logits.dtype, torch.float32)
-        logits, tail = run.logits.to(wide), logit_tail(twin)
-        capped_weights = self.target.gradient(logits)
-        scaled = run.uncapped.to(wide) * tail.kappa
-        weights = capped_weights if tail.cap is None else capped_weights * (1 - (logits / tail.cap) ** 2)
-        W_U, b_U = unembedding(twin)
-        norm = final_norm(twin)
-        direction = attribution.unembedded(weights, W_U.to(wide)) * tail.kappa
-        u = attribution.through_norm(direction, norm.weight, run.scale, centred=norm.centred)
-        parts = {"embed": attribution.along(run.embed, u)}
-        if run.pos_embed is not None:
-            parts["pos_embed"] = attribution.along(run.pos_embed, u)
-        heads = []
-        for layer in range(self.n_layers):
-            if has_heads(twin, layer):
-                effects, bias = self._attribute_heads(head_weights(twin, layer), layer, u)
-                heads.append(effects)
-                parts[f"L{layer}.attn"] = effects.sum(-1)
-                if bias is not None:
-                    parts[f"L{layer}.attn_bias"] = bias
-            else:
-                heads.append(u.new_full((len(u), self.n_heads), torch.nan))
-                parts[f"L{layer}.mixer"] = attribution.along(run.attn_out[layer], u)
-            parts[f"L{layer}.mlp"] = attribution.along(run.mlp_out[layer], u)
-        if norm.bias is not None:
-            parts["norm_bias"] = attribution.along(norm.bias.expand(len(u), -1), direction)
-        parts["unembed_bias"] = weights @ b_U.to(wide) * tail.kappa
-        if self.target.unit == "nats":
-            parts["entropy"] = self.target_value.to(wide) - (capped_weights * logits).sum(-1)
-        if tail.cap is not None:
-            parts["soft_cap"] = (capped_weights * logits).sum(-1) - (weights * scaled).sum(-1)
-        values = torch.stack(list(parts.values()), -1)
-        weighted_logits = (weights.abs() * scaled.abs()).sum(-1)
-        return torch.stack(heads, 1).float(), ComponentAttribution(list(parts), values.float()), weighted_logits.float()
-
-    def _attribute_heads(
-        self, head: HeadWeights, layer: int, u: Float[Tensor, "row d_model"]
-    ) -> tuple[Float[Tensor, "row head"], Float[Tensor, "row"] | None]:
-        """Return the heads' direct effects along u, and that of what the layer's attention adds in any case."""
-        run, post = self._recording, head.post_norm
-        v = u * head.multiplier
-        if post is not None:
-            v = attribution.through_norm(v, post.weight, run.post_scales[layer], centred=post.centred)
-        W_O = head.W_O.to(u.dtype)
-        constant = None if head.constant_z is None else run.row_sums[layer][..., None] * head.constant_z.to(u.dtype)
-        folded = attribution.fold_heads(W_O, v)
-        effects = attribution.head_effects(run.z[layer].to(u.dtype), constant, folded)
-        fixed = [] if constant is None else [einsum(constant, folded, "row head d_head, row head d_head -> row")]
-        if head.b_O is not None:
-            fixed.append(attribution.along(head.b_O.expand(len(u), -1), v))
-        if post is not None and post.bias is not None:
-            fixed.append(attribution.along(post.bias.expand(len(u), -1), u * head.multiplier))
-        return effects, sum(fixed[1:], fixed[0]) if fixed else None
+    def _decomposed(self) -> Decomposition:
+        return self._remember("parts", lambda twin: decompose(twin, self._recording, self.target))
 
     def _lens(self, twin: TransformerBridge, k: int, step: Step) -> LensReadout:
         resid = self._recording.resid.transpose(0, 1)

@@ -9,10 +9,11 @@ import torch
 from safetensors.numpy import load
 
 import residscope as rs
+from residscope.analysis.check import LayerCheck
 from tests import tiny
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
-VIEWS = (rs.TokenStrip, rs.HeadAttribution, rs.AttentionPattern, rs.LogitLens)
+VIEWS = (rs.TokenStrip, rs.HeadAttribution, rs.LayerAttribution, rs.AttentionPattern, rs.LogitLens)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,32 @@ def test_head_attribution_sends_the_traces_numbers_and_its_check(experiment):
     assert info["check"][1]["target"] == pytest.approx(float(trace.target_value[1]))
     assert info["check"][0]["ok"] is True
     assert info["heads_total"] == pytest.approx(trace.head_attribution().sum((1, 2)).tolist(), abs=1e-5)
+
+
+def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_target(experiment):
+    view = rs.LayerAttribution(experiment)
+    run, info, arrays = read(view._data)
+    trace = experiment.trace
+    assert run == trace.number == 1
+    assert info["labels"] == trace.component_attribution().labels
+    assert arrays["values"].dtype == np.float32
+    np.testing.assert_allclose(arrays["values"].sum(1), trace.target_value.numpy(), atol=1e-4)
+    heads = trace.head_attribution().sum(-1).numpy()
+    for layer in range(tiny.LAYERS):
+        attention = arrays["values"][:, info["labels"].index(f"L{layer}.attn")]
+        np.testing.assert_allclose(attention, heads[:, layer], atol=1e-5)
+    assert [check["target"] for check in info["check"]] == pytest.approx(trace.target_value.tolist())
+    assert info["unit"] == "logits"
+    strongest = info["labels"][int(np.abs(arrays["values"][0]).argmax())]
+    assert f"strongest {strongest} " in view.summary(trace)
+
+
+def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypatch):
+    bad = LayerCheck(layer=2, error=0.5, tolerance=1e-6)
+    monkeypatch.setattr(experiment.trace, "layer_check", lambda: [bad, LayerCheck(0, 0.0, 1e-6)])
+    _, info, _ = read(rs.HeadAttribution(experiment)._data)
+    assert [check["ok"] for check in info["check"]] == [False, True]
+    assert info["check"][0]["reason"].startswith("the parts of layer 2 miss what it adds by 0.5")
 
 
 def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):
@@ -128,6 +155,10 @@ def test_the_tables_hold_the_traces_numbers(experiment):
     trace = experiment.trace
     heads = rs.HeadAttribution(experiment).to_frame().set_index(["row", "layer", "head"])
     assert heads.loc[(1, 2, 3), "direct_effect"] == pytest.approx(float(trace.head_attribution()[1, 2, 3]))
+    parts = rs.LayerAttribution(experiment).to_frame().set_index(["row", "component"])
+    assert parts.loc[1].direct_effect.sum() == pytest.approx(float(trace.target_value[1]), abs=1e-4)
+    attention = float(trace.head_attribution()[1, 2].sum())
+    assert parts.loc[(1, "L2.attn"), "direct_effect"] == pytest.approx(attention, abs=1e-5)
     experiment.selection.update(row=1, head="2.1")
     weights = rs.AttentionPattern(experiment).to_frame().set_index(["query", "key"])
     assert weights.loc[(3, 1), "weight"] == pytest.approx(float(trace.attention(2, 1)[1, 3, 1]))

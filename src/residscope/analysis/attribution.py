@@ -21,6 +21,18 @@ def through_norm(
     return (u - u.mean(-1, keepdim=True) if centred else u) / scale.to(direction.dtype)
 
 
+def normed(
+    vector: Float[Tensor, "row d_model"],
+    weight: Float[Tensor, "d_model"] | None,
+    scale: Float[Tensor, "row 1"],
+    *,
+    centred: bool,
+) -> Float[Tensor, "row d_model"]:
+    """Return what a part of a norm's input becomes, the scale frozen and the bias left out."""
+    part = (vector - vector.mean(-1, keepdim=True) if centred else vector) / scale.to(vector.dtype)
+    return part if weight is None else part * weight.to(vector.dtype)
+
+
 def unembedded(
     token_weights: Float[Tensor, "row d_vocab"], W_U: Float[Tensor, "d_model d_vocab"]
 ) -> Float[Tensor, "row d_model"]:

@@ -76,6 +76,57 @@ def lens_check(
     ]
 
 
+@dataclass(frozen=True)
+class LayerCheck:
+    """How far the parts of one layer, as vectors, are from what the layer adds to the residual stream.
+
+    Attributes:
+        layer: which layer.
+        error: the length of the difference.
+        tolerance: the largest length that rounding explains.
+    """
+
+    layer: int
+    error: float
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the error is within the tolerance; a NaN never is."""
+        return self.error <= self.tolerance
+
+    @property
+    def reason(self) -> str:
+        """Say what is wrong, or nothing."""
+        if self.ok:
+            return ""
+        return (
+            f"the parts of layer {self.layer} miss what it adds by {self.error:.3g}, "
+            f"and rounding explains at most {self.tolerance:.1g}"
+        )
+
+
+def layer_checks(
+    parts: list[list[Float[Tensor, "row d_model"]]], ends: Float[Tensor, "layer_end row d_model"], dtype: torch.dtype
+) -> list[LayerCheck]:
+    """Compare each layer's parts with its change of the residual stream; return each row's worst layer.
+
+    The tolerance is 1 eps times the lengths of the stream before and after, and of the parts.
+    """
+    eps = torch.finfo(dtype).eps
+    errors, tolerances = [], []
+    for layer, vectors in enumerate(parts):
+        before, after = ends[layer], ends[layer + 1]
+        errors.append((torch.stack(vectors).sum(0) - (after - before)).norm(dim=-1))
+        tolerances.append(eps * torch.stack([v.norm(dim=-1) for v in (before, after, *vectors)]).sum(0))
+    error, tolerance = torch.stack(errors), torch.stack(tolerances)
+    worst = (error / tolerance).nan_to_num(nan=torch.inf).argmax(0)
+    return [
+        LayerCheck(layer, float(error[layer, row]), float(tolerance[layer, row]))
+        for row, layer in enumerate(worst.tolist())
+    ]
+
+
 def rounding(dtype: torch.dtype) -> float:
     """Return the relative tolerance of a sum in this type."""
     return (2 if dtype in (torch.bfloat16, torch.float16) else 8) * torch.finfo(dtype).eps

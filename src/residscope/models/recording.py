@@ -23,6 +23,7 @@ class Recording:
     have NaN in `z`, `row_sums` and `patterns`, and what their other mixer adds in `attn_out`.
 
     Attributes:
+        ends: what each layer gets and, last, what the final norm gets.
         uncapped: the unembedding's output, before logit scale and soft cap.
         row_sums: what each head's weights sum to: 1 but for attention sinks.
         post_scales: the scale of the norm after each layer's attention, NaN where there is none.
@@ -31,6 +32,7 @@ class Recording:
     resid: Float[Tensor, "depth row pos d_model"]
     embed: Float[Tensor, "row d_model"]
     pos_embed: Float[Tensor, "row d_model"] | None
+    ends: Float[Tensor, "layer_end row d_model"]
     attn_out: Float[Tensor, "layer row d_model"]
     mlp_out: Float[Tensor, "layer row d_model"]
     z: Float[Tensor, "layer row head d_head"]
@@ -112,6 +114,7 @@ def record(
         resid=torch.stack(depths),
         embed=kept["hook_embed"],
         pos_embed=kept.get("hook_pos_embed"),
+        ends=torch.stack([at_read(depth) for depth in depths[::2]]),
         attn_out=torch.stack([at_read(kept[f"blocks.{layer}.added"]) for layer in layers]),
         mlp_out=per_layer("hook_mlp_out"),
         z=per_layer("attn.hook_z"),

@@ -1,17 +1,31 @@
-"""A check as the browser shows it."""
+"""Checks as the browser shows them."""
 
 from typing import Any
 
 from residscope.analysis.check import Check
+from residscope.trace import Trace
 
 
 def check_info(check: Check) -> dict[str, Any]:
-    """Return a check as plain data."""
+    """Return a check as plain data; a number that is not finite becomes None, since JSON has none."""
     return {
-        "sum": check.sum,
-        "target": check.target,
-        "difference": check.difference,
-        "tolerance": check.tolerance,
+        "sum": _finite(check.sum),
+        "target": _finite(check.target),
+        "difference": _finite(check.difference),
+        "tolerance": _finite(check.tolerance),
         "ok": check.ok,
         "reason": check.reason,
     }
+
+
+def parts_info(trace: Trace) -> list[dict[str, Any]]:
+    """Return each row's sum check, failed too where the parts of some layer, as vectors, are not what it adds."""
+    return [
+        check_info(whole)
+        | {"ok": whole.ok and layer.ok, "reason": "; ".join(filter(None, (whole.reason, layer.reason)))}
+        for whole, layer in zip(trace.sum_check(), trace.layer_check(), strict=True)
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None

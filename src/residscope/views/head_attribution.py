@@ -6,7 +6,7 @@ import numpy as np
 
 from residscope.trace import Trace
 from residscope.views.base import View
-from residscope.views.checks import check_info
+from residscope.views.checks import parts_info
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class HeadAttribution(View):
         del ticket
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         info = {
-            "check": [check_info(check) for check in trace.sum_check()],
+            "check": parts_info(trace),
             "heads_total": [float(total) for total in np.nansum(values, (1, 2))],
             "unit": trace.target.unit,
         }
