@@ -214,7 +214,7 @@ def test_a_run_whose_logits_are_not_finite_is_refused():
     model = tiny.bridge("llama")
     with torch.no_grad():
         next(model.parameters())[:] = torch.inf
-    with pytest.raises(FloatingPointError, match="not finite .* where the target is read"):
+    with pytest.raises(FloatingPointError, match=r"not finite .* where the target is read"):
         trace_of(model)
 
 
