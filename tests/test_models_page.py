@@ -9,7 +9,7 @@ from tests.test_architectures import ANOTHER_MODEL, UNPROCESSED, trace_of
 
 PAGE = Path(__file__).parents[1] / "docs/models.md"
 HEAD = """\
-| architecture | weights | parts sum to the target | parts of each layer | lens ends in the output | heads, raw and processed |
+| architecture | weights | parts sum to target | parts of each layer | lens ends in output | heads, raw and processed |
 |---|---|---|---|---|---|
 """
 
