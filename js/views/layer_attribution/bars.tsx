@@ -1,0 +1,215 @@
+/** The bars, one a part: hover, click and keyboard, rings, numbers; one tab stop. */
+
+import type { JSX } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
+import { css, type Scale } from "../../lib/colour";
+import { precise, preciseSigned, signed } from "../../lib/number";
+import type { Head } from "../../lib/state";
+import type { Theme } from "../../lib/theme";
+import { Tooltip } from "../../lib/tooltip";
+import { useUnique } from "../../lib/unique";
+import { Labels, margins } from "./labels";
+import { axisOf, type Layout, type Line, numbered, thickness } from "./layout";
+import { aboutOf } from "./words";
+
+type Props = {
+  layout: Layout;
+  names: string[];
+  /** One value a part, and below them each prompt's own where the bars are means. */
+  values: Float32Array;
+  spread: Float32Array[];
+  scale: Scale;
+  unit: string;
+  theme: Theme;
+  available: number;
+  pinned: string[];
+  head: Head | null;
+  /** Where the keyboard begins. */
+  start: number;
+  onPin(name: string): void;
+};
+
+const WIDEST = 640;
+const AXIS_HEIGHT = 20;
+/** An MLP's share of the full colour, which tells it from attention where bars have no names. */
+export const MLP_SHADE = 0.62;
+
+export function Bars(props: Props): JSX.Element {
+  const { layout, names, values, spread, scale, unit, theme, pinned, head } = props;
+  const [hover, setHover] = useState<number | null>(null);
+  const [cursor, setCursor] = useState<number | null>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const id = useUnique();
+
+  const width = Math.min(WIDEST, props.available);
+  const margin = useMemo(() => margins(layout, values, theme.uiFont), [layout, values, theme]);
+  const right = width - margin.right;
+  const axis = useMemo(
+    () => axisOf([...values, ...spread.flatMap((row) => [...row])], margin.left, right),
+    [values, spread, margin, right],
+  );
+  const lines = useMemo(() => layout.bands.flatMap((band) => band.lines), [layout]);
+  const pins = lines.filter((line) => pinned.includes(line.name));
+  const shown = cursor ?? hover;
+
+  const boxOf = ({ index, part, y, height }: Line) => {
+    const [from, to] = [axis.x(0), axis.x(values[index]!)];
+    const thick = thickness(part, layout.bar);
+    const x = Math.min(from, to);
+    return { x, y: y + (height - thick) / 2, width: Math.abs(to - from), height: thick };
+  };
+
+  const press = (event: KeyboardEvent) => {
+    const at = cursor ?? props.start;
+    const last = lines.length - 1;
+    const to = { ArrowUp: at + 1, ArrowDown: at - 1, Home: last, End: 0 }[event.key];
+    // The first arrow shows where the keyboard is; from there arrows move.
+    if (to !== undefined) setCursor(cursor === null ? at : Math.min(last, Math.max(0, to)));
+    else if (event.key === "Enter" || event.key === " " || event.key === "p") {
+      setCursor(at);
+      props.onPin(names[at]!);
+    } else if (event.key === "Escape") {
+      setCursor(null);
+      list.current?.blur();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  // Kept while the pointer moves, since there are many marks where there are many prompts.
+  const bars = useMemo(() => {
+    const withNumber = numbered(layout, values, pinned);
+    return [...lines].reverse().map((line) => {
+      const { index, name, part, y, height } = line;
+      const value = values[index]!;
+      const full = Math.sign(value) * scale.high;
+      const middle = y + height / 2;
+      return (
+        <g
+          key={name}
+          id={`${id}-${index}`}
+          role="option"
+          aria-selected={pinned.includes(name)}
+          aria-label={`${name}: ${precise(value)} ${unit}`}
+          onPointerEnter={() => setHover(index)}
+          onPointerDown={() => setHover(index)}
+          onClick={() => {
+            setCursor(null);
+            props.onPin(name);
+          }}
+        >
+          <rect class="rs-bar-line" x={0} y={y} width={width} height={height} />
+          <rect {...boxOf(line)} fill={css(scale.at(part === "mlp" ? full * MLP_SHADE : full))} />
+          {spread.length > 0 && (
+            <Dots at={spread.map((row) => axis.x(row[index]!))} y={middle} small={height < 8} />
+          )}
+          {withNumber.has(index) && (
+            <text class="rs-bar-number" x={width} y={middle} dy="0.35em" text-anchor="end">
+              {signed(value)}
+            </text>
+          )}
+        </g>
+      );
+    });
+  }, [layout, values, spread, scale, axis, width, pinned.join(), unit, id]);
+
+  const pointed = lines.find((line) => line.index === shown);
+  const chosen = head && layout.bands.find((band) => band.layer === head[0]);
+  return (
+    <div
+      class="rs-bars"
+      ref={list}
+      role="listbox"
+      aria-label={`direct effect of each of ${names.length} parts`}
+      aria-multiselectable
+      aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
+      tabIndex={0}
+      data-lm-suppress-shortcuts="true"
+      onKeyDown={press}
+      onBlur={() => setCursor(null)}
+      onPointerLeave={() => setHover(null)}
+    >
+      <svg role="presentation" width={width} height={layout.bottom + AXIS_HEIGHT}>
+        {pointed && (
+          <rect
+            class="rs-bar-pointed"
+            x={margin.left - 4}
+            y={pointed.y}
+            width={width - margin.left + 4}
+            height={pointed.height}
+          />
+        )}
+        <Labels layout={layout} margin={margin} pointed={pointed} chosen={chosen} />
+        {chosen && (
+          <rect
+            class="rs-bar-chosen"
+            x={margin.left - 5}
+            y={chosen.y + 1}
+            width={2}
+            height={Math.max(2, chosen.height - 2)}
+          />
+        )}
+        {bars}
+        <line class="rs-bar-zero" x1={axis.x(0)} x2={axis.x(0)} y1={0} y2={layout.bottom + 4} />
+        {pins.map((line) => (
+          <BarRing key={line.name} box={boxOf(line)} kind="pinned" />
+        ))}
+        {pointed && <BarRing box={boxOf(pointed)} kind="hover" />}
+        {axis.ticks.map((tick) => (
+          <text key={tick} x={axis.x(tick)} y={layout.bottom + 16} text-anchor="middle">
+            {signed(tick)}
+          </text>
+        ))}
+      </svg>
+      {pointed && (
+        <Tooltip anchor={besideLine(boxOf(pointed), pointed)} key={pointed.name}>
+          <b>{pointed.name}</b> {preciseSigned(values[pointed.index]!)} {unit}
+          <br />
+          <span class="rs-soft">{aboutOf(pointed.name)}</span>
+          {spread.length > 0 && (
+            <>
+              <br />
+              {range(spread.map((row) => row[pointed.index]!))}
+            </>
+          )}
+        </Tooltip>
+      )}
+    </div>
+  );
+}
+
+/** One dot a prompt, as two strokes however many prompts there are. */
+function Dots({ at, y, small }: { at: number[]; y: number; small: boolean }): JSX.Element {
+  const path = at.map((x) => `M${x.toFixed(1)} ${y}h0`).join("");
+  return (
+    <g class={small ? "rs-dots rs-small" : "rs-dots"}>
+      <path class="rs-rim" d={path} />
+      <path d={path} />
+    </g>
+  );
+}
+
+/** Below the line, where the tooltip hides neither the bar nor its name and number. */
+function besideLine(box: Box, { y, height }: Line): Box {
+  return { ...box, y: y + height + 4 };
+}
+
+type Box = { x: number; y: number; width: number; height: number };
+
+function BarRing({ box, kind }: { box: Box; kind: "pinned" | "hover" }): JSX.Element {
+  const out = kind === "pinned" ? 2 : 1;
+  return (
+    <rect
+      class={`rs-bar-${kind}`}
+      x={box.x - out}
+      y={box.y - out}
+      width={box.width + 2 * out}
+      height={box.height + 2 * out}
+    />
+  );
+}
+
+function range(values: number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${values.length} prompts: ${preciseSigned(low)} to ${preciseSigned(high)}`;
+}
