@@ -71,9 +71,9 @@ def test_several_inputs_change_together(experiment):
     ("change", "sentence"),
     [
         ({"prompts": ""}, "an empty text in prompts"),
-        ({"answers": " Mary Ann"}, "single token"),
+        ({"answers": (" Mary", " Mary")}, "right and wrong are the same"),
         ({"target_position": 99}, "not in every row"),
-        ({"corrupted": SHORT}, "make them equally long"),
+        ({"corrupted": SHORT}, "make them as long"),
     ],
     ids=str,
 )

@@ -34,9 +34,9 @@ def test_one_tuple_holds_for_every_prompt_and_a_list_has_one_entry_each(read):
     both = read([PROMPT, "Tom met Anna"], (" Mary", " John")).answers
     assert both[0] == both[1]
     single = read([PROMPT, "Tom met Anna"], [(" Mary", " John"), (" Tom", " Anna")]).answers
-    assert [pair[0].text for pair in single] == [" Mary", " Tom"]
+    assert [pair.right.text for pair in single] == [" Mary", " Tom"]
     alone = read([PROMPT, "Tom met Anna"], [" Mary", " Tom"]).answers
-    assert [pair[1] for pair in alone] == [None, None]
+    assert [pair.wrong for pair in alone] == [None, None]
 
 
 REFUSED = [
@@ -45,10 +45,13 @@ REFUSED = [
     ({"prompts": [PROMPT, 3]}, "prompts", "prompts is a text or a list of texts, and 3 is neither"),
     ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
-    ({"answers": (" Mary Ann", " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
-    ({"answers": ""}, "answers", "the answer '' is 0 tokens"),
-    ({"answers": ("", " John")}, "answers", "the answer '' is 0 tokens"),
-    ({"answers": (" Mary", " Mary")}, "answers", "right and wrong are the same token"),
+    ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
+    ({"answers": (" Mary Tom", " Mary")}, "answers", "' Mary Tom' begins with ' Mary': give two answers that differ"),
+    ({"answers": (" Mary\ud800", " Tom")}, "answers", "half a character"),
+    ({"answers": (" Mary Tom", " Mary Ann"), "position": 3}, "target_position", "use target_position=None"),
+    ({"answers": ""}, "answers", "the answer '' is no token at all"),
+    ({"answers": ("", " John")}, "answers", "the answer '' is no token at all"),
+    ({"answers": (" Mary", " Mary")}, "answers", "right and wrong are the same, ' Mary': give two"),
     ({"answers": (" Mary", " John", " Tom")}, "answers", "3 answers in one tuple: give"),
     ({"answers": [" Mary", " John"]}, "answers", "2 answers for 1 prompts: give one"),
     ({"answers": (10**9, 2)}, "answers", "token id 1000000000 in answers is outside the vocabulary: ids go from 0 to"),
@@ -56,7 +59,7 @@ REFUSED = [
     ({"answers": (1.5, 2)}, "answers", "an answer is text or a token id, not float"),
     ({"answers": ([], " John")}, "answers", "an empty list of answers"),
     ({"prompts": ["a", "b"], "answers": [" Mary", (" Mary", " John")]}, "answers", "some prompts have a wrong answer"),
-    ({"corrupted": "Tom met Anna"}, "corrupted", r"a corrupted prompt has 4 tokens and its prompt 15: .*\| met\|"),
+    ({"corrupted": "Tom met Anna"}, "corrupted", r"a corrupted prompt has 4 tokens and its prompt 15: .* · ' met' · "),
     ({"corrupted": [PROMPT, PROMPT]}, "corrupted", "2 corrupted prompts for 1 prompts"),
     ({"position": 15}, "target_position", "target_position 15 is not in every row: give -15 to 14"),
     ({"position": True}, "target_position", "target_position True"),
@@ -71,6 +74,28 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(read, given, field, sent
         read(**given)
     assert caught.value.field == field
     assert "\n" not in str(caught.value)
+
+
+def test_answers_of_several_tokens_are_compared_at_their_first_difference_after_what_they_share(read):
+    inputs = read(
+        answers=(" Mary Tom", " Mary Anna"), corrupted="When Mary and John went to the store, Mary gave a drink to"
+    )
+    (pair,) = inputs.answers
+    assert (pair.right.text, pair.wrong.text) == (" Tom", " Anna")
+    assert pair.written == (" Mary Tom", " Mary Anna")
+    assert inputs.tokens[0][-1] == inputs.corrupted_tokens[0][-1] == pair.shared[0]
+    assert inputs.positions == (len(read().tokens[0]),)
+    assert inputs.warnings == (
+        "The answers ' Mary Tom' (' Mary' · ' Tom') and ' Mary Anna' (' Mary' · ' Anna') are compared at the first "
+        "token where they differ, ' Tom' against ' Anna', after ' Mary'.",
+    )
+
+
+def test_one_answer_of_several_tokens_is_read_at_its_first(read):
+    inputs = read(answers=" Mary Tom")
+    assert inputs.answers[0].right.text == " Mary"
+    assert inputs.tokens == read().tokens
+    assert inputs.warnings == ("The answer ' Mary Tom' (' Mary' · ' Tom') is read at its first token, ' Mary'.",)
 
 
 def test_a_corrupted_prompt_of_the_same_length_is_kept(read):

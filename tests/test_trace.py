@@ -186,6 +186,16 @@ def test_answers_may_be_several_tokens_by_id_and_positions_may_be_chosen(case):
     assert all(check.ok for check in trace.sum_check())
 
 
+def test_answers_that_begin_alike_are_compared_after_what_they_share(case):
+    name, _, model, base, _ = case
+    trace = trace_of(model, answers=(" Mary Tom", " Mary Anna"))
+    encode = tiny.tokenizer()
+    mary, tom, anna = (encode(text, add_special_tokens=False)["input_ids"][0] for text in (" Mary", " Tom", " Anna"))
+    for row, ids in enumerate(base.inputs.tokens):
+        logits = tiny.forward(name, [*ids, mary]).logits[-1]
+        assert float(trace.target_value[row]) == pytest.approx(float(logits[tom] - logits[anna]), abs=2e-4)
+
+
 def test_without_answers_the_models_top_token_stands_against_its_second(case):
     _, _, model, _, forwards = case
     trace = trace_of(model, answers=None)

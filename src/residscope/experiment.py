@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from residscope.inputs import Answers, InputError, Inputs, Reader
+from residscope.answers import Answers
+from residscope.inputs import Inputs, Reader
 from residscope.models import TransformerBridge
 from residscope.scene import scene_of
 from residscope.selection import Extent, Selection, Status
 from residscope.target import Target
 from residscope.trace import Trace
+from residscope.vocabulary import InputError
 from residscope.wire import text
 from residscope.worker import Cancelled, Ticket, Worker
 

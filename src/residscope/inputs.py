@@ -8,25 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from residscope.answers import AnswerPair, Answers, read_answers
 from residscope.models.demo import is_demo, unknown_words
-from residscope.target import Answer, Target
-
-Side = str | int | Sequence[str | int]
-"""A right or a wrong answer: text, a token id, or several of them whose logits are averaged."""
-Answers = Side | tuple[Side, Side] | Sequence[Side | tuple[Side, Side]]
-AnswerPair = tuple[Answer, Answer | None]
-
-
-class InputError(ValueError):
-    """An input that cannot be used, in one sentence that names the alternatives.
-
-    Attributes:
-        field: which input it is: "prompts", "answers", "corrupted", "target_position", ...
-    """
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
+from residscope.target import Target
+from residscope.vocabulary import InputError, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -35,8 +20,8 @@ class Inputs:
 
     Attributes:
         prompts: the prompts' texts, one a row.
-        tokens: each row's token ids, with the BOS where one is prepended.
-        answers: (right, wrong or None) for each row, or None for the model's own top two.
+        tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
+        answers: one pair a row, or None for the model's own top two.
         corrupted: the corrupted prompts' texts, or None.
         corrupted_tokens: their token ids, each as long as its prompt's.
         target_position: where the target is read, from the end where negative, or None for each row's last token.
@@ -74,7 +59,7 @@ class Reader:
         if model.tokenizer is None:
             raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
         self._tokenizer = model.tokenizer
-        self._d_vocab = int(model.cfg.d_vocab)
+        self._vocabulary = Vocabulary(model.tokenizer, int(model.cfg.d_vocab))
         self._n_ctx = int(model.cfg.n_ctx)
         self._is_demo = is_demo(model)
         self._chat_template = _checked_flag("chat_template", chat_template)
@@ -95,17 +80,24 @@ class Reader:
             InputError: for the first input that cannot be used.
         """
         texts = _texts("prompts", prompts)
-        tokens = tuple(self._tokens("prompts", text) for text in texts)
+        pairs = None if answers is None else read_answers(self._vocabulary, answers, len(texts))
+        shared = [pair.shared for pair in pairs] if pairs else [()] * len(texts)
+        if any(shared) and target_position is not None:
+            raise InputError(
+                "target_position", "answers that begin alike are read after what they share: use target_position=None"
+            )
+        tokens = tuple(self._tokens("prompts", text, more) for text, more in zip(texts, shared, strict=True))
+        notes = dict.fromkeys(pair.note for pair in pairs or () if pair.note)
         inputs = Inputs(
             prompts=texts,
             tokens=tokens,
-            answers=self._answers(answers, len(texts)),
+            answers=pairs,
             target_position=_checked_position(target_position, tokens),
             bos=self.bos,
             chat_template=self._chat_template,
-            warnings=tuple(self._warnings(texts, tokens)),
+            warnings=(*notes, *self._warnings(texts, tokens)),
         )
-        return inputs if corrupted is None else self._with_corrupted(inputs, corrupted)
+        return inputs if corrupted is None else self._with_corrupted(inputs, corrupted, shared)
 
     def check_target(self, target: Target, inputs: Inputs) -> None:
         """Refuse a target made by hand that does not fit the prompts."""
@@ -121,7 +113,7 @@ class Reader:
                     "target", f"the target is read at {position}: this row has positions 0 to {len(row) - 1}"
                 )
         for answer in (*target.right, *(target.wrong or ())):
-            self._check_ids("target", answer.ids)
+            self._vocabulary.check("target", answer.ids)
 
     def _chosen_bos(self, model: Any, prepend_bos: bool | None) -> int | None:
         if prepend_bos is not None:
@@ -132,104 +124,38 @@ class Reader:
         wanted = model.cfg.default_prepend_bos if prepend_bos is None else prepend_bos
         return bos if wanted else None
 
-    def _tokens(self, field: str, text: str) -> tuple[int, ...]:
+    def _tokens(self, field: str, text: str, more: Sequence[int]) -> tuple[int, ...]:
         if not text:
             raise InputError(field, f"an empty text in {field}: give at least one token")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(field, f"half a character (a lone surrogate) in {field}: no tokenizer reads it; remove it")
         if self._chat_template:
             text = self._tokenizer.apply_chat_template(
                 [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
             )
-        ids = [*([] if self.bos is None else [self.bos]), *self._encode(text)]
+        ids = [*([] if self.bos is None else [self.bos]), *self._vocabulary.encode(field, text), *more]
         if len(ids) > self._n_ctx:
             raise InputError(
                 field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
             )
-        self._check_ids(field, ids)
+        self._vocabulary.check(field, ids)
         return tuple(ids)
 
-    def _encode(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def _check_ids(self, field: str, ids: Sequence[int]) -> None:
-        # On CUDA an id outside the vocabulary kills the context for good.
-        for token in ids:
-            if not 0 <= token < self._d_vocab:
-                raise InputError(
-                    field,
-                    f"token id {token} in {field} is outside the vocabulary: ids go from 0 to {self._d_vocab - 1}",
-                )
-
-    def _answers(self, answers: Answers | None, rows: int) -> tuple[AnswerPair, ...] | None:
-        if answers is None:
-            return None
-        listed = list(answers) if isinstance(answers, list) else [answers] * rows
-        if len(listed) != rows:
-            raise InputError(
-                "answers",
-                f"{len(listed)} answers for {rows} prompts: give one (right, wrong) tuple for all, or a list with one "
-                "entry per prompt",
-            )
-        pairs = [self._pair(entry) for entry in listed]
-        if len({wrong is None for _, wrong in pairs}) > 1:
-            raise InputError(
-                "answers", "some prompts have a wrong answer and some none: give one to each prompt, or to none"
-            )
-        return tuple(pairs)
-
-    def _pair(self, entry: Any) -> AnswerPair:
-        if not isinstance(entry, tuple):
-            return self._side(entry), None
-        if len(entry) != 2:
-            raise InputError("answers", f"{len(entry)} answers in one tuple: give (right, wrong), or one answer alone")
-        right, wrong = self._side(entry[0]), None if entry[1] is None else self._side(entry[1])
-        if wrong is not None and set(right.ids) == set(wrong.ids):
-            raise InputError("answers", f"right and wrong are the same token, {right.text!r}: give two that differ")
-        return right, wrong
-
-    def _side(self, side: Any) -> Answer:
-        parts = list(side) if isinstance(side, list) else [side]
-        if not parts:
-            raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
-        ids = tuple(self._answer_id(part) for part in parts)
-        texts = [part if isinstance(part, str) else self._tokenizer.decode([part]) for part in parts]
-        return Answer(ids, " / ".join(texts))
-
-    def _answer_id(self, part: Any) -> int:
-        if isinstance(part, int) and not isinstance(part, bool):
-            self._check_ids("answers", [part])
-            return part
-        if not isinstance(part, str):
-            raise InputError("answers", f"an answer is text or a token id, not {type(part).__name__}")
-        ids = self._encode(part)
-        if len(ids) != 1:
-            split = " · ".join(repr(self._tokenizer.decode([token])) for token in ids) or "nothing"
-            raise InputError(
-                "answers",
-                f"the answer {part!r} is {len(ids)} tokens ({split}): give one of a single token, such as its first",
-            )
-        self._check_ids("answers", ids)
-        return ids[0]
-
-    def _with_corrupted(self, inputs: Inputs, corrupted: str | Sequence[str]) -> Inputs:
+    def _with_corrupted(
+        self, inputs: Inputs, corrupted: str | Sequence[str], shared: Sequence[Sequence[int]]
+    ) -> Inputs:
         texts = _texts("corrupted", corrupted)
         if len(texts) != len(inputs.prompts):
             raise InputError(
                 "corrupted", f"{len(texts)} corrupted prompts for {len(inputs.prompts)} prompts: give one for each"
             )
-        tokens = tuple(self._tokens("corrupted", text) for text in texts)
+        tokens = tuple(self._tokens("corrupted", text, more) for text, more in zip(texts, shared, strict=True))
         for row, corrupted_row in zip(inputs.tokens, tokens, strict=True):
             if len(row) != len(corrupted_row):
                 raise InputError(
                     "corrupted",
                     f"a corrupted prompt has {len(corrupted_row)} tokens and its prompt {len(row)}: "
-                    f"{self._split(corrupted_row)} against {self._split(row)}; make them equally long",
+                    f"{self._vocabulary.split(corrupted_row)} against {self._vocabulary.split(row)}; make them as long",
                 )
         return replace(inputs, corrupted=texts, corrupted_tokens=tokens)
-
-    def _split(self, ids: Sequence[int]) -> str:
-        return "|".join(self._tokenizer.decode([token]) for token in ids)
 
     def _warnings(self, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[str]:
         warnings = []
@@ -259,8 +185,8 @@ def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], toke
     """Warn of answers whose other spelling, with or without a leading space, is at least 20 times likelier."""
     warnings: dict[str, None] = {}
     for row, pair in enumerate(inputs.answers or ()):
-        for answer in pair:
-            if answer is None or len(answer.ids) != 1:
+        for answer in (pair.right, pair.wrong):
+            if answer is None or len(answer.ids) != 1 or pair.note:
                 continue
             text = tokenizer.decode(list(answer.ids))
             other = text[1:] if text.startswith(" ") else f" {text}"

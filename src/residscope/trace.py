@@ -307,8 +307,8 @@ def _resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: An
         tops = logits.topk(2, dim=-1).indices.tolist()
         pairs = [tuple(Answer((token,), tokenizer.decode([token])) for token in top) for top in tops]
         return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
-    right = tuple(pair[0] for pair in inputs.answers)
-    wrong = tuple(pair[1] for pair in inputs.answers if pair[1] is not None)
+    right = tuple(pair.right for pair in inputs.answers)
+    wrong = tuple(pair.wrong for pair in inputs.answers if pair.wrong is not None)
     return Target(inputs.positions, right, wrong or None)
 
 

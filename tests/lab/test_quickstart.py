@@ -205,12 +205,12 @@ def test_an_edited_prompt_and_answers_recompute_every_view(lab):
 
 def test_a_bad_answer_shows_its_sentence_and_loses_nothing(lab):
     _, right, _ = edit(lab)
-    right.fill(" Mary Ann")
+    right.fill(" John")
     right.press("Enter")
     problem = frame(lab, "Prompt").get_by_role("alert")
     problem.wait_for()
-    assert "the answer ' Mary Ann' is" in problem.inner_text()
-    assert right.input_value() == " Mary Ann"
+    assert "right and wrong are the same, ' John'" in problem.inner_text()
+    assert right.input_value() == " John"
     lab.screenshot("refused")
     assert python(lab, "exp.trace.target.names") == ["' Mary' − ' John'"]
     right.press("Escape")

@@ -199,7 +199,7 @@ def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(ex
     assert strip._refused is None
     for number, (edit, field, sentence) in enumerate(
         [
-            ({"answers": [[" Mary Ann", None]]}, "answers", "single token"),
+            ({"answers": [[" Mary", " Mary"]]}, "answers", "right and wrong are the same"),
             ({"prompts": [""]}, "prompts", "an empty text"),
             ({"prompts": "no list"}, "prompts", "a list of texts"),
             ({"answers": [" Mary"]}, "answers", "one pair of texts a prompt"),

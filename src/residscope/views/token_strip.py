@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from residscope.inputs import InputError
 from residscope.models.demo import presets
 from residscope.trace import Trace
 from residscope.views.base import View
+from residscope.vocabulary import InputError
 from residscope.wire import text
 from residscope.worker import Ticket
 
@@ -34,7 +34,7 @@ class TokenStrip(View):
         """Return no arrays: the inputs as they can be edited, and the presets of the demo model."""
         del ticket
         inputs = trace.inputs
-        answers = None if inputs.answers is None else [[r.text, w and w.text] for r, w in inputs.answers]
+        answers = None if inputs.answers is None else [list(pair.written) for pair in inputs.answers]
         return {}, {
             "inputs": {
                 "prompts": list(inputs.prompts),

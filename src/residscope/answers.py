@@ -1,0 +1,134 @@
+"""Right and wrong answers, down to the tokens that are compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from residscope.target import Answer
+from residscope.vocabulary import InputError, Vocabulary
+
+Side = str | int | Sequence[str | int]
+"""A right or a wrong answer: text, a token id, or several of one token each, whose logits are averaged."""
+Answers = Side | tuple[Side, Side] | Sequence[Side | tuple[Side, Side]]
+
+
+@dataclass(frozen=True)
+class AnswerPair:
+    """One prompt's answers.
+
+    Attributes:
+        right: the token, or tokens, of the right answer.
+        wrong: that of the wrong one, or None.
+        shared: tokens that both answers begin with: they are put after the prompt, and the answers compared there.
+        written: the answers as they were written.
+        note: how answers of several tokens are read, or nothing.
+    """
+
+    right: Answer
+    wrong: Answer | None
+    shared: tuple[int, ...]
+    written: tuple[str, str | None]
+    note: str = ""
+
+
+def read_answers(vocabulary: Vocabulary, answers: Answers, rows: int) -> tuple[AnswerPair, ...]:
+    """Return one pair a prompt.
+
+    Raises:
+        InputError: for answers that do not fit the prompts, or that cannot be told apart.
+    """
+    listed = list(answers) if isinstance(answers, list) else [answers] * rows
+    if len(listed) != rows:
+        raise InputError(
+            "answers",
+            f"{len(listed)} answers for {rows} prompts: give one (right, wrong) tuple for all, or a list with one "
+            "entry per prompt",
+        )
+    pairs = tuple(_pair(vocabulary, entry) for entry in listed)
+    if len({pair.wrong is None for pair in pairs}) > 1:
+        raise InputError(
+            "answers", "some prompts have a wrong answer and some none: give one to each prompt, or to none"
+        )
+    return pairs
+
+
+def _pair(vocabulary: Vocabulary, entry: Any) -> AnswerPair:
+    sides = entry if isinstance(entry, tuple) else (entry, None)
+    if len(sides) != 2:
+        raise InputError("answers", f"{len(sides)} answers in one tuple: give (right, wrong), or one answer alone")
+    right, wrong = sides
+    if isinstance(right, str) and isinstance(wrong, str):
+        return _first_difference(vocabulary, right, wrong)
+    if isinstance(right, str) and wrong is None:
+        return _alone(vocabulary, right)
+    answers = [_side(vocabulary, side) for side in sides if side is not None]
+    if len(answers) == 2 and set(answers[0].ids) == set(answers[1].ids):
+        raise _same(answers[0].text)
+    other = answers[1] if len(answers) == 2 else None
+    return AnswerPair(answers[0], other, (), (answers[0].text, other and other.text))
+
+
+def _first_difference(vocabulary: Vocabulary, right: str, wrong: str) -> AnswerPair:
+    """Compare two texts at the first token where they differ, after the tokens they share."""
+    ours, theirs = _tokens(vocabulary, right), _tokens(vocabulary, wrong)
+    if ours == theirs:
+        raise _same(right)
+    shared = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+    if shared is None:
+        shorter, longer = sorted((right, wrong), key=len)
+        raise InputError(
+            "answers", f"{longer!r} begins with {shorter!r}: give two answers that differ before one of them ends"
+        )
+    one, other = (Answer((ids[shared],), vocabulary.decode(ids[shared])) for ids in (ours, theirs))
+    note = ""
+    if len(ours) > 1 or len(theirs) > 1:
+        after = f", after {vocabulary.split(ours[:shared])}" if shared else ""
+        note = (
+            f"The answers {right!r} ({vocabulary.split(ours)}) and {wrong!r} ({vocabulary.split(theirs)}) are compared "
+            f"at the first token where they differ, {one.text!r} against {other.text!r}{after}."
+        )
+    return AnswerPair(one, other, ours[:shared], (right, wrong), note)
+
+
+def _alone(vocabulary: Vocabulary, right: str) -> AnswerPair:
+    ids = _tokens(vocabulary, right)
+    answer = Answer(ids[:1], vocabulary.decode(ids[0]))
+    note = f"The answer {right!r} ({vocabulary.split(ids)}) is read at its first token, {answer.text!r}."
+    return AnswerPair(answer, None, (), (right, None), note if len(ids) > 1 else "")
+
+
+def _side(vocabulary: Vocabulary, side: Any) -> Answer:
+    parts = list(side) if isinstance(side, list) else [side]
+    if not parts:
+        raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
+    ids = tuple(_single(vocabulary, part) for part in parts)
+    texts = [part if isinstance(part, str) else vocabulary.decode(part) for part in parts]
+    return Answer(ids, " / ".join(texts))
+
+
+def _single(vocabulary: Vocabulary, part: Any) -> int:
+    if isinstance(part, str):
+        ids = _tokens(vocabulary, part)
+        if len(ids) != 1:
+            raise InputError(
+                "answers",
+                f"the answer {part!r} is {len(ids)} tokens ({vocabulary.split(ids)}): beside ids or in a list give "
+                "answers of a single token",
+            )
+        return ids[0]
+    if not isinstance(part, int) or isinstance(part, bool):
+        raise InputError("answers", f"an answer is text or a token id, not {type(part).__name__}")
+    vocabulary.check("answers", [part])
+    return part
+
+
+def _tokens(vocabulary: Vocabulary, text: str) -> tuple[int, ...]:
+    ids = vocabulary.encode("answers", text)
+    if not ids:
+        raise InputError("answers", f"the answer {text!r} is no token at all: give text, or leave the answers out")
+    vocabulary.check("answers", ids)
+    return ids
+
+
+def _same(text: str) -> InputError:
+    return InputError("answers", f"right and wrong are the same, {text!r}: give two that differ")
