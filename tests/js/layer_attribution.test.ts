@@ -56,7 +56,8 @@ describe("the layout", () => {
 describe("numbers beside the bars", () => {
   test("are all there where there is room", () => {
     const names = deep(4, true);
-    expect(numbered(layOut(names), names.map((_, i) => Math.sin(i)), []).size).toBe(names.length);
+    const values = names.map((_, i) => Math.sin(i));
+    expect(numbered(layOut(names), values, []).size).toBe(names.length);
   });
 
   test("are those of the largest where there is none, with the named and the pinned ones", () => {

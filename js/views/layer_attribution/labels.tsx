@@ -42,9 +42,9 @@ type LabelProps = {
 };
 
 export function Labels({ layout, margin, pointed, chosen }: LabelProps): JSX.Element {
-  const { bands, named, bar } = layout;
+  const { bands, named } = layout;
   const layers = bands.filter((band) => band.layer !== null);
-  const pitch = (layers[0]?.height ?? bar) + (named ? 6 : 2);
+  const pitch = layers.length > 1 ? layers[0]!.y - layers[1]!.y : LABEL_HEIGHT;
   const stressed = layers.filter(
     (band) => band === chosen || (pointed && band.lines.includes(pointed)),
   );
