@@ -154,7 +154,7 @@ def test_cancel_ends_the_wait_and_keeps_the_last_picture(experiment, gate):
     assert gate.reached.wait(30)
     experiment.status.set_state({"_cancel": 1})
     gate.open.set()
-    with pytest.raises(Cancelled, match="cancelled: change an input"):
+    with pytest.raises(Cancelled, match="Cancelled: change an input"):
         _ = experiment.trace
     assert experiment.trace_or_none is old
     assert "Cancelled" in experiment.status._error["message"]
@@ -201,6 +201,38 @@ def test_on_run_is_called_with_each_run_and_outside_every_lock(experiment):
     experiment.update()
     _ = experiment.trace
     assert seen == [2]
+
+
+def test_an_observer_of_the_selection_that_fails_stops_nothing(experiment, caplog):
+    experiment.selection.update(position=10)
+
+    def fail(_change):
+        raise ZeroDivisionError
+
+    experiment.selection.observe(fail, "position")
+    experiment.update(prompts=SHORT)
+    assert experiment.trace.number == experiment.status.run == 2
+
+
+def test_an_experiment_whose_last_run_failed_is_freed(model, monkeypatch):
+    experiment = rs.Experiment(model, PROMPT)
+    _ = experiment.trace
+    with monkeypatch.context() as broken:
+        broken.setattr("residscope.trace.record", lambda *_args, **_options: 1 / 0)
+        experiment.update(prompts=SHORT)
+        for _turn in range(3):
+            with pytest.raises(ZeroDivisionError) as caught:
+                _ = experiment.trace
+        assert len(caught.traceback) < 12, "each read starts from the job's own traceback"
+        del caught
+    experiment.selection.close()
+    experiment.status.close()
+    thread, reference = experiment._worker._thread, weakref.ref(experiment)
+    del experiment
+    gc.collect()
+    assert reference() is None
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_a_failing_callback_stops_nothing(experiment, caplog):
@@ -254,7 +286,8 @@ def test_a_closed_experiment_says_so_and_leaves_nothing_behind(model):
     left = [weakref.ref(thing) for thing in (experiment.trace, experiment.selection, experiment.status, experiment)]
     experiment.close()
     with pytest.raises(RuntimeError, match="closed: make a new one"):
-        experiment.update()
+        experiment.update(prompts=SHORT)
+    assert experiment.prompts == (PROMPT,)
     thread = experiment._worker._thread
     thread.join(30)
     assert not thread.is_alive()

@@ -110,8 +110,9 @@ def test_negative_positions_count_from_each_rows_own_end(read):
     assert inputs.positions == (13, 2)
 
 
-def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of(model, monkeypatch):
-    monkeypatch.setitem(model.tokenizer.init_kwargs, "bos_token", None)
+def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of():
+    model = tiny.bridge("llama")
+    model.tokenizer.init_kwargs["bos_token"] = None
     warnings = Reader(model, True, False).read(PROMPT, None, None, None).warnings
     assert any("ends or pads texts in this model; prepend_bos=False leaves it out" in warning for warning in warnings)
     assert Reader(model, False, False).read(PROMPT, None, None, None).warnings == ()

@@ -54,6 +54,8 @@ def test_one_gesture_is_one_message(monkeypatch):
 @pytest.mark.parametrize(
     "bad",
     [
+        {"pinned": ["x" * 10**6] * 3},
+        {"pinned": ["\ud800"]},
         {"head": "x"},
         {"depth": None},
         {"depth": 1.5},

@@ -203,6 +203,22 @@ def test_without_answers_the_models_top_token_stands_against_its_second(case):
         assert [trace.target.right[row].ids[0], trace.target.wrong[row].ids[0]] == f.logits[-1].topk(2).indices.tolist()
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ((3,), (Answer((), "x"),), None),
+        ((3,), (Answer((5.5,), "x"),), None),
+        ((3.0,), (Answer((5,), "x"),), None),
+        ((3,), (Answer((5,), "x"),), ()),
+        ((3, 4), (Answer((5,), "x"),), None),
+    ],
+    ids=str,
+)
+def test_a_target_that_cannot_be_read_is_refused(parts):
+    with pytest.raises(ValueError, match=r"an answer has|a target (is|without|has)"):
+        Target(*parts)
+
+
 def test_a_target_made_by_hand_is_read_where_it_says(case):
     _, _, model, _, forwards = case
     target = Target((3, 2), (Answer((5,), "five"),) * 2, (Answer((6,), "six"),) * 2)
@@ -218,6 +234,11 @@ def test_patterns_too_large_to_keep_are_recorded_on_demand(case, monkeypatch):
     assert not trace.patterns_travel_ahead
     for layer in range(trace.n_layers):
         torch.testing.assert_close(trace.attention(layer), kept.attention(layer), equal_nan=True)
+
+
+def test_a_float64_model_passes_its_check():
+    model = tiny.bridge("gpt2").to(torch.float64)
+    assert [check.reason for check in trace_of(model).sum_check()] == ["", ""]
 
 
 def test_a_run_whose_logits_are_not_finite_is_refused():

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from residscope.experiment import Experiment
-    from residscope.inputs import InputError
     from residscope.models import load_model
     from residscope.models.demo import presets
     from residscope.selection import Selection
-    from residscope.target import Target
+    from residscope.target import Answer, Target
     from residscope.trace import StaleWeightsError, Trace
     from residscope.views import (
         AttentionPattern,
@@ -23,16 +22,20 @@ if TYPE_CHECKING:
         Row,
         TokenStrip,
     )
+    from residscope.vocabulary import InputError
     from residscope.workbench import Workbench
+    from residscope.worker import Cancelled
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Answer": "target",
     "AttentionPattern": "views",
+    "Cancelled": "worker",
     "Column": "views",
     "Experiment": "experiment",
     "HeadAttribution": "views",
-    "InputError": "inputs",
+    "InputError": "vocabulary",
     "LayerAttribution": "views",
     "LogitLens": "views",
     "Row": "views",
@@ -47,7 +50,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "Answer",
     "AttentionPattern",
+    "Cancelled",
     "Column",
     "Experiment",
     "HeadAttribution",

@@ -61,11 +61,11 @@ def _pair(vocabulary: Vocabulary, entry: Any) -> AnswerPair:
         return _first_difference(vocabulary, right, wrong)
     if isinstance(right, str) and wrong is None:
         return _alone(vocabulary, right)
-    answers = [_side(vocabulary, side) for side in sides if side is not None]
-    if len(answers) == 2 and set(answers[0].ids) == set(answers[1].ids):
-        raise _same(answers[0].text)
-    other = answers[1] if len(answers) == 2 else None
-    return AnswerPair(answers[0], other, (), (answers[0].text, other and other.text))
+    one = _side(vocabulary, right)
+    other = None if wrong is None else _side(vocabulary, wrong)
+    if other is not None and set(one.ids) == set(other.ids):
+        raise _same(one.text)
+    return AnswerPair(one, other, (), (one.text, None if other is None else other.text))
 
 
 def _first_difference(vocabulary: Vocabulary, right: str, wrong: str) -> AnswerPair:

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from residscope.answers import Answers
 from residscope.inputs import Inputs, Reader
 from residscope.models import TransformerBridge
-from residscope.scene import scene_of
-from residscope.selection import Extent, Selection, Status
+from residscope.scene import extent_of, scene_of
+from residscope.selection import Selection, Status
 from residscope.target import Target
 from residscope.trace import Trace
 from residscope.vocabulary import InputError
@@ -73,8 +73,6 @@ class Experiment:
     ) -> None:
         _check_model(model)
         self.model = model
-        self.selection = Selection()
-        self.status = Status()
         self._lock = threading.RLock()
         self._followers: list[weakref.ref[Follower]] = []
         self._on_run: list[Callable[[Trace], object]] = []
@@ -82,11 +80,13 @@ class Experiment:
         self._trace: Trace | None = None
         self._asked = Asked(prompts, answers, corrupted, target, target_position, prepend_bos, chat_template)
         self._inputs = self._read(self._asked)
+        self.selection = Selection()
+        self.status = Status()
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda *told: _report(me, *told))
         weakref.finalize(self, self._worker.close)
         self.status.observe(lambda _change: _cancel(me), "_cancel")
-        self._ticket = self._submit()
+        self._ticket = self._submit(self._inputs, target)
 
     def __repr__(self) -> str:
         trace = self.trace_or_none
@@ -164,9 +164,10 @@ class Experiment:
                 if ticket is not self._ticket:
                     continue
                 if isinstance(ticket.error, Cancelled):
-                    raise Cancelled("the run was cancelled: change an input, or exp.update(), to run again")
-                if ticket.error is not None:
-                    raise ticket.error
+                    raise Cancelled(
+                        _CANCELLED if not self._worker.closed else "this experiment is closed: make a new one"
+                    )
+                ticket.raise_error()
                 assert self._trace is not None
                 return self._trace
 
@@ -181,9 +182,9 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         with self._lock:
-            asked = self._changed(changes)
-            self._inputs, self._asked = self._fitted(asked, changes)
-            self._ticket = self._submit()
+            inputs, asked = self._fitted(self._changed(changes), changes)
+            self._ticket = self._submit(inputs, asked.target)
+            self._inputs, self._asked = inputs, asked
 
     def run(self, **changes: Any) -> Trace:
         """Ask a pure question: the run of these inputs, changed so; nothing moves on screen.
@@ -204,6 +205,8 @@ class Experiment:
     def cancel(self) -> None:
         """Stop what is being computed, between two layers."""
         self._worker.cancel()
+        if self._ticket.done and isinstance(self._ticket.error, Cancelled):
+            self.status._error = {"run": self._number, "message": _CANCELLED}
 
     def close(self) -> None:
         """Stop the worker and close the shared models; views keep their last picture."""
@@ -217,7 +220,15 @@ class Experiment:
 
     def soon(self, kind: str, job: Callable[[Ticket], None]) -> Ticket:
         """Do a view's job on the worker; a newer job of its kind replaces it."""
-        return self._worker.submit(kind, job)
+        me, number = weakref.ref(self), self._number
+
+        def told(ticket: Ticket) -> None:
+            experiment = me()
+            if experiment is not None:
+                with experiment._telling(number):
+                    job(ticket)
+
+        return self._worker.submit(kind, told)
 
     def _read(self, asked: Asked) -> Inputs:
         reader = Reader(self.model, asked.prepend_bos, asked.chat_template)
@@ -254,9 +265,8 @@ class Experiment:
             else:
                 return replace(inputs, warnings=(*inputs.warnings, *notes)), asked
 
-    def _submit(self) -> Ticket:
-        self._number += 1
-        number, inputs, target, me = self._number, self._inputs, self._asked.target, weakref.ref(self)
+    def _submit(self, inputs: Inputs, target: Target | None) -> Ticket:
+        number, me = self._number + 1, weakref.ref(self)
 
         def job(ticket: Ticket) -> None:
             experiment = me()
@@ -264,6 +274,8 @@ class Experiment:
                 with experiment._telling(number):
                     experiment._compute(number, inputs, target, ticket)
 
+        # The number goes up first: the job may begin before submit returns.
+        self._number = number
         return self._worker.submit("run", job, replaces=("show",))
 
     def _compute(self, number: int, inputs: Inputs, target: Target | None, ticket: Ticket) -> None:
@@ -276,13 +288,19 @@ class Experiment:
         )
         ticket.check()
         self._trace = trace
-        self.selection.settle(self, Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads))
         with self.status.hold_sync():
             self.status.run = number
             self.status._run = scene_of(trace)
             self.status._error = None
+        try:
+            self.selection.settle(self, extent_of(trace))
+        except Exception:  # noqa: BLE001 - an observer's mistake must not stop the run
+            _LOG.exception("an observer of the selection failed")
         me = weakref.ref(self)
         self._worker.submit("show", lambda ticket: _show(me, trace, ticket))
+        if self._on_run:
+            # Of a kind of its own: a newer run replaces what is shown, and every run is told of.
+            self._worker.submit(f"run {number} is told of", lambda _ticket: _tell(me, trace))
 
     def _show(self, trace: Trace, ticket: Ticket) -> None:
         with self._telling(trace.number):
@@ -291,7 +309,19 @@ class Experiment:
                 if view is None:
                     self._followers.remove(reference)
                 else:
-                    view.follow(trace, ticket)
+                    self._follow(view, trace, ticket)
+
+    def _follow(self, view: Follower, trace: Trace, ticket: Ticket) -> None:
+        """Let one view show a run; when it fails, the others go on."""
+        try:
+            view.follow(trace, ticket)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - told on screen
+            _LOG.exception("a view failed to show run %s", trace.number)
+            self._tell_error(trace.number, error)
+
+    def _tell(self, trace: Trace) -> None:
         for fn in list(self._on_run):
             try:
                 fn(trace)
@@ -305,15 +335,20 @@ class Experiment:
             yield
         except Cancelled:
             if number == self._number:
-                self.status._error = {"run": number, "message": "Cancelled: change an input to run again."}
+                self.status._error = {"run": number, "message": _CANCELLED}
             raise
         except Exception as error:
-            if number == self._number:
-                self.status._error = {"run": number, "message": text(str(error) or type(error).__name__)}
+            self._tell_error(number, error)
             raise
         finally:
             self.status._progress = None
 
+    def _tell_error(self, number: int, error: Exception) -> None:
+        if number == self._number:
+            self.status._error = {"run": number, "message": text(str(error) or type(error).__name__)}
+
+
+_CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
 
 _SET_ASIDE = ("corrupted", "answers", "target", "target_position")
 
@@ -324,6 +359,12 @@ def _show(reference: "weakref.ref[Experiment]", trace: Trace, ticket: Ticket) ->
     experiment = reference()
     if experiment is not None:
         experiment._show(trace, ticket)
+
+
+def _tell(reference: "weakref.ref[Experiment]", trace: Trace) -> None:
+    experiment = reference()
+    if experiment is not None:
+        experiment._tell(trace)
 
 
 def _report(reference: "weakref.ref[Experiment]", label: str, done: int, total: int) -> None:

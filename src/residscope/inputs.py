@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from residscope.answers import AnswerPair, Answers, read_answers
+from residscope.models import twin_of
 from residscope.models.demo import is_demo, unknown_words
 from residscope.target import Target
 from residscope.vocabulary import InputError, Vocabulary
@@ -58,8 +59,8 @@ class Reader:
     def __init__(self, model: Any, prepend_bos: bool | None, chat_template: bool) -> None:
         if model.tokenizer is None:
             raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
-        self._tokenizer = model.tokenizer
-        self._vocabulary = Vocabulary(model.tokenizer, int(model.cfg.d_vocab))
+        self._tokenizer = twin_of(model).tokenizer
+        self._vocabulary = Vocabulary(self._tokenizer, int(model.cfg.d_vocab))
         self._n_ctx = int(model.cfg.n_ctx)
         self._is_demo = is_demo(model)
         self._chat_template = _checked_flag("chat_template", chat_template)
@@ -132,6 +133,8 @@ class Reader:
                 [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
             )
         ids = [*([] if self.bos is None else [self.bos]), *self._vocabulary.encode(field, text), *more]
+        if not ids:
+            raise InputError(field, f"a text in {field} is no token at all: give at least one token")
         if len(ids) > self._n_ctx:
             raise InputError(
                 field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"

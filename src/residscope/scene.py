@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from residscope.analysis.lens import rank_of
+from residscope.selection import Extent
 from residscope.target import Answer
 from residscope.trace import Trace
 from residscope.wire import text, token_text
@@ -35,6 +36,11 @@ def scene_of(trace: Trace) -> dict[str, Any]:
     }
 
 
+def extent_of(trace: Trace) -> Extent:
+    """Return how far a selection may reach in the run."""
+    return Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads)
+
+
 def texts_of(trace: Trace, ids: Iterable[int]) -> dict[str, str]:
     """Return token texts by id, safe to show."""
     return {str(token): token_text(trace.decode(token), trace.piece(token)) for token in sorted(ids)}
@@ -50,8 +56,9 @@ def _row(trace: Trace, row: int) -> dict[str, Any]:
         "right": _answer(right),
         "wrong": None if target.wrong is None else _answer(target.wrong[row]),
         "target": {"name": text(target.names[row]), "value": float(trace.target_value[row]), "unit": target.unit},
-        "right_prob": float(logits.softmax(-1)[0, right.ids[0]]),
-        "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]),
+        # Of several right answers none is "the" one.
+        "right_prob": float(logits.softmax(-1)[0, right.ids[0]]) if len(right.ids) == 1 else None,
+        "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]) if len(right.ids) == 1 else None,
     }
 
 

@@ -47,11 +47,12 @@ class Head(traitlets.TraitType[Any, Any]):
         pair = value
         if isinstance(value, str):
             layer, _, head = value.strip().upper().removeprefix("L").replace("H", ".").partition(".")
-            pair = (int(layer), int(head)) if layer.isdecimal() and head.isdecimal() else None
+            digits = layer.isdecimal() and head.isdecimal() and len(layer + head) < 12
+            pair = (int(layer), int(head)) if digits else None
         if (
             not isinstance(pair, tuple | list)
             or len(pair) != 2
-            or any(not isinstance(part, int) or isinstance(part, bool) or part < 0 for part in pair)
+            or any(not isinstance(part, int) or isinstance(part, bool) or not 0 <= part < 2**31 for part in pair)
         ):
             self.error(obj, value)
         return (pair[0], pair[1])
@@ -85,7 +86,7 @@ class Selection(SyncedWidget):
     """The token position looked at, in the row's own tokens from 0; None is where the target is read."""
     key = Index(None, allow_none=True).tag(sync=True)
     """A source token's position, or None."""
-    pinned = traitlets.List(traitlets.Unicode(), maxlen=64).tag(sync=True)
+    pinned = traitlets.List(traitlets.Unicode(), maxlen=256).tag(sync=True)
     """Names of components kept in view, such as "L2H5"."""
 
     from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
@@ -106,7 +107,7 @@ class Selection(SyncedWidget):
             raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
         traits = self.traits()
         values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
-        with self.hold_sync():
+        with self.lock, self.hold_sync():
             for name, value in values.items():
                 setattr(self, name, value)
 

@@ -1,11 +1,16 @@
 """The base of every widget here: takes from the browser only what it declares, and leaves nothing behind."""
 
+import json
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
 import traitlets
+
+LARGEST_MESSAGE = 1_000_000
+"""Bytes of JSON that the browser may send for one trait."""
 
 STATIC = Path(__file__).parent / "static"
 
@@ -27,6 +32,8 @@ class SyncedWidget(anywidget.AnyWidget):
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
             raise TypeError(f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(self._public())}")
+        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
+        self.lock = threading.RLock()
         super().__init__(**traits)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
@@ -38,13 +45,11 @@ class SyncedWidget(anywidget.AnyWidget):
                 good[name] = value
             elif name in self.keys:
                 refused.append(name)
-        if good:
-            try:
+        with self.lock:
+            if good:
                 super().set_state(good)
-            except traitlets.TraitError:
-                refused += good
-        if refused:
-            self.send_state(refused)
+            if refused:
+                self.send_state(refused)
 
     def close(self) -> None:
         """Close the widget and the layout model that ipywidgets made for it."""
@@ -54,8 +59,11 @@ class SyncedWidget(anywidget.AnyWidget):
 
     def _accepts(self, name: str, value: Any) -> bool:
         try:
+            # Also what JSON cannot hold, or hides: a lone surrogate fails to encode.
+            if len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode()) > LARGEST_MESSAGE:
+                return False
             self.traits()[name]._validate(self, value)
-        except traitlets.TraitError:
+        except (traitlets.TraitError, ValueError, TypeError, RecursionError):
             return False
         return True
 

@@ -36,6 +36,14 @@ class Target:
     wrong: tuple[Answer, ...] | None
 
     def __post_init__(self) -> None:
+        answers = (*self.right, *(self.wrong or ()))
+        for answer in answers:
+            if not answer.ids or not all(type(token) is int for token in answer.ids):
+                raise ValueError(f"an answer has one token id or more, whole numbers, not {answer.ids!r:.80}")
+        if not all(type(position) is int for position in self.positions):
+            raise ValueError(f"a target is read at whole-numbered positions, not {self.positions!r:.80}")
+        if self.wrong == ():
+            raise ValueError("a target without wrong answers has wrong=None, not an empty tuple")
         if not len(self.positions) == len(self.right) == len(self.wrong or self.right):
             raise ValueError(
                 f"a target has one position, right and wrong answer a row, not {len(self.positions)} positions, "
@@ -51,7 +59,7 @@ class Target:
     def names(self) -> list[str]:
         """Name the number in words, one a row."""
         if self.wrong is None:
-            return [f"log P({answer.text!r})" for answer in self.right]
+            return [f"{'mean ' if len(answer.ids) > 1 else ''}log P({answer.text!r})" for answer in self.right]
         return [f"{r.text!r} \N{MINUS SIGN} {w.text!r}" for r, w in zip(self.right, self.wrong, strict=True)]
 
     def value(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row"]:

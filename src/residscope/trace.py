@@ -95,18 +95,17 @@ class Trace:
         self.n_layers = int(model.cfg.n_layers)
         self.n_heads = int(model.cfg.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
-        self._tokenizer = model.tokenizer
+        self._tokenizer = twin_of(model).tokenizer
         # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
         self._memory: dict[Any, Any] = {}
         self._memory_lock = threading.RLock()
-        pad = model.tokenizer.pad_token_id or 0
         with self._twin.use() as twin:
             self.tokens: Int[Tensor, "row pos"]
             self.mask: Bool[Tensor, "row pos"]
             device = next(twin.parameters()).device
-            self.tokens, self.mask = pad_right(inputs.tokens, pad, device)
+            self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
             self._fingerprint = fingerprint(twin)
             self._recording: Recording = record(
@@ -156,8 +155,11 @@ class Trace:
     @property
     def patterns_travel_ahead(self) -> bool:
         """Tell whether all patterns of this run are small enough to be kept and sent at once."""
-        triangle = sum(length * (length + 1) // 2 for length in self.lengths)
-        return 2 * self.n_layers * self.n_heads * triangle <= PATTERN_BYTES
+        maps = self.n_layers * self.n_heads
+        packed = 2 * maps * sum(length * (length + 1) // 2 for length in self.lengths)
+        # Kept, they are padded squares, in twice the bytes.
+        kept = 4 * maps * len(self.lengths) * max(self.lengths) ** 2
+        return packed <= PATTERN_BYTES and kept <= 4 * PATTERN_BYTES + 2**16
 
     @property
     def vocabulary_size(self) -> int:
@@ -267,8 +269,8 @@ class Trace:
         columns = lens.read_out(resid[real], lambda x: logits_of(twin, x), self._d_vocab, k, step)
         shape = (*real.shape, k)
         top_ids = torch.full(shape, -1, dtype=torch.long, device=resid.device)
-        top_probs = torch.full(shape, torch.nan, device=resid.device)
-        entropy = torch.full(real.shape, torch.nan, device=resid.device)
+        top_probs = torch.full(shape, torch.nan, dtype=torch.float32, device=resid.device)
+        entropy = torch.full(real.shape, torch.nan, dtype=torch.float32, device=resid.device)
         top_ids[real], top_probs[real], entropy[real] = columns.top_ids, columns.top_probs, columns.entropy
         values, ranks, last = [], [], []
         for row, position in enumerate(self.target.positions):

@@ -14,6 +14,8 @@ Array = NDArray[Any]
 
 _KEPT_AS_THEY_ARE = "\n\t "
 """White space that the browser draws itself, as dim marks."""
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\ufe0e\uffa0")
+"""Characters that show nothing though their category does not say so; U+FE0F, which colours emoji, is left alone."""
 
 
 def pack(run: int, arrays: Mapping[str, Array], info: Mapping[str, Any]) -> bytes:
@@ -75,6 +77,6 @@ def _shown(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Cs":
         return "\N{REPLACEMENT CHARACTER}"
-    if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp"):
+    if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Zs") or character in _INVISIBLE:
         return f"<U+{ord(character):04X}>"
     return character

@@ -4,6 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import TracebackType
 
 Report = Callable[[str, int, int], None]
 """Told (label, done, total) while a job goes on, at most ten times a second."""
@@ -26,6 +27,7 @@ class Ticket:
     def __init__(self, version: int, job: Callable[["Ticket"], None], report: Report) -> None:
         self.version = version
         self.error: BaseException | None = None
+        self._traceback: TracebackType | None = None
         self._job = job
         self._report = report
         self._stopped = threading.Event()
@@ -58,13 +60,18 @@ class Ticket:
         """Wait for the end of the job; a keyboard interrupt gets through."""
         return self._done.wait(timeout)
 
+    def raise_error(self) -> None:
+        """Raise what the job raised, if anything; many may wait for one job, and each starts from its traceback."""
+        if self.error is not None:
+            raise self.error.with_traceback(self._traceback)
+
     def run(self) -> None:
         """Do the job, on the worker's thread."""
         try:
             self.check()
             self._job(self)
         except BaseException as error:  # noqa: BLE001 - kept for whoever waits for the job
-            self.error = error
+            self.error, self._traceback = error, error.__traceback__
         finally:
             self._done.set()
 
@@ -96,8 +103,12 @@ class Worker:
     def cancel(self) -> None:
         """Stop all jobs, running and waiting."""
         with self._changed:
-            for kind in [*self._waiting, *([self._running[0]] if self._running else [])]:
-                self._stop(kind)
+            self._stop_all()
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the thread has been told to end."""
+        return self._closed
 
     def is_current_thread(self) -> bool:
         """Tell whether the caller is the worker itself, which must never wait for its own jobs."""
@@ -105,10 +116,14 @@ class Worker:
 
     def close(self) -> None:
         """Stop all jobs and end the thread."""
-        self.cancel()
         with self._changed:
             self._closed = True
+            self._stop_all()
             self._changed.notify()
+
+    def _stop_all(self) -> None:
+        for kind in [*self._waiting, *([self._running[0]] if self._running else [])]:
+            self._stop(kind)
 
     def _stop(self, kind: str) -> None:
         waiting = self._waiting.pop(kind, None)
@@ -130,3 +145,5 @@ class Worker:
             ticket.run()
             with self._changed:
                 self._running = None
+            # Else this thread holds the last job, and through its error's frames all that it held.
+            del ticket

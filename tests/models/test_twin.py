@@ -1,5 +1,6 @@
 """The twin: same numbers, no hooks, and never in the way of a user's own thread."""
 
+import functools
 import threading
 
 import torch
@@ -62,6 +63,45 @@ def test_a_hook_active_while_the_twin_is_made_is_not_on_it():
     assert value(model) == inside
 
 
+def test_what_the_users_hooks_hold_is_never_copied():
+    model, fresh = tiny.bridge("gpt2"), tiny.bridge("gpt2")
+    kept, lock = [], threading.Lock()
+
+    def keep(value, hook):
+        with lock:
+            kept.append(value)
+
+    model.add_hook("blocks.0.hook_in", functools.partial(keep))
+    model.original_model.register_forward_hook(functools.partial(lambda _lock, *_: None, lock))
+    model(torch.tensor([[0, 1, 2]]))
+    assert value(model) == value(fresh)
+    assert len(kept) == 1
+
+
+def test_the_tokenizer_is_a_copy_that_the_users_calls_do_not_change():
+    model = tiny.bridge("gpt2")
+    expected = value(model)
+    model.tokenizer([PROMPT, "a"], padding=True, truncation=True, max_length=4)
+    assert value(model) == expected
+
+
+def test_a_padding_token_outside_the_vocabulary_is_never_used():
+    model = tiny.bridge("gpt2")
+    model.tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    assert model.tokenizer.pad_token_id >= model.cfg.d_vocab
+    Experiment(model, [PROMPT, "a"]).trace.logit_lens()
+
+
+def test_the_callers_modes_do_not_leak_into_a_run():
+    model = tiny.bridge("gpt2")
+    expected = value(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert value(model) == expected
+    with torch.inference_mode():
+        trace = Experiment(model, PROMPT).run()
+    assert not trace.logits.is_inference()
+
+
 def test_permanent_hooks_are_named_and_left_out():
     model, fresh = tiny.bridge("gpt2"), tiny.bridge("gpt2")
     assert permanent_hooks(model) == []
@@ -75,7 +115,8 @@ def test_permanent_hooks_are_named_and_left_out():
 def own_value(model):
     """Return what the user's own forward says of the same target."""
     inputs = Reader(model, None, False).read(PROMPT, (" Mary", " John"), None, None)
-    right, wrong = (answer.ids[0] for answer in inputs.answers[0])
+    (pair,) = inputs.answers
+    right, wrong = pair.right.ids[0], pair.wrong.ids[0]
     with torch.no_grad():
         logits = model(torch.tensor([inputs.tokens[0]]))[0, -1]
     return float(logits[right] - logits[wrong])

@@ -141,6 +141,67 @@ def test_an_older_run_never_replaces_a_newer_one_and_a_closed_view_takes_none(ex
     assert view._data == data
 
 
+def test_a_view_that_fails_takes_neither_the_others_nor_on_run_down(experiment, monkeypatch):
+    broken, fine = rs.HeadAttribution(experiment), rs.LogitLens(experiment)
+
+    def fail(*_):
+        raise ValueError("no picture today")
+
+    monkeypatch.setattr(broken, "payload", fail)
+    trace = settled(experiment)
+    assert read(fine._data)[0] == trace.number
+    assert experiment.status._error == {"run": 2, "message": "no picture today"}
+
+
+def test_a_view_follows_a_selection_of_another_experiment_and_both_runs_count(experiment, model):
+    other = rs.Experiment(model, "Tom met", (" Mary", " John"))
+    view = rs.HeadAttribution(experiment, selection=other.selection)
+    other.selection.update(position=14)
+    other.update()
+    assert other.trace.number == 2
+    assert other.selection.position == 14, "it exists in the run that the view shows"
+    other.close()
+    assert view.selection is other.selection
+
+
+def test_a_selection_outlives_an_experiment_that_followed_it(experiment, model, monkeypatch):
+    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 0)
+    other = rs.Experiment(model, PROMPTS)
+    rs.AttentionPattern(other, selection=experiment.selection)
+    other.close()
+    experiment.selection.update(head=(1, 1))
+    assert experiment.selection.head == (1, 1)
+
+
+def test_a_row_outside_the_run_is_said(experiment):
+    view = rs.AttentionPattern(experiment)
+    experiment.selection.update(head=(1, 1), row=5)
+    assert "not in this run" in view._repr_mimebundle_()[0]["text/plain"]
+    with pytest.raises(IndexError, match="there is no prompt 5: this run has prompts 0 to 1"):
+        view.to_frame()
+
+
+@pytest.mark.parametrize(
+    ("trait", "value"),
+    [
+        ("_edit", {"id": 1, "answers": [["\ud800", "b"]]}),
+        ("_edit", {"id": 1, "prompts": ["x" * 1_000_001]}),
+        ("_edit", 5),
+        ("_mirror", "abc"),
+        ("_mirror", {"selection": 5, "status": "x"}),
+        ("_link", 3),
+    ],
+    ids=str,
+)
+def test_a_hostile_message_raises_nothing_and_changes_nothing(experiment, trait, value):
+    strip = rs.TokenStrip(experiment)
+    strip.set_state({trait: value})
+    strip.set_state({"nonsense": value})
+    assert experiment.trace.number == 1
+    assert experiment.selection.position is None
+    json.dumps(strip.get_state(["_edit", "_link"]), ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_view_has_a_text_and_a_table(experiment, kind):
     view = kind(experiment)
@@ -203,7 +264,6 @@ def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(ex
             ({"prompts": [""]}, "prompts", "an empty text"),
             ({"prompts": "no list"}, "prompts", "a list of texts"),
             ({"answers": [" Mary"]}, "answers", "one pair of texts a prompt"),
-            ({"prompts": ["x" * 1_000_001]}, "prompts", "at most 1,000,000 characters"),
             ({}, "prompts", "an edit changes prompts or answers"),
         ],
         start=2,

@@ -167,11 +167,14 @@ def record_pattern(
 
 
 def pad_right(
-    rows: Sequence[Sequence[int]], pad: int, device: torch.device
+    rows: Sequence[Sequence[int]], device: torch.device
 ) -> tuple[Int[Tensor, "row pos"], Bool[Tensor, "row pos"]]:
-    """Stack token rows of different lengths, padded on the right, with the mask of real tokens."""
+    """Stack token rows of different lengths, padded on the right with 0, with the mask of real tokens.
+
+    No real position sees the padding. A tokenizer's own padding token may be outside the model's vocabulary.
+    """
     width = max(len(row) for row in rows)
-    tokens = torch.full((len(rows), width), pad, dtype=torch.long)
+    tokens = torch.zeros((len(rows), width), dtype=torch.long)
     mask = torch.zeros((len(rows), width), dtype=torch.bool)
     for index, row in enumerate(rows):
         tokens[index, : len(row)] = torch.tensor(row)

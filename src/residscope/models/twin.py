@@ -4,11 +4,11 @@ import copy
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
@@ -27,11 +27,35 @@ class Twin:
         self._model = weakref.ref(model)
         self._copy: TransformerBridge | None = None
         self._seen: list[tuple[Tensor, torch.device, torch.dtype]] = []
+        self._tokenizer: tuple[Any, int, Any] | None = None
+        self._tokenizer_lock = threading.Lock()
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return a private copy of the model's tokenizer: a call with padding or truncation changes the original."""
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model of this experiment is gone: make the experiment again")
+        # A lock of its own: reading inputs must not wait for a run in progress.
+        with self._tokenizer_lock:
+            original = model.tokenizer
+            if self._tokenizer is None or self._tokenizer[:2] != (original, len(original)):
+                self._tokenizer = (original, len(original), copy.deepcopy(original))
+            return self._tokenizer[2]
 
     @contextmanager
     def use(self) -> Iterator[TransformerBridge]:
-        """Give the twin to one thread at a time, rebuilt when the model's tensors were replaced, without gradients."""
-        with self.lock, torch.no_grad():
+        """Give the twin to one thread at a time, rebuilt when the model's tensors were replaced.
+
+        Gradients, inference mode and autocasting are off, whatever the caller's mode: they would change the numbers,
+        or what can be done with them.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self.lock)
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.no_grad())
+            for kind in ("cpu", "cuda"):
+                stack.enter_context(torch.autocast(kind, enabled=False))
             model = self._model()
             if model is None:
                 raise ReferenceError("the model of this experiment is gone: make the experiment again")
@@ -67,14 +91,17 @@ def permanent_hooks(model: TransformerBridge) -> list[str]:
 
 
 def fingerprint(model: TransformerBridge) -> bytes:
-    """Sample every parameter (up to 64 values each, evenly spaced) so that an edit in place can be noticed."""
+    """Sample every parameter (up to 64 values each, evenly spaced) and its version, to notice an edit in place.
+
+    Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample.
+    """
     samples: dict[torch.device, list[Tensor]] = {}
     versions = []
     for parameter in model.parameters():
         flat = parameter.detach().reshape(-1)
         stride = max(1, flat.numel() // 64)
         samples.setdefault(parameter.device, []).append(flat[::stride][:64].float())
-        versions.append(parameter._version)
+        versions.append(0 if parameter.is_inference() else parameter._version)
     # One transfer a device: on a GPU each one waits for all that is queued.
     values = [torch.cat(of_device).cpu().numpy().tobytes() for of_device in samples.values()]
     return b"".join(values) + repr(versions).encode()
@@ -88,7 +115,8 @@ def _leftovers(model: TransformerBridge) -> Iterator[Tensor]:
     """Yield activations that modules keep from a forward with gradients, which deepcopy refuses to copy."""
     for module in model.modules():
         for value in list(vars(module).values()):
-            kept = value if isinstance(value, tuple | list) else (value,)
+            kept = list(value.values()) if isinstance(value, dict) else value
+            kept = kept if isinstance(kept, tuple | list) else (kept,)
             yield from (item for item in kept if isinstance(item, Tensor) and not item.is_leaf)
 
 
@@ -98,18 +126,20 @@ def _copy_of(model: TransformerBridge) -> TransformerBridge:
         try:
             shared: dict[int, object] = {id(tensor): tensor for tensor in _tensors(model)}
             shared |= {id(tensor): tensor.detach() for tensor in _leftovers(model)}
+            shared |= {id(hooks): type(hooks)() for hooks in _hooks(model)}
             shared[id(model.tokenizer)] = model.tokenizer
             twin = copy.deepcopy(model, shared)
             break
         except RuntimeError as error:
             if "changed size during iteration" not in str(error) or attempt == 4:
                 raise
-    twin.reset_hooks(including_permanent=True)
-    for module in twin.modules():
-        module._forward_hooks.clear()
-        module._forward_pre_hooks.clear()
-        module._backward_hooks.clear()
-        if isinstance(module, HookPoint):
-            module.fwd_hooks.clear()
-            module.bwd_hooks.clear()
     return twin.eval()
+
+
+def _hooks(model: TransformerBridge) -> Iterator[dict[Any, Any] | list[Any]]:
+    """Yield every container of hooks: the twin gets empty ones, and what hooks hold is never copied."""
+    # The wrapped model is not among the bridge's modules.
+    for module in (*model.modules(), *model.original_model.modules()):
+        for name, value in list(vars(module).items()):
+            if "_hooks" in name and isinstance(value, dict | list):
+                yield value

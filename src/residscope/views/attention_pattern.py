@@ -1,6 +1,7 @@
 """Where heads look: one head large, pinned ones beside it."""
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,8 @@ class AttentionPattern(View):
 
         trace = self.experiment.trace
         (layer, head), row = self.selection.head or (0, 0), self.selection.row or 0
+        if row >= len(trace.lengths):
+            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(trace.lengths) - 1}")
         length = trace.lengths[row]
         pattern = trace.attention(layer, head)[row, :length, :length].cpu().numpy()
         query, key = np.tril_indices(length)
@@ -75,6 +78,8 @@ class AttentionPattern(View):
             return "no head is selected"
         layer, head = self.selection.head
         row = self.selection.row or 0
+        if row >= len(trace.lengths):
+            return "the selection is not in this run"
         position = trace.target.positions[row] if self.selection.position is None else self.selection.position
         if not (layer < trace.n_layers and head < trace.n_heads and position < trace.lengths[row]):
             return "the selection is not in this run"
@@ -95,7 +100,8 @@ class AttentionPattern(View):
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none
         if trace is not None and not trace.patterns_travel_ahead:
-            self.experiment.soon(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
+            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
+                self.experiment.soon(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
 
     def _send_heads(self, trace: Trace) -> None:
         row = self.selection.row or 0

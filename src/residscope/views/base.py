@@ -9,6 +9,7 @@ import traitlets
 
 from residscope import wire
 from residscope.experiment import Experiment
+from residscope.scene import extent_of
 from residscope.selection import Selection, shared_state
 from residscope.synced import SyncedWidget, bundle
 from residscope.trace import Trace
@@ -60,8 +61,15 @@ class View(SyncedWidget):
             status=experiment.status,
             **traits,
         )
+        try:
+            self.follow(trace, None)
+        except BaseException:
+            self.close()
+            raise
         experiment.attach(self)
-        self.follow(trace, None)
+        if experiment.trace_or_none is not trace:
+            # A run that ended meanwhile found no view to tell.
+            self.follow(experiment.trace, None)
 
     def follow(self, trace: Trace, ticket: Ticket | None) -> None:
         """Show a run, unless a newer one is shown already or the view is closed."""
@@ -69,6 +77,8 @@ class View(SyncedWidget):
             if trace.number < self._shown or self.comm is None:
                 return
             arrays, info = self.payload(trace, ticket)
+            if self.selection is not self.experiment.selection:
+                self.selection.settle(self.experiment, extent_of(trace))
             self._shown = trace.number
             self._data = wire.pack(trace.number, arrays, info)
 
@@ -91,6 +101,13 @@ class View(SyncedWidget):
             bundled[0]["text/plain"] = f"{type(self).__name__}, run {trace.number}: {self.summary(trace)}"
         return bundled
 
+    def close(self) -> None:
+        """Stop following the shared models, and close the widget."""
+        if self.comm is not None and self._link == "mirror":
+            self.selection.unobserve(self._send_mirror, list(_SELECTION))
+            self.status.unobserve(self._send_mirror, list(_STATUS))
+        super().close()
+
     @traitlets.observe("_link")
     def _start_mirror(self, _change: Any) -> None:
         """Follow the shared models on behalf of a host that cannot share them."""
@@ -101,12 +118,12 @@ class View(SyncedWidget):
 
     @traitlets.observe("_mirror")
     def _take_mirror(self, _change: Any) -> None:
-        true = self._mirrored()
-        if self._mirror == true:
+        if self._mirror == self._mirrored():
             return
-        asked = self._mirror if isinstance(self._mirror, dict) else {}
-        self.selection.set_state(dict(asked.get("selection") or {}))
-        self.status.set_state({"_cancel": (asked.get("status") or {}).get("_cancel", self.status._cancel)})
+        for name, shared in (("selection", self.selection), ("status", self.status)):
+            asked = self._mirror.get(name)
+            if isinstance(asked, dict):
+                shared.set_state({key: value for key, value in asked.items() if key in shared.from_browser})
         self._send_mirror()
 
     def _send_mirror(self, _change: Any = None) -> None:
