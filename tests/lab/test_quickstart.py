@@ -1,21 +1,15 @@
 """The quickstart in a real JupyterLab: what a person does first, and what Python then holds."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.lab.harness import SCREENSHOTS
+from tests.lab.workbench import ALL_AFTER, bench, edit, frame, painted, pattern, python, run_shown, say
 from tests.page.painted import shows
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/01_quickstart.ipynb"
 STORE = "When Mary and John went to the store, John gave a drink to"
-
-ALL_AFTER = """run => {
-  const shown = [...document.querySelectorAll(".rs-workbench .rs-run")];
-  return shown.length > 0 && shown.every(element => Number(element.textContent.slice(4)) > run);
-}"""
 
 SIDE_BY_SIDE = """() => {
   const [, heads, pattern, lens] = [...document.querySelectorAll(".rs-workbench .rs-frame")]
@@ -46,36 +40,6 @@ def lab(quickstart):
     )
     bench(quickstart)
     return quickstart
-
-
-def bench(lab):
-    """The workbench, scrolled into view: JupyterLab draws only the cells on screen."""
-    box = lab.page.locator(".rs-workbench").first
-    box.scroll_into_view_if_needed()
-    return box
-
-
-def frame(lab, title):
-    return bench(lab).locator(".rs-frame").filter(has=lab.page.get_by_role("heading", name=title, exact=True))
-
-
-def say(lab, title):
-    return frame(lab, title).locator(".rs-say").inner_text()
-
-
-def python(lab, expression):
-    return json.loads(lab.execute(f"import json; print(json.dumps({expression}))"))
-
-
-def pattern(lab, head):
-    layer, number = head
-    return np.array(python(lab, f"exp.trace.attention({layer}, {number})[0].tolist()"))
-
-
-def painted(lab, head):
-    """Wait until the attention view speaks of this head, and tell whether it paints its pattern."""
-    frame(lab, "Attention").locator(".rs-say", has_text=f"L{head[0]}H{head[1]} at").wait_for()
-    return shows(lab.page, pattern(lab, head))
 
 
 def test_it_runs_from_top_to_bottom(lab):
@@ -171,17 +135,6 @@ def test_a_selection_outside_the_run_is_said_and_a_new_run_clears_it(lab):
     frame(lab, "Attention").locator(".rs-say", has_text="L9H9 is not in this run").wait_for()
     lab.execute("exp.update(); exp.trace")
     assert lab.execute("print(exp.selection.head)") == "None"
-
-
-def run_shown(lab):
-    return int(frame(lab, "Heads").locator(".rs-run").inner_text().removeprefix("run "))
-
-
-def edit(lab):
-    """Open the editor of the strip and return its fields: prompt, right answer, wrong answer."""
-    strip = frame(lab, "Prompt")
-    strip.get_by_role("button", name="edit").click()
-    return [strip.get_by_role("textbox", name=name, exact=True) for name in ("prompt", "right answer", "wrong answer")]
 
 
 def test_an_edited_prompt_and_answers_recompute_every_view(lab):
