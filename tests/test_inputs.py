@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import residscope as rs
 from residscope import InputError
 from residscope.inputs import Reader, spelling_warnings
 from tests import tiny
@@ -96,6 +97,18 @@ def test_one_answer_of_several_tokens_is_read_at_its_first(read):
     assert inputs.answers[0].right.text == " Mary"
     assert inputs.tokens == read().tokens
     assert inputs.warnings == ("The answer ' Mary Tom' (' Mary' · ' Tom') is read at its first token, ' Mary'.",)
+
+
+def test_a_notebook_shows_the_sentence_of_a_refusal_and_no_frames(read):
+    with pytest.raises(InputError) as caught:
+        read("")
+    assert caught.value._render_traceback_() == ["InputError: an empty text in prompts: give at least one token"]
+
+
+def test_the_demo_model_names_the_words_it_does_not_know_and_no_special_token():
+    model = rs.load_model("demo")
+    (warning,) = Reader(model, False, False).read("<|endoftext|>Mary met Zorblax", None, None, None).warnings
+    assert warning.startswith("The demo model does not know 'Zorblax' and reads it byte by byte")
 
 
 def test_a_corrupted_prompt_of_the_same_length_is_kept(read):

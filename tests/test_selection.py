@@ -37,6 +37,11 @@ def test_nothing_changes_when_one_value_is_refused():
         Selection(haed=(1, 2))
 
 
+def test_a_selection_says_what_is_selected():
+    shown = repr(Selection(head=(2, 5), position=3))
+    assert shown == "Selection(row=None, depth=0, head=(2, 5), position=3, key=None, pinned=[])"
+
+
 def messages(widget, monkeypatch):
     sent = []
     monkeypatch.setattr(widget, "_send", lambda msg, **_: sent.append(msg))

@@ -185,22 +185,20 @@ class Reader:
 
 
 def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> list[str]:
-    """Warn of answers whose other spelling, with or without a leading space, is at least 20 times likelier."""
+    """Warn of right answers whose other spelling, with or without a leading space, is at least 20 times likelier."""
     warnings: dict[str, None] = {}
     for row, pair in enumerate(inputs.answers or ()):
-        for answer in (pair.right, pair.wrong):
-            if answer is None or len(answer.ids) != 1 or pair.note:
-                continue
-            text = tokenizer.decode(list(answer.ids))
-            other = text[1:] if text.startswith(" ") else f" {text}"
-            ids = tokenizer(other, add_special_tokens=False)["input_ids"] if other else []
-            if len(ids) != 1:
-                continue
-            ratio = float(torch.exp((logits[row, ids[0]] - logits[row, answer.ids[0]]).double()))
-            if ratio >= 20:
-                warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: is that the answer meant?"] = (
-                    None
-                )
+        if len(pair.right.ids) != 1 or pair.note:
+            continue
+        (right,) = pair.right.ids
+        text = tokenizer.decode([right])
+        other = text[1:] if text.startswith(" ") else f" {text}"
+        ids = tokenizer(other, add_special_tokens=False)["input_ids"] if other else []
+        if len(ids) != 1:
+            continue
+        ratio = float(torch.exp((logits[row, ids[0]] - logits[row, right]).double()))
+        if ratio >= 20:
+            warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: is that the answer meant?"] = None
     return list(warnings)
 
 

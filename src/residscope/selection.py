@@ -95,6 +95,10 @@ class Selection(SyncedWidget):
         self._extents: weakref.WeakKeyDictionary[Any, Extent] = weakref.WeakKeyDictionary()
         super().__init__(**traits)
 
+    def __repr__(self) -> str:
+        state = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("row", "depth", "head", "position", "key"))
+        return f"Selection({state}, pinned={list(self.pinned)!r})"
+
     def update(self, **changes: Any) -> None:
         """Change several selected values at once, as one message.
 

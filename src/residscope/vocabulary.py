@@ -15,6 +15,10 @@ class InputError(ValueError):
         super().__init__(sentence)
         self.field = field
 
+    def _render_traceback_(self) -> list[str]:
+        """Let a notebook show the sentence alone: nothing ran, and the frames are ours, not the user's."""
+        return [f"InputError: {self}"]
+
 
 class Vocabulary:
     """A tokenizer without its habits: nothing is prepended, appended or cut off."""

@@ -313,6 +313,8 @@ def test_boxes_hold_views_by_reference_and_refuse_what_is_none(experiment):
     assert "AttentionPattern, run 1" in text
     with pytest.raises(TypeError, match="Row holds residscope's views and other anywidgets, not int"):
         rs.Row([heads, 3])
+    with pytest.raises(TypeError, match=r"Row takes a list of views: Row\(\[heads, pattern\]\)"):
+        rs.Row(heads)
     row.close()
     assert heads.comm is None
 

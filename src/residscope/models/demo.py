@@ -32,6 +32,8 @@ def is_demo(model: Any) -> bool:
 
 def unknown_words(tokenizer: Any, text: str) -> list[str]:
     """Return the words of the text that the demo model's vocabulary lacks, which it reads byte by byte."""
+    for special in tokenizer.all_special_tokens:
+        text = text.replace(special, " ")
     words = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)
     vocabulary = tokenizer.get_vocab()
     return [text[start:end].strip() for word, (start, end) in words if word not in vocabulary]

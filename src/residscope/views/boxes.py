@@ -24,6 +24,8 @@ class Box(SyncedWidget):
     _areas = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, children: Sequence[anywidget.AnyWidget], **traits: Any) -> None:
+        if isinstance(children, anywidget.AnyWidget):
+            raise TypeError(f"{type(self).__name__} takes a list of views: {type(self).__name__}([heads, pattern])")
         children = list(children)
         for child in children:
             if not isinstance(child, anywidget.AnyWidget):
