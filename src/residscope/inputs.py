@@ -48,10 +48,6 @@ class Inputs:
             return tuple(len(row) - 1 for row in self.tokens)
         return tuple(self.target_position % len(row) for row in self.tokens)
 
-    def with_warning(self, sentence: str) -> "Inputs":
-        """Return these inputs with one more warning."""
-        return replace(self, warnings=(*self.warnings, sentence))
-
 
 class Reader:
     """Turns what a user writes into `Inputs` for one model."""

@@ -62,6 +62,11 @@ class Target:
             return [f"{'mean ' if len(answer.ids) > 1 else ''}log P({answer.text!r})" for answer in self.right]
         return [f"{r.text!r} \N{MINUS SIGN} {w.text!r}" for r, w in zip(self.right, self.wrong, strict=True)]
 
+    def of_row(self, row: int, times: int) -> "Target":
+        """Return one row's target, to be read on several logits of that row."""
+        wrong = None if self.wrong is None else (self.wrong[row],) * times
+        return Target((self.positions[row],) * times, (self.right[row],) * times, wrong)
+
     def value(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row"]:
         """Return the target on logits read at `positions`."""
         return self.along(logits) - (0 if self.wrong is not None else logits.logsumexp(-1))

@@ -275,21 +275,12 @@ class Trace:
         values, ranks, last = [], [], []
         for row, position in enumerate(self.target.positions):
             logits = logits_of(twin, resid[row, :, position]).float()
-            one = Target(
-                (position,) * len(logits), (self.target.right[row],) * len(logits), self._wrong(row, len(logits))
-            )
-            values.append(one.value(logits))
-            ranks.append(
-                lens.rank_of(
-                    logits, torch.tensor(self.target.right[row].ids[0], device=logits.device).expand(len(logits))
-                )
-            )
+            values.append(self.target.of_row(row, len(logits)).value(logits))
+            right = self.tokens.new_full((len(logits),), self.target.right[row].ids[0])
+            ranks.append(lens.rank_of(logits, right))
             last.append(logits[-1])
         checks = lens_check(torch.stack(last), self.logits.float(), self.logits.dtype)
         return LensReadout(top_ids, top_probs, entropy, torch.stack(values), torch.stack(ranks), checks)
-
-    def _wrong(self, row: int, times: int) -> tuple[Answer, ...] | None:
-        return None if self.target.wrong is None else (self.target.wrong[row],) * times
 
     def _remember(self, key: Any, compute: Callable[[TransformerBridge], Value]) -> Value:
         with self._memory_lock:

@@ -72,10 +72,11 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
     assert f"strongest {strongest} " in view.summary(trace)
 
 
-def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypatch):
+@pytest.mark.parametrize("kind", [rs.HeadAttribution, rs.LayerAttribution], ids=lambda kind: kind.__name__)
+def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypatch, kind):
     bad = LayerCheck(layer=2, error=0.5, tolerance=1e-6)
     monkeypatch.setattr(experiment.trace, "layer_check", lambda: [bad, LayerCheck(0, 0.0, 1e-6)])
-    _, info, _ = read(rs.HeadAttribution(experiment)._data)
+    _, info, _ = read(kind(experiment)._data)
     assert [check["ok"] for check in info["check"]] == [False, True]
     assert info["check"][0]["reason"].startswith("the parts of layer 2 miss what it adds by 0.5")
 

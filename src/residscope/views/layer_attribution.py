@@ -6,7 +6,7 @@ import numpy as np
 
 from residscope.trace import Trace
 from residscope.views.base import View
-from residscope.views.checks import check_info
+from residscope.views.checks import parts_info
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class LayerAttribution(View):
         parts = trace.component_attribution()
         info = {
             "labels": list(parts.labels),
-            "check": [check_info(check) for check in trace.sum_check()],
+            "check": parts_info(trace),
             "unit": trace.target.unit,
         }
         return {"values": parts.values.cpu().numpy().astype(np.float32)}, info
