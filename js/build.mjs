@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const OUT = "src/residscope/static";
-const MOST_BYTES = 60 * 1024;
-const MOST_GZIPPED = 22 * 1024;
+const MOST_BYTES = 72 * 1024;
+const MOST_GZIPPED = 27 * 1024;
 
 const views = readNames("js/views", ".tsx");
 mkdirSync(OUT, { recursive: true });
