@@ -86,6 +86,7 @@ class Forward:
     resid: torch.Tensor  # [depth pos d_model]
     patterns: torch.Tensor  # [layer head query key]
     head_parts: torch.Tensor  # [layer head pos d_model], without what does not depend on attention
+    value_parts: torch.Tensor  # [layer head pos d_model], the values through W_O, likewise
     attn_bias: torch.Tensor  # [layer d_model]
     mlp: torch.Tensor  # [layer pos d_model]
     embed: torch.Tensor  # [pos d_model]
@@ -104,19 +105,21 @@ def forward(name: str, ids: list[int], seed: int = 0) -> Forward:
 
 
 def _collect(x, parts, blocks, final_norm, W_U):
-    resid, patterns, heads, biases, mlps = [x], [], [], [], []
+    resid, patterns, heads, values, biases, mlps = [x], [], [], [], [], []
     for block in blocks:
-        pattern, head_parts, attn_bias, mlp_of = block(x)
+        pattern, value_parts, attn_bias, mlp_of = block(x)
+        head_parts = pattern @ value_parts
         mid = x + head_parts.sum(0) + attn_bias
         mlp = mlp_of(mid)
         x = mid + mlp
         resid += [mid, x]
         patterns.append(pattern)
         heads.append(head_parts)
+        values.append(value_parts)
         biases.append(attn_bias)
         mlps.append(mlp)
     normed, norm = final_norm(x)
-    stacked = [torch.stack(part) for part in (resid, patterns, heads, biases, mlps)]
+    stacked = [torch.stack(part) for part in (resid, patterns, heads, values, biases, mlps)]
     return Forward(*stacked, *parts, normed @ W_U, norm, W_U)
 
 
@@ -146,7 +149,7 @@ def _gpt2(model, w, ids):
                 hidden = layer_norm(mid, f"{p}.ln_2") @ w[f"{p}.mlp.c_fc.weight"] + w[f"{p}.mlp.c_fc.bias"]
                 return F.gelu(hidden, approximate="tanh") @ w[f"{p}.mlp.c_proj.weight"] + w[f"{p}.mlp.c_proj.bias"]
 
-            return pattern, pattern @ value @ W_O, constant, mlp
+            return pattern, value @ W_O, constant, mlp
 
         return run
 
@@ -205,7 +208,7 @@ def _llama(model, w, ids):
                 gate = F.silu(inner @ w[f"{p}.mlp.gate_proj.weight"].T)
                 return (gate * (inner @ w[f"{p}.mlp.up_proj.weight"].T)) @ w[f"{p}.mlp.down_proj.weight"].T
 
-            return pattern, pattern @ value @ W_O, constant.expand(config.hidden_size), mlp
+            return pattern, value @ W_O, constant.expand(config.hidden_size), mlp
 
         return run
 

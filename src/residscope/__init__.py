@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from residscope.models import load_model
     from residscope.models.demo import presets
     from residscope.selection import Selection
+    from residscope.sources import NoSplitError, head_scores
     from residscope.target import Answer, Target
     from residscope.trace import StaleWeightsError, Trace
     from residscope.views import (
@@ -38,6 +39,7 @@ _HOMES = {
     "InputError": "vocabulary",
     "LayerAttribution": "views",
     "LogitLens": "views",
+    "NoSplitError": "sources",
     "Row": "views",
     "Selection": "selection",
     "StaleWeightsError": "trace",
@@ -45,6 +47,7 @@ _HOMES = {
     "TokenStrip": "views",
     "Trace": "trace",
     "Workbench": "workbench",
+    "head_scores": "sources",
     "load_model": "models",
     "presets": "models.demo",
 }
@@ -59,6 +62,7 @@ __all__ = [
     "InputError",
     "LayerAttribution",
     "LogitLens",
+    "NoSplitError",
     "Row",
     "Selection",
     "StaleWeightsError",
@@ -66,6 +70,7 @@ __all__ = [
     "TokenStrip",
     "Trace",
     "Workbench",
+    "head_scores",
     "load_model",
     "presets",
 ]

@@ -41,6 +41,31 @@ class Decomposition:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """Where the final norm's output must grow for the target to grow.
+
+    Attributes:
+        vector: kappa W_U w, in float32 or better.
+        weights: w, the target's gradient in the uncapped logits.
+        capped_weights: its gradient in the capped ones.
+    """
+
+    vector: Float[Tensor, "row d_model"]
+    weights: Float[Tensor, "row d_vocab"]
+    capped_weights: Float[Tensor, "row d_vocab"]
+
+
+def direction_of(model: TransformerBridge, run: Recording, target: Target) -> Direction:
+    """Return the target's direction in a recorded run."""
+    wide = torch.promote_types(run.logits.dtype, torch.float32)
+    tail, (W_U, _) = logit_tail(model), unembedding(model)
+    logits = run.logits.to(wide)
+    capped = target.gradient(logits)
+    weights = capped if tail.cap is None else capped * (1 - (logits / tail.cap) ** 2)
+    return Direction(attribution.unembedded(weights, W_U.to(wide)) * tail.kappa, weights, capped)
+
+
+@dataclass(frozen=True)
 class _Attention:
     """What one layer's attention adds: by head along the direction, and as vectors, heads and biases apart."""
 
@@ -51,13 +76,10 @@ class _Attention:
 
 def decompose(model: TransformerBridge, run: Recording, target: Target) -> Decomposition:
     """Take a recorded run apart along the target's direction, in float32 or better."""
-    wide = torch.promote_types(run.logits.dtype, torch.float32)
-    tail, norm = logit_tail(model), final_norm(model)
-    W_U, b_U = unembedding(model)
+    along = direction_of(model, run, target)
+    direction, weights, wide = along.vector, along.weights, along.vector.dtype
+    tail, norm, (_, b_U) = logit_tail(model), final_norm(model), unembedding(model)
     logits, scaled = run.logits.to(wide), run.uncapped.to(wide) * tail.kappa
-    capped_weights = target.gradient(logits)
-    weights = capped_weights if tail.cap is None else capped_weights * (1 - (logits / tail.cap) ** 2)
-    direction = attribution.unembedded(weights, W_U.to(wide)) * tail.kappa
     u = attribution.through_norm(direction, norm.weight, run.scale, centred=norm.centred)
 
     parts = {"embed": attribution.along(run.embed, u)}
@@ -83,7 +105,7 @@ def decompose(model: TransformerBridge, run: Recording, target: Target) -> Decom
     if norm.bias is not None:
         parts["norm_bias"] = attribution.along(norm.bias.expand(len(u), -1), direction)
     parts["unembed_bias"] = weights @ b_U.to(wide) * tail.kappa
-    linear = (capped_weights * logits).sum(-1)
+    linear = (along.capped_weights * logits).sum(-1)
     if target.unit == "nats":
         parts["entropy"] = target.value(logits) - linear
     if tail.cap is not None:

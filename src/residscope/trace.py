@@ -15,13 +15,19 @@ from residscope.decomposition import Decomposition, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
-from residscope.models.recording import Recording, Step, pad_right, record, record_pattern
+from residscope.models.recording import Recording, Step, over_patterns, pad_right, record, whole
 from residscope.models.twin import Twin, fingerprint, twin_of
 from residscope.models.weights import has_heads, logits_of
+from residscope.sources import scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Answer, Target
 
 PATTERN_BYTES = 4 * 2**20
 """Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
+
+KEPT_LAYERS = 8
+"""How many layers' maps that were computed on demand a trace keeps."""
+
+_ON_DEMAND = ("pattern", "weighted", "split")
 
 Value = TypeVar("Value")
 
@@ -77,6 +83,7 @@ class Trace:
         target: what is explained, resolved on this run when no answers were given.
         target_is_models_own: whether it is the model's top token against its second, for want of answers.
         target_value: `[row]`, the target on the model's own logits.
+        weights: a fingerprint of the weights that the run was made with.
         warnings: what the reader should know, one sentence each.
     """
 
@@ -107,7 +114,7 @@ class Trace:
             device = next(twin.parameters()).device
             self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
-            self._fingerprint = fingerprint(twin)
+            self.weights = fingerprint(twin)
             self._recording: Recording = record(
                 twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step
             )
@@ -246,21 +253,105 @@ class Trace:
             StaleWeightsError: when the weights have changed since this run.
         """
         layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
-
-        def compute(twin: TransformerBridge) -> Tensor:
-            kept = self._recording.patterns
-            if kept is None and not has_heads(twin, layer):
-                rows, width = self.tokens.shape
-                return self.logits.new_full((rows, self.n_heads, width, width), torch.nan)
-            pattern = record_pattern(twin, self.tokens, layer) if kept is None else kept[layer]
-            real = self.mask[:, None, :, None] & self.mask[:, None, None, :]
-            return pattern.masked_fill(~real, torch.nan)
-
-        pattern = self._remember(("pattern", layer), compute)
+        kept = self._recording.patterns
+        if kept is None:
+            pattern = self._of_layer(
+                "pattern", layer, lambda twin: over_patterns(twin, self.tokens, [layer], whole)[layer]
+            )
+        else:
+            pattern = self._blanked(kept[layer])
         return pattern if head is None else pattern[:, head]
 
+    def value_weighted(self, layer: int, head: int | None = None) -> Tensor:
+        """Return each attention weight times the length of the value it moves: `[row (head) query key]`.
+
+        The value's part is what it holds beyond a constant, and its length that of the vector which W_O writes, in
+        the residual stream's unit (Kobayashi et al. 2020). A head that looks hard at a token whose value is small
+        moves little.
+
+        Raises:
+            IndexError: for a layer or head outside the model.
+            NoSplitError: where a gate, a clip or a norm stands between the values and the heads' output.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
+        weighted = self._of_layer("weighted", layer, lambda twin: weighted_pattern(twin, self.tokens, layer))
+        return weighted if head is None else weighted[:, head]
+
+    def source_split(self, layer: int, head: int | None = None) -> Tensor:
+        """Return what a layer's heads move from each key to each query, along the target: `[row (head) query key]`.
+
+        In the target's unit, positive towards the right answer. At the query where the target is read it sums over
+        keys to the head's direct effect; at other queries it says what the head would add if the target were read
+        there.
+
+        Raises:
+            IndexError: for a layer or head outside the model.
+            NoSplitError: where a gate, a clip or a norm stands between the values and the heads' output.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
+        split = self._of_layer(
+            "split", layer, lambda twin: source_split(twin, self._recording, self.target, self.tokens, layer)
+        )
+        return split if head is None else split[:, head]
+
+    def token_attribution(self) -> Float[Tensor, "row layer head key"]:
+        """Return what each head takes from each token to where the target is read, in the target's unit.
+
+        Positive pushes towards the right answer; over keys it sums to `head_attribution`, over layers and heads too it
+        is the attribution per token. It credits the position a head looks at, which may hold more than its own token.
+        NaN at padding and for layers without attention heads.
+
+        Raises:
+            NoSplitError: where a gate, a clip or a norm stands between the values and the heads' output.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+
+        def compute(twin: TransformerBridge) -> Tensor:
+            read = self.tokens.new_tensor(self.target.positions)
+            split = token_attribution(twin, self._recording, self.target, self.tokens, read)
+            return split.masked_fill(~self.mask[:, None, None, :].to(split.device), torch.nan)
+
+        return self._remember(("sources",), compute)
+
+    def head_scores(self, kind: str) -> Float[Tensor, "row layer head"]:
+        """Return how much each head behaves like one of a kind on this run's own tokens, from 0 to 1.
+
+        The attention paid to the keys that such a head looks at, averaged over the queries that have any: for
+        "previous token" the token before, for "duplicate token" earlier occurrences of the same token, for
+        "induction" what followed them (Olsson et al. 2022, Wang et al. 2023). A prepended BOS never counts. NaN where
+        nothing repeats and for layers without attention heads. `rs.head_scores` measures on random repeats.
+
+        Raises:
+            ValueError: for a kind that there is not.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        first = 0 if self.inputs.bos is None else 1
+        return self._remember(("score", kind), lambda twin: scores_on(twin, kind, self.tokens, self.mask, first))
+
     def _decomposed(self) -> Decomposition:
-        return self._remember("parts", lambda twin: decompose(twin, self._recording, self.target))
+        return self._remember(("parts",), lambda twin: decompose(twin, self._recording, self.target))
+
+    def _blanked(self, pattern: Float[Tensor, "row head query key"]) -> Float[Tensor, "row head query key"]:
+        real = self.mask[:, None, :, None] & self.mask[:, None, None, :]
+        return pattern.masked_fill(~real.to(pattern.device), torch.nan)
+
+    def _of_layer(self, kind: str, layer: int, compute: Callable[[TransformerBridge], Tensor]) -> Tensor:
+        """Return what is computed of one layer [row head query key] on demand; only the newest few are kept."""
+
+        def of_heads(twin: TransformerBridge) -> Tensor:
+            if has_heads(twin, layer):
+                return self._blanked(compute(twin))
+            rows, width = self.tokens.shape
+            return self.logits.new_full((rows, self.n_heads, width, width), torch.nan)
+
+        with self._memory_lock:
+            value = self._remember((kind, layer), of_heads)
+            self._memory[kind, layer] = self._memory.pop((kind, layer))  # the newest stands last
+            for key in [key for key in self._memory if key[0] in _ON_DEMAND][:-KEPT_LAYERS]:
+                del self._memory[key]
+        return value
 
     def _lens(self, twin: TransformerBridge, k: int, step: Step) -> LensReadout:
         resid = self._recording.resid.transpose(0, 1)
@@ -286,7 +377,7 @@ class Trace:
         with self._memory_lock:
             if key not in self._memory:
                 with self._twin.use() as twin:
-                    if fingerprint(twin) != self._fingerprint:
+                    if fingerprint(twin) != self.weights:
                         raise StaleWeightsError(
                             "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
                         )

@@ -1,11 +1,12 @@
 """Run the twin once and keep what the views need, at the places they need it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
@@ -27,6 +28,7 @@ class Recording:
         uncapped: the unembedding's output, before logit scale and soft cap.
         row_sums: what each head's weights sum to: 1 but for attention sinks.
         post_scales: the scale of the norm after each layer's attention, NaN where there is none.
+        final_scales: the final norm's scale at every position; `scale` is that where the target is read.
     """
 
     resid: Float[Tensor, "depth row pos d_model"]
@@ -41,6 +43,7 @@ class Recording:
     uncapped: Float[Tensor, "row d_vocab"]
     row_sums: Float[Tensor, "layer row head"]
     post_scales: Float[Tensor, "layer row 1"]
+    final_scales: Float[Tensor, "row pos 1"]
     patterns: Float[Tensor, "layer row head query key"] | None
 
 
@@ -83,7 +86,7 @@ def record(
     keep("hook_embed", at_read)
     keep("hook_pos_embed", at_read)
     keep("ln_final.hook_in", whole)
-    keep("ln_final.hook_scale", at_read)
+    keep("ln_final.hook_scale", whole)
     keep("unembed.hook_out", lambda value: value[:, 0])
     for layer in layers:
         block = f"blocks.{layer}"
@@ -118,11 +121,12 @@ def record(
         attn_out=torch.stack([at_read(kept[f"blocks.{layer}.added"]) for layer in layers]),
         mlp_out=per_layer("hook_mlp_out"),
         z=per_layer("attn.hook_z"),
-        scale=kept["ln_final.hook_scale"],
+        scale=at_read(kept["ln_final.hook_scale"]),
         logits=logits,
         uncapped=kept["unembed.hook_out"],
         row_sums=per_layer("row_sums"),
         post_scales=per_layer("ln1_post.hook_scale"),
+        final_scales=kept["ln_final.hook_scale"],
         patterns=per_layer("attn.hook_pattern") if keep_patterns else None,
     )
 
@@ -150,20 +154,72 @@ def _stack_with_gaps(of_layers: list[Tensor | None], like: Tensor) -> Tensor:
     return torch.stack([gap if value is None else value for value in of_layers])
 
 
-def record_pattern(
-    model: TransformerBridge, tokens: Int[Tensor, "row pos"], layer: int
-) -> Float[Tensor, "row head query key"]:
-    """Run the model up to one layer and return that layer's attention pattern."""
-    kept: list[Tensor] = []
-    name = f"blocks.{layer}.attn.hook_pattern"
+def over_patterns(
+    model: TransformerBridge, tokens: Int[Tensor, "row pos"], layers: Sequence[int], take: Callable[[Tensor], Tensor]
+) -> dict[int, Tensor]:
+    """Run the model up to the last of these layers and take something from each one's [row head query key] pattern."""
+    taken: dict[int, Tensor] = {}
+
+    def watch(layer: int) -> tuple[str, Callable[..., None]]:
+        return f"blocks.{layer}.attn.hook_pattern", lambda value, **_: taken.update({layer: take(value)})
+
     with torch.no_grad():
         model.run_with_hooks(
-            tokens,
-            return_type=None,
-            stop_at_layer=layer + 1,
-            fwd_hooks=[(name, lambda value, **_: kept.append(value))],
+            tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=[watch(layer) for layer in layers]
         )
-    return kept[0]
+    return taken
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How one layer's heads mix values: where they look, what they take, and what comes out.
+
+    Attributes:
+        post_scale: the scale of the norm after the attention, or None.
+    """
+
+    pattern: Float[Tensor, "row head query key"]
+    value: Float[Tensor, "row head key d_head"]
+    z: Float[Tensor, "row query head d_head"]
+    post_scale: Float[Tensor, "row query 1"] | None
+
+
+def record_mixing(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "row pos"],
+    layers: Sequence[int],
+    read: Int[Tensor, "row"] | None = None,
+) -> Iterator[tuple[int, Mixing]]:
+    """Run the model up to the last of these layers and return how each one mixes; with `read` for that query alone."""
+    names = {"pattern": "attn.hook_pattern", "v": "attn.hook_v", "z": "attn.hook_z", "post": "ln1_post.hook_scale"}
+    kept: dict[tuple[int, str], Tensor] = {}
+    rows = torch.arange(len(tokens), device=tokens.device)
+
+    def at_query(value: Tensor) -> Tensor:
+        return value if read is None else value[rows, read][:, None]
+
+    def keep(layer: int, name: str) -> Callable[..., None]:
+        def hook(value: Tensor, **_: object) -> None:
+            if name == "pattern":
+                # The query axis comes third here.
+                value = at_query(value.transpose(1, 2)).transpose(1, 2)
+            kept[layer, name] = value if name in ("pattern", "v") else at_query(value)
+
+        return hook
+
+    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = [
+        (f"blocks.{layer}.{point}", keep(layer, name))
+        for layer in layers
+        for name, point in names.items()
+        if f"blocks.{layer}.{point}" in model.hook_dict
+    ]
+    with torch.no_grad():
+        model.run_with_hooks(tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=hooks)
+    for layer in layers:
+        z = kept.pop((layer, "z"))
+        value = rearrange(kept.pop((layer, "v")), "row key kv d_head -> row kv key d_head")
+        value = repeat(value, "row kv key d_head -> row (kv group) key d_head", group=z.shape[2] // value.shape[1])
+        yield layer, Mixing(kept.pop((layer, "pattern")), value, z, kept.pop((layer, "post"), None))
 
 
 def pad_right(

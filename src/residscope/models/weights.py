@@ -75,6 +75,11 @@ def has_heads(model: TransformerBridge, layer: int) -> bool:
     return hasattr(model.blocks[layer], "attn")
 
 
+def layers_with_heads(model: TransformerBridge) -> list[int]:
+    """Return the layers that have attention heads."""
+    return [layer for layer in range(model.cfg.n_layers) if has_heads(model, layer)]
+
+
 def head_weights(model: TransformerBridge, layer: int) -> HeadWeights:
     """Read W_O, b_O and the constant part of z of one layer."""
     block = model.blocks[layer]

@@ -1,0 +1,167 @@
+"""What each head takes from each token: the source split, value-weighted patterns, and head scores."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from residscope.analysis import attribution, scores
+from residscope.analysis.check import rounding
+from residscope.analysis.sources import mixing_error, split_by_source, value_weighted
+from residscope.decomposition import direction_of
+from residscope.models import Recording, TransformerBridge, twin_of
+from residscope.models.recording import Mixing, over_patterns, record_mixing
+from residscope.models.weights import HeadWeights, final_norm, head_weights, layers_with_heads
+from residscope.target import Target
+
+REPEATS, LENGTH = 10, 50
+"""How many random sequences head scores are measured on, and how many tokens each repeats once."""
+
+
+class NoSplitError(ValueError):
+    """Something stands between a head's values and its output, so no source can be credited."""
+
+
+def source_split(
+    model: TransformerBridge, run: Recording, target: Target, tokens: Int[Tensor, "row pos"], layer: int
+) -> Float[Tensor, "row head query key"]:
+    """Return what a layer's heads move from each key to each query along the target's direction, in its unit.
+
+    At each query the final norm's scale is that query's own; where the target is read it sums over keys to the
+    heads' direct effects.
+
+    Raises:
+        NoSplitError: where a gate, a clip or a norm stands between the values and z.
+    """
+    ((_, mixing),) = record_mixing(model, tokens, [layer])
+    return _split(model, layer, mixing, direction_of(model, run, target).vector, run.final_scales)
+
+
+def token_attribution(
+    model: TransformerBridge,
+    run: Recording,
+    target: Target,
+    tokens: Int[Tensor, "row pos"],
+    read: Int[Tensor, "row"],
+) -> Float[Tensor, "row layer head key"]:
+    """Return every head's source split at the query where the target is read; NaN for layers without heads.
+
+    Raises:
+        NoSplitError: where a gate, a clip or a norm stands between the values and z.
+    """
+    rows, width = tokens.shape
+    direction = direction_of(model, run, target).vector
+    split = torch.full((rows, model.cfg.n_layers, model.cfg.n_heads, width), torch.nan, device=direction.device)
+    for layer, mixing in record_mixing(model, tokens, layers_with_heads(model), read):
+        split[:, layer] = _split(model, layer, mixing, direction, run.scale[:, None])[:, :, 0]
+    return split
+
+
+def weighted_pattern(
+    model: TransformerBridge, tokens: Int[Tensor, "row pos"], layer: int
+) -> Float[Tensor, "row head query key"]:
+    """Return a layer's attention weights times the lengths of the values' parts as W_O writes them.
+
+    Raises:
+        NoSplitError: where a gate, a clip or a norm stands between the values and z.
+    """
+    ((_, mixing),) = record_mixing(model, tokens, [layer])
+    head = head_weights(model, layer)
+    pattern, value = _parts(mixing, head, layer)
+    return value_weighted(pattern, value, head.W_O.to(value))
+
+
+def scores_on(
+    model: TransformerBridge,
+    kind: str,
+    tokens: Int[Tensor, "row pos"],
+    mask: Bool[Tensor, "row pos"],
+    first: int,
+) -> Float[Tensor, "row layer head"]:
+    """Return each head's score of one kind on these tokens; NaN where nothing repeats and for layers without heads.
+
+    Raises:
+        ValueError: for a kind that there is not.
+    """
+    keys = scores.keys_of(_checked(kind), tokens, mask, first)
+    measured = torch.full((len(tokens), model.cfg.n_layers, model.cfg.n_heads), torch.nan, device=tokens.device)
+
+    def take(pattern: Tensor) -> Tensor:
+        return scores.score(pattern.float(), keys.to(pattern.device))
+
+    for layer, score in over_patterns(model, tokens, layers_with_heads(model), take).items():
+        measured[:, layer] = score.to(tokens.device)
+    return measured
+
+
+def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Tensor, "layer head"]:
+    """Measure each head on random tokens that repeat once: how much it behaves like a head of this kind, 0 to 1.
+
+    Ten sequences of fifty random tokens, each followed by itself, after the BOS where the model is used to one. The
+    score is the attention paid to the keys that such a head looks at, averaged over queries and sequences (Olsson et
+    al. 2022).
+
+    Args:
+        model: the model to measure; it is not changed.
+        kind: "induction" (what followed the token's earlier occurrence), "previous token" or "duplicate token" (the
+            earlier occurrence itself).
+        seed: of the random tokens.
+
+    Returns:
+        The scores; NaN for layers without attention heads.
+
+    Raises:
+        ValueError: for a kind that there is not.
+    """
+    _checked(kind)
+    twin = twin_of(model)
+    tokenizer = twin.tokenizer
+    special = set(tokenizer.all_special_ids)
+    ordinary = torch.tensor([token for token in range(model.cfg.d_vocab) if token not in special])
+    bos = tokenizer.bos_token_id if model.cfg.default_prepend_bos else None
+    first = 0 if bos is None else 1
+    length = min(LENGTH, (model.cfg.n_ctx - first) // 2)
+    drawn = torch.randint(len(ordinary), (REPEATS, length), generator=torch.Generator().manual_seed(seed))
+    once = ordinary[drawn]
+    begin = torch.full((REPEATS, first), bos or 0)
+    with twin.use() as own:
+        tokens = torch.cat([begin, once, once], 1).to(next(own.parameters()).device)
+        return scores_on(own, kind, tokens, torch.ones_like(tokens, dtype=torch.bool), first).mean(0)
+
+
+def _checked(kind: str) -> scores.Kind:
+    for known in scores.KINDS:
+        if kind == known:
+            return known
+    raise ValueError(f"there is no head score {kind!r}: there are {', '.join(map(repr, scores.KINDS))}")
+
+
+def _split(
+    model: TransformerBridge,
+    layer: int,
+    mixing: Mixing,
+    direction: Float[Tensor, "row d_model"],
+    scales: Float[Tensor, "row query 1"],
+) -> Float[Tensor, "row head query key"]:
+    head, norm = head_weights(model, layer), final_norm(model)
+    pattern, value = _parts(mixing, head, layer)
+    # The norms' scales differ by query and are divided out at the end; all else is the same at every query.
+    one, scales = direction.new_ones(len(direction), 1), scales.to(direction)
+    u = attribution.through_norm(direction, norm.weight, one, centred=norm.centred)
+    if head.post_norm is not None and mixing.post_scale is not None:
+        u = attribution.through_norm(u, head.post_norm.weight, one, centred=head.post_norm.centred)
+        scales = scales * mixing.post_scale.to(u)
+    folded = attribution.fold_heads(head.W_O.to(u), u * head.multiplier)
+    return (split_by_source(pattern.to(u), value.to(u), folded) / scales[:, None]).float()
+
+
+def _parts(
+    mixing: Mixing, head: HeadWeights, layer: int
+) -> tuple[Float[Tensor, "row head query key"], Float[Tensor, "row head key d_head"]]:
+    """Return the pattern and the values' parts in float32, once it is known that nothing comes between."""
+    pattern, value, z = mixing.pattern.float(), mixing.value.float(), mixing.z.float()
+    if mixing_error(pattern, value, z) > 8 * rounding(mixing.z.dtype):
+        raise NoSplitError(
+            f"a gate, a clip or a norm stands between the values and the output of layer {layer}'s heads in this "
+            "model, so what they write cannot be credited to the tokens they look at: read the attention instead"
+        )
+    return pattern, value if head.constant_z is None else value - head.constant_z.float()[:, None]
