@@ -20,7 +20,7 @@ import type { Tensor } from "../lib/wire";
 import "./head_attribution.css";
 
 /** The synced traits of `src/residscope/views/head_attribution.py`. */
-type Model = SharedTraits;
+type Model = SharedTraits & { colour: string; scores_on: string };
 
 /** `heads_total` has one sum over all heads per row. */
 type Info = { check: CheckInfo[]; heads_total: number[]; unit: string };

@@ -25,7 +25,7 @@ import { Strip } from "./token_strip/strip";
 import "./token_strip.css";
 
 /** The synced traits of `src/residscope/views/token_strip.py`. */
-type Model = SharedTraits & { _edit: Edit | null; _refused: Refused | null };
+type Model = SharedTraits & { colour: string; _edit: Edit | null; _refused: Refused | null };
 
 type Preset = { name: string; prompt: string; answers: [right: string, wrong: string] };
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
@@ -81,6 +82,13 @@ class View(SyncedWidget):
                 self.selection.settle(self.experiment, extent_of(trace))
             self._shown = trace.number
             self._data = wire.pack(trace.number, arrays, info)
+
+    def follow_again(self) -> None:
+        """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
+        trace = self.experiment.trace_or_none
+        if trace is not None:
+            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
+                self.experiment.soon(f"view {self.model_id}", lambda ticket: self.follow(trace, ticket))
 
     def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[Mapping[str, wire.Array], dict[str, Any]]:
         """Return the arrays of a run and what is said about them."""

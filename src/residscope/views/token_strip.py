@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import traitlets
 
+from residscope.experiment import Experiment
 from residscope.models.demo import presets
+from residscope.sources import NoSplitError
 from residscope.trace import Trace
 from residscope.views.base import View
 from residscope.vocabulary import InputError
@@ -13,6 +16,8 @@ from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EFFECT = "direct effect"
 
 
 class TokenStrip(View):
@@ -23,17 +28,33 @@ class TokenStrip(View):
 
     bundle_name = "token_strip"
 
+    colour = traitlets.Enum(("none", EFFECT), "none").tag(sync=True)
+    """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, take from each token
+    to where the target is read, in the target's unit."""
     _edit: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
     _refused: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
 
-    from_browser = View.from_browser | {"_edit"}
+    from_browser = View.from_browser | {"_edit", "colour"}
+
+    def __init__(self, experiment: Experiment, **traits: Any) -> None:
+        super().__init__(experiment, **traits)
+        self.observe(lambda _change: self.follow_again(), "colour")
 
     def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return no arrays: the inputs as they can be edited, and the presets of the demo model."""
+        """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
         del ticket
+        arrays, refused = {}, None
+        if self.colour == EFFECT:
+            try:
+                arrays["sources"] = trace.token_attribution().cpu().numpy().astype(np.float32)
+            except NoSplitError as error:
+                refused = text(str(error))
         inputs = trace.inputs
         answers = None if inputs.answers is None else [list(pair.written) for pair in inputs.answers]
-        return {}, {
+        return arrays, {
+            "colour": self.colour,
+            "unit": trace.target.unit,
+            "refused": refused,
             "inputs": {
                 "prompts": list(inputs.prompts),
                 "answers": answers,
@@ -48,10 +69,11 @@ class TokenStrip(View):
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per token."""
+        """Return one row per token, with the direct effect through all heads where that is the colour."""
         import pandas as pd
 
         trace = self.experiment.trace
+        effects = np.nansum(trace.token_attribution().cpu().numpy(), (1, 2)) if self.colour == EFFECT else None
         return pd.DataFrame(
             [
                 {
@@ -62,6 +84,7 @@ class TokenStrip(View):
                     "special": token in trace.special_ids,
                     "read": position == trace.target.positions[row],
                 }
+                | ({} if effects is None else {"direct_effect": effects[row, position]})
                 for row, ids in enumerate(trace.inputs.tokens)
                 for position, token in enumerate(ids)
             ]

@@ -1,0 +1,153 @@
+"""What the views send for each colour, and what they refuse."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from safetensors.numpy import load
+
+import residscope as rs
+from tests import architectures, tiny
+
+PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.bridge("llama")
+
+
+@pytest.fixture
+def experiment(model):
+    experiment = rs.Experiment(model, PROMPTS, (" Mary", " John"))
+    yield experiment
+    experiment.close()
+
+
+def read(data):
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
+
+
+def drawn(experiment):
+    """Wait until the worker has done all that was asked of it."""
+    experiment.soon("a mark", lambda _ticket: None).wait(30)
+
+
+def unpacked(triangle, length):
+    square = np.zeros((length, length), np.float32)
+    square[np.tril_indices(length)] = triangle
+    return square
+
+
+@pytest.mark.parametrize("score", ["induction", "previous token", "duplicate token"])
+def test_heads_are_coloured_by_a_score_of_this_prompt(experiment, score):
+    view = rs.HeadAttribution(experiment)
+    assert "scores" not in read(view._data)[2]
+    view.colour = score
+    drawn(experiment)
+    run, info, arrays = read(view._data)
+    assert (run, info["colour"], info["scores_on"]) == (1, score, "this prompt")
+    np.testing.assert_array_equal(arrays["scores"], experiment.trace.head_scores(score).numpy())
+    np.testing.assert_array_equal(arrays["values"], experiment.trace.head_attribution().numpy())
+    assert view.to_frame()[score].tolist() == pytest.approx(arrays["scores"].reshape(-1).tolist(), nan_ok=True)
+
+
+def test_a_score_on_random_repeats_is_one_for_all_prompts_and_measured_once(experiment, monkeypatch):
+    view = rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats")
+    _, info, arrays = read(view._data)
+    assert info["scores_on"] == "random repeats"
+    np.testing.assert_array_equal(arrays["scores"], rs.head_scores(experiment.model, "induction")[None].numpy())
+    monkeypatch.setattr("residscope.views.head_attribution.head_scores", None)
+    experiment.update(prompts=PROMPTS[1])
+    assert experiment.trace.number == 2
+    drawn(experiment)
+    assert read(view._data)[0] == 2
+
+
+def test_new_weights_are_measured_anew():
+    model = tiny.bridge("llama", seed=7)
+    experiment = rs.Experiment(model, PROMPTS)
+    view = rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats")
+    before = read(view._data)[2]["scores"]
+    with torch.no_grad():
+        model.blocks[1].attn.W_K.mul_(3)
+        next(iter(model.parameters())).mul_(2)
+    experiment.update()
+    assert experiment.trace.number == 2
+    drawn(experiment)
+    assert not np.array_equal(read(view._data)[2]["scores"], before)
+    experiment.close()
+
+
+@pytest.mark.parametrize(
+    ("colour", "unit", "ask"),
+    [("value-weighted", "norm in the residual stream", "value_weighted"), ("direct effect", "logits", "source_split")],
+)
+def test_a_pattern_is_coloured_head_by_head(experiment, colour, unit, ask):
+    view = rs.AttentionPattern(experiment)
+    experiment.selection.update(head="1.2", row=1, pinned=["L0H3"])
+    view.colour = colour
+    drawn(experiment)
+    run, info, arrays = read(view._heads)
+    assert (run, info["colour"], info["unit"], info["row"]) == (1, colour, unit, 1)
+    assert info["heads"] == [[1, 2], [0, 3]]
+    assert "patterns" not in arrays, "these travelled ahead"
+    trace = experiment.trace
+    length = trace.lengths[1]
+    for triangle, (layer, head) in zip(arrays["values"], info["heads"], strict=True):
+        expected = getattr(trace, ask)(layer, head)[1, :length, :length].numpy()
+        np.testing.assert_allclose(unpacked(triangle, length), expected, atol=2e-3, rtol=2e-3)
+    frame = view.to_frame()
+    assert frame.query("query == 3 and key == 2")[colour].item() == pytest.approx(
+        float(getattr(trace, ask)(1, 2)[1, 3, 2])
+    )
+
+
+def test_a_large_runs_heads_bring_weights_and_colour_together(experiment, monkeypatch):
+    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 100)
+    monkeypatch.setattr(rs.Trace, "patterns_travel_ahead", property(lambda _trace: False))
+    view = rs.AttentionPattern(experiment, colour="direct effect")
+    experiment.selection.update(head=(0, 1))
+    drawn(experiment)
+    assert set(read(view._heads)[2]) == {"patterns", "values"}
+
+
+def test_tokens_are_tinted_by_what_each_head_takes_from_them(experiment):
+    view = rs.TokenStrip(experiment)
+    assert read(view._data)[1]["colour"] == "none"
+    view.colour = "direct effect"
+    drawn(experiment)
+    _, info, arrays = read(view._data)
+    assert (info["colour"], info["unit"], info["refused"]) == ("direct effect", "logits", None)
+    np.testing.assert_array_equal(arrays["sources"], experiment.trace.token_attribution().numpy())
+    heads = experiment.trace.head_attribution().sum((1, 2))
+    assert view.to_frame().groupby("row").direct_effect.sum().tolist() == pytest.approx(heads.tolist(), abs=1e-4)
+
+
+def test_a_gated_models_sources_are_refused_in_the_views():
+    experiment = rs.Experiment(architectures.build("Qwen3.5 (hybrid)"), PROMPTS, (" Mary", " John"))
+    experiment.selection.update(head=(2, 1))
+    for view in (
+        rs.TokenStrip(experiment, colour="direct effect"),
+        rs.AttentionPattern(experiment, colour="direct effect"),
+    ):
+        _, info, arrays = read(view._heads if isinstance(view, rs.AttentionPattern) else view._data)
+        assert info["refused"].startswith("a gate, a clip or a norm stands between")
+        assert not {"sources", "values"} & set(arrays)
+    experiment.close()
+
+
+@pytest.mark.parametrize(
+    "kind", [rs.TokenStrip, rs.HeadAttribution, rs.AttentionPattern], ids=lambda kind: kind.__name__
+)
+def test_an_unknown_colour_is_refused_from_both_sides(experiment, kind):
+    view = kind(experiment)
+    before = view.colour
+    with pytest.raises(traitlets.TraitError, match="pink"):
+        view.colour = "pink"
+    view.set_state({"colour": "pink"})
+    assert view.colour == before
