@@ -19,7 +19,7 @@ import { CellTip, LabelTip, speakCell, speakLabel } from "./attention_pattern/ti
 import "./attention_pattern.css";
 
 /** The synced traits of `src/residscope/views/attention_pattern.py`. */
-type Model = SharedTraits & { colour: string; _heads: Bytes };
+type Model = SharedTraits & { colour: string; hide_first: boolean; _heads: Bytes };
 
 const HELP = [
   "Each row is a token (the query); its cells say how much attention it pays to each token up to " +

@@ -18,6 +18,7 @@ from residscope.models.facts import ModelFacts, facts_of
 from residscope.models.recording import Recording, Step, over_patterns, pad_right, record, whole
 from residscope.models.twin import Twin, fingerprint, twin_of
 from residscope.models.weights import has_heads, logits_of
+from residscope.models.windows import Window, windows_of
 from residscope.sources import scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Answer, Target
 
@@ -84,6 +85,7 @@ class Trace:
         target_is_models_own: whether it is the model's top token against its second, for want of answers.
         target_value: `[row]`, the target on the model's own logits.
         weights: a fingerprint of the weights that the run was made with.
+        windows: how far each layer's attention may look back, None where it has no limit.
         warnings: what the reader should know, one sentence each.
     """
 
@@ -115,6 +117,7 @@ class Trace:
             self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
             self.weights = fingerprint(twin)
+            self.windows: tuple[Window | None, ...] = windows_of(twin)
             self._recording: Recording = record(
                 twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step
             )

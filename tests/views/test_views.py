@@ -10,7 +10,7 @@ from safetensors.numpy import load
 
 import residscope as rs
 from residscope.analysis.check import LayerCheck
-from tests import tiny
+from tests import architectures, tiny
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
 VIEWS = (rs.TokenStrip, rs.HeadAttribution, rs.LayerAttribution, rs.AttentionPattern, rs.LogitLens)
@@ -83,7 +83,7 @@ def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypa
 
 def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):
     _, info, arrays = read(rs.AttentionPattern(experiment)._data)
-    assert info == {"ahead": True}
+    assert info == {"ahead": True, "windows": [None] * tiny.LAYERS}
     for row, length in enumerate(experiment.trace.lengths):
         query, key = np.tril_indices(length)
         for layer in range(tiny.LAYERS):
@@ -92,11 +92,26 @@ def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment)
             np.testing.assert_allclose(arrays[f"row.{row}"][layer], expected, atol=5e-4)
 
 
+def test_local_layers_are_named_with_the_reach_of_their_windows():
+    experiment = rs.Experiment(architectures.build("Gemma-2"), PROMPTS, (" Mary", " John"))
+    local = {"size": 4, "chunked": False}
+    assert read(rs.AttentionPattern(experiment)._data)[1]["windows"] == [local, None, local]
+    experiment.close()
+
+
+def test_the_browser_hides_the_first_token(experiment):
+    view = rs.AttentionPattern(experiment)
+    view.set_state({"hide_first": "yes"})
+    assert view.hide_first is False
+    view.set_state({"hide_first": True})
+    assert view.hide_first is True
+
+
 def test_large_patterns_are_sent_for_the_selected_and_pinned_heads_only(experiment, monkeypatch):
     monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 10)
     experiment.update()
     view = rs.AttentionPattern(experiment)
-    assert read(view._data)[1] == {"ahead": False}
+    assert read(view._data)[1]["ahead"] is False
     assert read(view._data)[2] == {}
     arrived = threading.Event()
     view.observe(lambda _change: arrived.set(), "_heads")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,9 +39,11 @@ class AttentionPattern(View):
     colour = traitlets.Enum((ATTENTION, WEIGHTED, EFFECT), ATTENTION).tag(sync=True)
     """What is shown: "attention"; "value-weighted" (times the length of the value it moves); or "direct effect" (what
     the head moves from key to query along the target, in its unit)."""
+    hide_first = traitlets.Bool(False).tag(sync=True)
+    """Whether the first key is blanked, where many heads rest, and the colours run to the largest number left."""
     _heads = traitlets.Bytes(b"").tag(sync=True)
 
-    from_browser = View.from_browser | {"colour"}
+    from_browser = View.from_browser | {"colour", "hide_first"}
 
     def __init__(self, experiment: Experiment, **traits: Any) -> None:
         super().__init__(experiment, **traits)
@@ -51,8 +54,12 @@ class AttentionPattern(View):
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         if not trace.patterns_travel_ahead or self.colour != ATTENTION:
             self._send_heads(trace)
+        info = {
+            "ahead": trace.patterns_travel_ahead,
+            "windows": [window and asdict(window) for window in trace.windows],
+        }
         if not trace.patterns_travel_ahead:
-            return {}, {"ahead": False}
+            return {}, info
         layers = []
         for layer in range(trace.n_layers):
             if ticket:
@@ -61,7 +68,7 @@ class AttentionPattern(View):
         return {
             f"row.{row}": wire.lower_triangles(np.stack([layer[row, :, :length, :length] for layer in layers]))
             for row, length in enumerate(trace.lengths)
-        }, {"ahead": True}
+        }, info
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per query and key of the selected head (L0H0 when none is selected) in the selected row.
