@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+
+from residscope.models.weights import logit_tail
 
 Step = Callable[[int, int], None]
 """Called before each layer with (layers done, layers in all); raises to stop the run."""
@@ -60,56 +62,94 @@ def record(
     Attention is causal and padding stands on the right, so no real position sees padding and no mask is needed.
     Only the read positions are unembedded.
     """
-    layers = range(model.cfg.n_layers)
-    rows = torch.arange(len(tokens), device=tokens.device)
+    n_layers = int(model.cfg.n_layers)
     kept: dict[str, Tensor] = {}
-    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = []
-
-    def at_read(value: Tensor) -> Tensor:
-        # Position embeddings may come with a batch axis of one.
-        return value.expand(len(rows), *value.shape[1:])[rows, read]
-
-    def keep(name: str, take: Callable[[Tensor], Tensor], hook_point: str | None = None) -> None:
-        def hook(value: Tensor, **_: object) -> None:
-            kept[name] = take(value)
-
-        # Some hook points are named by every model and reached by few, such as rotary models' position embeddings.
-        if (hook_point or name) in model.hook_dict:
-            hooks.append((hook_point or name, hook))
-
-    def watch(layer: int) -> tuple[str, Callable[..., None]]:
-        return f"blocks.{layer}.hook_in", lambda _value, **_: step(layer, len(layers))
 
     def gather_read(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (at_read(args[0])[:, None], *args[1:])
+        return (_at(read, args[0])[:, None], *args[1:])
 
-    keep("hook_embed", at_read)
-    keep("hook_pos_embed", at_read)
-    keep("ln_final.hook_in", whole)
-    keep("ln_final.hook_scale", whole)
-    keep("unembed.hook_out", lambda value: value[:, 0])
-    for layer in layers:
-        block = f"blocks.{layer}"
-        hooks.append(watch(layer))
-        keep(f"{block}.hook_in", whole)
-        keep(f"{block}.added", whole, _mixer_output(model, layer))
-        keep(f"{block}.hook_mlp_out", at_read)
-        keep(f"{block}.attn.hook_z", at_read)
-        keep(f"{block}.ln1_post.hook_scale", at_read)
-        keep(f"{block}.row_sums", lambda value: at_read(value.transpose(1, 2)).sum(-1), f"{block}.attn.hook_pattern")
-        if keep_patterns:
-            keep(f"{block}.attn.hook_pattern", whole)
+    def keep(name: str, take: Callable[[Tensor], Tensor]) -> Callable[..., None]:
+        return lambda value, **_: kept.update({name: take(value)})
 
+    def watch(layer: int) -> tuple[str, Callable[..., None]]:
+        return f"blocks.{layer}.hook_in", lambda _value, **_: step(layer, n_layers)
+
+    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = [watch(layer) for layer in range(n_layers)]
+    hooks += [(part.point, keep(part.name, part.take)) for part in _parts(model, read, keep_patterns=keep_patterns)]
     with ExitStack() as stack, torch.no_grad():
         stack.callback(model.unembed.register_forward_pre_hook(gather_read).remove)
         logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0]
-    step(len(layers), len(layers))
+    step(n_layers, n_layers)
+    return _recording(kept, read, logits, n_layers)
 
+
+def recall(
+    model: TransformerBridge, read: Int[Tensor, "row"], given: Callable[[str], Tensor | None]
+) -> tuple[Recording | None, str]:
+    """Make the recording of a run from activations that somebody has kept, and run nothing.
+
+    Args:
+        model: whose hook points and logit tail they are.
+        read: where the target is read.
+        given: the activation of a hook point, [row pos ...] padded on the right; None where the run has none.
+
+    Returns:
+        The recording, or None and the hook point that is missing.
+    """
+    kept: dict[str, Tensor] = {}
+    for part in _parts(model, read, keep_patterns=True):
+        try:
+            value = given(part.point)
+        except KeyError:
+            return None, part.point
+        if value is not None:
+            kept[part.name] = part.take(_at(read, value)[:, None] if part.name == _UNCAPPED else value)
+    return _recording(kept, read, logit_tail(model)(kept[_UNCAPPED]), int(model.cfg.n_layers)), ""
+
+
+class _Part(NamedTuple):
+    """What is kept of one hook point."""
+
+    name: str
+    point: str
+    take: Callable[[Tensor], Tensor]
+
+
+_UNCAPPED = "unembed.hook_out"
+
+
+def _parts(model: TransformerBridge, read: Int[Tensor, "row"], *, keep_patterns: bool) -> list[_Part]:
+    def at_read(value: Tensor) -> Tensor:
+        return _at(read, value)
+
+    def row_sums(pattern: Tensor) -> Tensor:
+        return at_read(pattern.transpose(1, 2)).sum(-1)
+
+    parts = [_Part(name, name, at_read) for name in ("hook_embed", "hook_pos_embed")]
+    parts += [_Part(name, name, whole) for name in ("ln_final.hook_in", "ln_final.hook_scale")]
+    parts.append(_Part(_UNCAPPED, _UNCAPPED, lambda value: value[:, 0]))
+    for layer in range(model.cfg.n_layers):
+        block = f"blocks.{layer}"
+        parts.append(_Part(f"{block}.hook_in", f"{block}.hook_in", whole))
+        parts.append(_Part(f"{block}.added", _mixer_output(model, layer), whole))
+        for name in ("hook_mlp_out", "attn.hook_z", "ln1_post.hook_scale"):
+            parts.append(_Part(f"{block}.{name}", f"{block}.{name}", at_read))
+        pattern = f"{block}.attn.hook_pattern"
+        parts.append(_Part(f"{block}.row_sums", pattern, row_sums))
+        if keep_patterns:
+            parts.append(_Part(pattern, pattern, whole))
+    # Some hook points are named by every model and reached by few, such as rotary models' position embeddings.
+    return [part for part in parts if part.point in model.hook_dict]
+
+
+def _recording(
+    kept: dict[str, Tensor], read: Int[Tensor, "row"], logits: Float[Tensor, "row d_vocab"], n_layers: int
+) -> Recording:
     def per_layer(name: str) -> Tensor:
-        return _stack_with_gaps([kept.get(f"blocks.{layer}.{name}") for layer in layers], like=logits[:, :1])
+        return _stack_with_gaps([kept.get(f"blocks.{layer}.{name}") for layer in range(n_layers)], like=logits[:, :1])
 
     depths = []
-    for layer in layers:
+    for layer in range(n_layers):
         before = kept[f"blocks.{layer}.hook_in"]
         depths += [before, before + kept[f"blocks.{layer}.added"]]
     depths.append(kept["ln_final.hook_in"])
@@ -117,18 +157,23 @@ def record(
         resid=torch.stack(depths),
         embed=kept["hook_embed"],
         pos_embed=kept.get("hook_pos_embed"),
-        ends=torch.stack([at_read(depth) for depth in depths[::2]]),
-        attn_out=torch.stack([at_read(kept[f"blocks.{layer}.added"]) for layer in layers]),
+        ends=torch.stack([_at(read, depth) for depth in depths[::2]]),
+        attn_out=torch.stack([_at(read, kept[f"blocks.{layer}.added"]) for layer in range(n_layers)]),
         mlp_out=per_layer("hook_mlp_out"),
         z=per_layer("attn.hook_z"),
-        scale=at_read(kept["ln_final.hook_scale"]),
+        scale=_at(read, kept["ln_final.hook_scale"]),
         logits=logits,
-        uncapped=kept["unembed.hook_out"],
+        uncapped=kept[_UNCAPPED],
         row_sums=per_layer("row_sums"),
         post_scales=per_layer("ln1_post.hook_scale"),
         final_scales=kept["ln_final.hook_scale"],
-        patterns=per_layer("attn.hook_pattern") if keep_patterns else None,
+        patterns=per_layer("attn.hook_pattern") if any("hook_pattern" in name for name in kept) else None,
     )
+
+
+def _at(read: Int[Tensor, "row"], value: Tensor) -> Tensor:
+    # Position embeddings may come with a batch axis of one.
+    return value.expand(len(read), *value.shape[1:])[torch.arange(len(read), device=read.device), read]
 
 
 def whole(value: Tensor) -> Tensor:
