@@ -3,12 +3,13 @@
 import functools
 import threading
 
+import pytest
 import torch
 
 from residscope import Experiment, Trace
 from residscope.inputs import Reader
 from residscope.models.twin import fingerprint, permanent_hooks, twin_of
-from tests import tiny
+from tests import architectures, tiny
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
 
@@ -188,3 +189,17 @@ def test_a_thread_that_ablates_on_the_model_and_experiments_on_the_twin_never_mi
         experiment.close()
     assert (mistakes, len(wrong)) == (0, 0)
     assert len(rounds) >= 200
+
+
+@pytest.mark.parametrize("name", ["OPT", "Granite"])
+def test_hook_points_that_transformer_lens_feeds_by_hooks_of_its_own_work_on_the_twin(name):
+    model = architectures.build(name)
+    tokens = torch.arange(3, 9)[None]
+    _, cache = model.run_with_cache(tokens)  # TransformerLens sets such hooks at the first run
+    points = [point for point in cache if point.startswith("blocks.1.")]
+    reached = set()
+    hooks = [(point, lambda _value, point=point, **_: reached.add(point)) for point in points]
+    with twin_of(model).use() as twin:
+        twin.run_with_hooks(tokens, fwd_hooks=hooks)
+    assert reached == set(points)
+    assert permanent_hooks(model) == []

@@ -5,11 +5,13 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.component_setup import _wire_symbolic_hooks
+from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()
@@ -86,7 +88,10 @@ def permanent_hooks(model: TransformerBridge) -> list[str]:
     return [
         name
         for name, point in model.hook_dict.items()
-        if any(handle.is_permanent for handle in [*point.fwd_hooks, *point.bwd_hooks])
+        if any(
+            handle.is_permanent and not _is_plumbing(handle.user_hook)
+            for handle in [*point.fwd_hooks, *point.bwd_hooks]
+        )
     ]
 
 
@@ -133,7 +138,25 @@ def _copy_of(model: TransformerBridge) -> TransformerBridge:
         except RuntimeError as error:
             if "changed size during iteration" not in str(error) or attempt == 4:
                 raise
+    _wire(twin)
     return twin.eval()
+
+
+def _is_plumbing(hook: Any) -> bool:
+    """Tell a hook by which TransformerLens feeds one hook point from another from a user's."""
+    return str(getattr(hook, "__module__", "")).startswith("transformer_lens.")
+
+
+def _wire(twin: TransformerBridge) -> None:
+    """Let TransformerLens set its own hooks anew: they went with the others, and what they hold is the user's model."""
+    for module in twin.modules():
+        for name, value in list(vars(module).items()):
+            if name.endswith("_hooks_wired") and value:
+                object.__setattr__(module, name, False)
+                if name == "_placeholder_hooks_wired":
+                    _wire_symbolic_hooks(cast(GeneralizedComponent, module))
+            elif name.endswith("_hook_handles"):
+                object.__setattr__(module, name, [])
 
 
 def _hooks(model: TransformerBridge) -> Iterator[dict[Any, Any] | list[Any]]:
