@@ -1,5 +1,6 @@
 """Prompts and answers: what is accepted, and the sentence for what is not."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -42,8 +43,17 @@ def test_one_tuple_holds_for_every_prompt_and_a_list_has_one_entry_each(read):
 
 REFUSED = [
     ({"prompts": ""}, "prompts", "an empty text in prompts"),
-    ({"prompts": []}, "prompts", "no text in prompts"),
-    ({"prompts": [PROMPT, 3]}, "prompts", "prompts is a text or a list of texts, and 3 is neither"),
+    ({"prompts": []}, "prompts", "nothing in prompts: give at least one text"),
+    ({"prompts": [PROMPT, 3]}, "prompts", "prompts is a text, token ids, or a list of these, and 3 is neither"),
+    ({"prompts": [PROMPT, [1, 2]]}, "prompts", "prompts mixes texts and token ids: give all in one form"),
+    ({"prompts": [[1, 2], []]}, "prompts", "an empty list in prompts: give at least one token"),
+    ({"prompts": [1, 2.5]}, "prompts", "a token id in prompts is a whole number, not 2.5"),
+    ({"prompts": [1, True]}, "prompts", "a token id in prompts is a whole number, not True"),
+    ({"prompts": torch.zeros(1, 3)}, "prompts", "a token id in prompts is a whole number, not 0.0"),
+    ({"prompts": [1, 10**9]}, "prompts", "token id 1000000000 in prompts is outside the vocabulary: ids go from 0 to"),
+    ({"prompts": [1] * 65}, "prompts", "65 tokens in prompts, and this model reads at most 64: shorten"),
+    ({"prompts": [1, 2], "bos": True}, "prepend_bos", "token ids are taken as they are: leave prepend_bos out, or"),
+    ({"prompts": [1, 2], "corrupted": "a b"}, "corrupted", "corrupted is of another form than prompts: give both as"),
     ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
     ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
@@ -75,6 +85,94 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(read, given, field, sent
         read(**given)
     assert caught.value.field == field
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        list,
+        tuple,
+        torch.tensor,
+        np.array,
+        lambda ids: [np.int64(token) for token in ids],
+        lambda ids: [ids],
+        lambda ids: torch.tensor([ids]),
+        lambda ids: [torch.tensor(ids)],
+    ],
+    ids=["list", "tuple", "tensor", "array", "numpy ids", "list of lists", "one row", "list of tensors"],
+)
+def test_token_ids_are_taken_as_they_are_and_shown_decoded(read, model, given):
+    ids = model.tokenizer(PROMPT, add_special_tokens=False)["input_ids"]
+    inputs = read(given(ids), (" Mary Tom", " Mary Anna"))
+    shared = inputs.answers[0].shared
+    assert inputs.tokens == ((*ids, *shared),)
+    assert (inputs.prompts, inputs.form, inputs.bos) == ((PROMPT,), "ids", None)
+    assert all(type(token) is int for token in inputs.tokens[0])
+    assert read([0, *ids]).tokens == read().tokens
+    assert read([0, *ids]).prompts == (PROMPT,), "as for a text, the BOS is no part of it"
+    assert read().form == "texts"
+
+
+def test_each_row_of_ids_is_a_prompt_and_a_corrupted_one_is_taken_as_it_is_too(read):
+    inputs = read(torch.tensor([[5, 6, 7], [8, 9, 10]]), corrupted=[[5, 6, 8], [8, 9, 11]])
+    assert inputs.tokens == ((5, 6, 7), (8, 9, 10))
+    assert inputs.corrupted_tokens == ((5, 6, 8), (8, 9, 11))
+    assert read([[5], [6, 7]]).positions == (0, 1)
+
+
+def test_edited_token_ids_keep_their_bos_and_those_not_edited_keep_every_token(model):
+    tokenizer = model.tokenizer
+    mary = tokenizer("Mary met Tom", add_special_tokens=False)["input_ids"]
+    # No text is read as these two tokens.
+    odd = [
+        *tokenizer(" M", add_special_tokens=False)["input_ids"],
+        *tokenizer("ary", add_special_tokens=False)["input_ids"],
+    ]
+    rows = [[0, *mary], odd]
+    reader = Reader(model, None, False)
+    texts = reader.read(rows, None, None, None).prompts
+    assert texts == ("Mary met Tom", " Mary")
+    assert reader.edited(rows, texts) == [(0, *mary), tuple(odd)]
+    anna = tokenizer("Anna", add_special_tokens=False)["input_ids"]
+    assert reader.edited(rows, ["Anna", " Mary"]) == [(0, *anna), tuple(odd)]
+    assert reader.edited(rows, ["Mary met Tom", "Anna"]) == [(0, *mary), tuple(anna)]
+    assert reader.edited(rows, [" Mary"]) == [tuple(odd)], "a row that went takes its tokens with it"
+    assert reader.edited(rows, [*texts, "Anna"]) == [(0, *mary), tuple(odd), tuple(anna)]
+    assert reader.edited("Mary met Tom", ["Anna"]) == ["Anna"]
+
+
+ABSURD = [
+    {"answers": ([" Mary" * 5000], " Tom")},
+    {"answers": (" Mary" * 5000, " Mary" * 5000)},
+    {"answers": (" Mary" * 5000, " Mary")},
+    {"answers": ([5] * 5000, [5] * 5000)},
+    {"answers": [" Mary"] * 5000},
+    {"answers": (object(), " Mary")},
+    {"prompts": [PROMPT, 10**300]},
+    {"prompts": [PROMPT, {"a": "b" * 10000}]},
+    {"prompts": [1, "a" * 10000]},
+    {"prompts": PROMPT, "corrupted": "To" + " Mary" * 50},
+    {"prompts": list(range(3, 60)), "corrupted": list(range(3, 50))},
+    {"position": 10**300},
+    {"bos": "a" * 10000},
+    {"chat": ["a" * 10000]},
+]
+
+
+@pytest.mark.parametrize("given", ABSURD, ids=lambda given: str(given)[:40])
+def test_a_refusal_of_something_absurd_is_still_one_readable_sentence(read, given):
+    with pytest.raises(InputError) as caught:
+        read(**given)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_corrupted_prompt_of_another_length_is_shown_where_it_first_differs(read):
+    words = " Mary met Tom and Anna" * 8
+    with pytest.raises(InputError, match=r"has 43 tokens .* its prompt 42: one begins with the other, … · ' and' · "):
+        read("A" + words, corrupted="A" + words + " John")
+    with pytest.raises(InputError, match=r"first differ at position 42, … · ' and' · ' Anna' · ' John' against "):
+        read("A" + words + " Tom met Mary", corrupted="A" + words + " John")
 
 
 def test_answers_of_several_tokens_are_compared_at_their_first_difference_after_what_they_share(read):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from residscope.target import Answer
-from residscope.vocabulary import InputError, Vocabulary
+from residscope.vocabulary import InputError, Vocabulary, brief
 
 Side = str | int | Sequence[str | int]
 """A right or a wrong answer: text, a token id, or several of one token each, whose logits are averaged."""
@@ -77,15 +77,16 @@ def _first_difference(vocabulary: Vocabulary, right: str, wrong: str) -> AnswerP
     if shared is None:
         shorter, longer = sorted((right, wrong), key=len)
         raise InputError(
-            "answers", f"{longer!r} begins with {shorter!r}: give two answers that differ before one of them ends"
+            "answers",
+            f"{brief(longer)} begins with {brief(shorter)}: give two answers that differ before one of them ends",
         )
     one, other = (Answer((ids[shared],), vocabulary.decode(ids[shared])) for ids in (ours, theirs))
     note = ""
     if len(ours) > 1 or len(theirs) > 1:
         after = f", after {vocabulary.split(ours[:shared])}" if shared else ""
         note = (
-            f"The answers {right!r} ({vocabulary.split(ours)}) and {wrong!r} ({vocabulary.split(theirs)}) are compared "
-            f"at the first token where they differ, {one.text!r} against {other.text!r}{after}."
+            f"The answers {brief(right)} ({vocabulary.split(ours)}) and {brief(wrong)} ({vocabulary.split(theirs)}) "
+            f"are compared at the first token where they differ, {brief(one.text)} against {brief(other.text)}{after}."
         )
     return AnswerPair(one, other, ours[:shared], (right, wrong), note)
 
@@ -93,7 +94,7 @@ def _first_difference(vocabulary: Vocabulary, right: str, wrong: str) -> AnswerP
 def _alone(vocabulary: Vocabulary, right: str) -> AnswerPair:
     ids = _tokens(vocabulary, right)
     answer = Answer(ids[:1], vocabulary.decode(ids[0]))
-    note = f"The answer {right!r} ({vocabulary.split(ids)}) is read at its first token, {answer.text!r}."
+    note = f"The answer {brief(right)} ({vocabulary.split(ids)}) is read at its first token, {brief(answer.text)}."
     return AnswerPair(answer, None, (), (right, None), note if len(ids) > 1 else "")
 
 
@@ -112,8 +113,8 @@ def _single(vocabulary: Vocabulary, part: Any) -> int:
         if len(ids) != 1:
             raise InputError(
                 "answers",
-                f"the answer {part!r} is {len(ids)} tokens ({vocabulary.split(ids)}): beside ids or in a list give "
-                "answers of a single token",
+                f"the answer {brief(part)} is {len(ids)} tokens ({vocabulary.split(ids)}): beside ids or in a list "
+                "give answers of a single token",
             )
         return ids[0]
     if not isinstance(part, int) or isinstance(part, bool):
@@ -125,10 +126,10 @@ def _single(vocabulary: Vocabulary, part: Any) -> int:
 def _tokens(vocabulary: Vocabulary, text: str) -> tuple[int, ...]:
     ids = vocabulary.encode("answers", text)
     if not ids:
-        raise InputError("answers", f"the answer {text!r} is no token at all: give text, or leave the answers out")
+        raise InputError("answers", f"the answer {brief(text)} is no token at all: give text, or leave the answers out")
     vocabulary.check("answers", ids)
     return ids
 
 
 def _same(text: str) -> InputError:
-    return InputError("answers", f"right and wrong are the same, {text!r}: give two that differ")
+    return InputError("answers", f"right and wrong are the same, {brief(text)}: give two that differ")

@@ -3,14 +3,18 @@
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from residscope.answers import Answers
+from residscope.cache import read_cache
 from residscope.inputs import Inputs, Reader
-from residscope.models import TransformerBridge
+from residscope.models import ActivationCache, TransformerBridge
+from residscope.prompts import Prompts, plain
 from residscope.scene import extent_of, scene_of
 from residscope.selection import Selection, Status
 from residscope.target import Target
@@ -31,13 +35,17 @@ class Follower(Protocol):
 class Asked:
     """What the user wrote, as written: the next change is made to this."""
 
-    prompts: str | Sequence[str]
+    prompts: Prompts
     answers: Answers | None
-    corrupted: str | Sequence[str] | None
+    corrupted: Prompts | None
     target: Target | None
     target_position: int | None
     prepend_bos: bool | None
     chat_template: bool
+
+    def copy(self) -> "Asked":
+        """Return a copy that shares no list with this one."""
+        return replace(self, prompts=plain(self.prompts), answers=plain(self.answers), corrupted=plain(self.corrupted))
 
 
 class Experiment:
@@ -45,11 +53,12 @@ class Experiment:
 
     Args:
         model: a `TransformerBridge`, raw or in compatibility mode; it is never changed. `rs.load_model` gives one.
-        prompts: a text or a list of texts.
+        prompts: a text or token ids, or a list of these; an array's rows are ids. Ids are taken as they are: nothing
+            is prepended.
         answers: `(right, wrong)` for all prompts, one answer alone (its log-probability is explained), or a list with
             one entry per prompt; a side is text, a token id, or a list of them. None explains the model's top token
             against its second.
-        corrupted: for each prompt one of the same number of tokens.
+        corrupted: for each prompt one of the same number of tokens, in the same form.
         target: a `Target` made by hand, instead of answers.
         target_position: where the target is read; None is each row's last token.
         prepend_bos: None is the model's own habit.
@@ -62,9 +71,9 @@ class Experiment:
     def __init__(
         self,
         model: TransformerBridge,
-        prompts: str | Sequence[str],
+        prompts: Prompts,
         answers: Answers | None = None,
-        corrupted: str | Sequence[str] | None = None,
+        corrupted: Prompts | None = None,
         *,
         target: Target | None = None,
         target_position: int | None = None,
@@ -78,7 +87,7 @@ class Experiment:
         self._on_run: list[Callable[[Trace], object]] = []
         self._number = 0
         self._trace: Trace | None = None
-        self._asked = Asked(prompts, answers, corrupted, target, target_position, prepend_bos, chat_template)
+        self._asked = Asked(prompts, answers, corrupted, target, target_position, prepend_bos, chat_template).copy()
         self._inputs = self._read(self._asked)
         self.selection = Selection()
         self.status = Status()
@@ -87,6 +96,41 @@ class Experiment:
         weakref.finalize(self, self._worker.close)
         self.status.observe(lambda _change: _cancel(me), "_cancel")
         self._ticket = self._submit(self._inputs, target)
+
+    @classmethod
+    def from_cache(
+        cls,
+        model: TransformerBridge,
+        cache: ActivationCache | Mapping[str, Tensor],
+        tokens: Any,
+        answers: Answers | None = None,
+        *,
+        mask: Any = None,
+        target: Target | None = None,
+        target_position: int | None = None,
+    ) -> "Experiment":
+        """Show a run that is there already, with whatever was done to it.
+
+        The model is run once on these tokens and compared with what the cache holds, at most 64 cells an activation.
+        Where they are equal the experiment is like any other, and what the cache lacks is computed. Where they are
+        not, `trace.as_cached` names the first difference and the cache's numbers are shown, until the prompts change.
+
+        Args:
+            model: whose run it is.
+            cache: activations by hook point, with or without a batch axis, padding before or after the tokens.
+            tokens: `[row pos]` or `[pos]`, the ids that the cache was made on.
+            answers: as for any experiment.
+            mask: of the tokens' shape, 1 at real ones; needed where rows are padded.
+            target: a `Target` made by hand, instead of answers; positions are in each row's own tokens.
+            target_position: where the target is read, in each row's own tokens.
+
+        Raises:
+            InputError: for a cache, tokens or a mask that are not of this model, or do not fit each other.
+        """
+        _check_model(model)
+        run = read_cache(model, cache, tokens, mask)
+        prompts = run if run.difference else run.tokens
+        return cls(model, prompts, answers, target=target, target_position=target_position)
 
     def __repr__(self) -> str:
         trace = self.trace_or_none
@@ -99,22 +143,22 @@ class Experiment:
 
     @property
     def asked(self) -> Asked:
-        """Return the newest inputs as the user wrote them."""
-        return self._asked
+        """Return the newest inputs as the user wrote them, as a copy; arrays are lists."""
+        return self._asked.copy()
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """Return the prompts; assign a text or a list of texts to run anew."""
+        """Return the prompts' texts, token ids decoded; assign prompts of any form to run anew."""
         return self._inputs.prompts
 
     @prompts.setter
-    def prompts(self, value: str | Sequence[str]) -> None:
+    def prompts(self, value: Prompts) -> None:
         self.update(prompts=value)
 
     @property
     def answers(self) -> Any:
         """Return the answers as written; assign to run anew."""
-        return self._asked.answers
+        return self.asked.answers
 
     @answers.setter
     def answers(self, value: Answers | None) -> None:
@@ -247,7 +291,7 @@ class Experiment:
             changes = {**changes, "target": None}
         elif changes.get("target") is not None and "answers" not in changes:
             changes = {**changes, "answers": None}
-        return replace(self._asked, **changes)
+        return replace(self._asked, **changes).copy()
 
     def _fitted(self, asked: Asked, changes: dict[str, Any]) -> tuple[Inputs, Asked]:
         """Read inputs; old ones that no longer fit the changed ones are set aside, with a warning."""

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from residscope.answers import AnswerPair, Answers, read_answers
 from residscope.models import twin_of
+from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
+from residscope.prompts import Form, Prompts, Row, form_of, read_prompts
 from residscope.target import Target
-from residscope.vocabulary import InputError, Vocabulary
+from residscope.vocabulary import InputError, Vocabulary, brief
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Inputs:
     """What an experiment is asked, tokenised and checked.
 
     Attributes:
-        prompts: the prompts' texts, one a row.
+        prompts: the prompts' texts, one a row; token ids decoded, without a BOS that they begin with.
         tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
         answers: one pair a row, or None for the model's own top two.
         corrupted: the corrupted prompts' texts, or None.
@@ -28,6 +30,8 @@ class Inputs:
         target_position: where the target is read, from the end where negative, or None for each row's last token.
         bos: the prepended token's id, or None.
         chat_template: whether prompts were put into the model's chat template.
+        form: what the prompts were written as: "texts" or "ids".
+        cached: the activations to be read in place of a run, where they are not what the model does.
         warnings: what the reader should know, one sentence each.
     """
 
@@ -39,6 +43,8 @@ class Inputs:
     target_position: int | None = None
     bos: int | None = None
     chat_template: bool = False
+    form: Form = "texts"
+    cached: CachedRun | None = None
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -47,6 +53,11 @@ class Inputs:
         if self.target_position is None:
             return tuple(len(row) - 1 for row in self.tokens)
         return tuple(self.target_position % len(row) for row in self.tokens)
+
+
+_AS_CACHED = (
+    "As cached: {}. These numbers are the cache's, read with this model's weights; new prompts are run by the model."
+)
 
 
 class Reader:
@@ -60,15 +71,16 @@ class Reader:
         self._n_ctx = int(model.cfg.n_ctx)
         self._is_demo = is_demo(model)
         self._chat_template = _checked_flag("chat_template", chat_template)
-        self.bos = None if chat_template else self._chosen_bos(model, prepend_bos)
+        self._prepend_bos = prepend_bos
+        self._bos = None if chat_template else self._chosen_bos(model, prepend_bos)
         if chat_template and not self._tokenizer.chat_template:
             raise InputError("chat_template", "this model has no chat template: use chat_template=False")
 
     def read(
         self,
-        prompts: str | Sequence[str],
+        prompts: Prompts,
         answers: Answers | None,
-        corrupted: str | Sequence[str] | None,
+        corrupted: Prompts | None,
         target_position: int | None,
     ) -> Inputs:
         """Check and tokenise all inputs together.
@@ -76,25 +88,53 @@ class Reader:
         Raises:
             InputError: for the first input that cannot be used.
         """
-        texts = _texts("prompts", prompts)
-        pairs = None if answers is None else read_answers(self._vocabulary, answers, len(texts))
-        shared = [pair.shared for pair in pairs] if pairs else [()] * len(texts)
+        rows = read_prompts("prompts", prompts)
+        form = form_of(rows[0])
+        self._check_settings(form)
+        pairs = None if answers is None else read_answers(self._vocabulary, answers, len(rows))
+        shared = [pair.shared for pair in pairs] if pairs else [()] * len(rows)
         if any(shared) and target_position is not None:
             raise InputError(
                 "target_position", "answers that begin alike are read after what they share: use target_position=None"
             )
-        tokens = tuple(self._tokens("prompts", text, more) for text, more in zip(texts, shared, strict=True))
+        cached = prompts if isinstance(prompts, CachedRun) else None
+        if any(shared) and cached is not None:
+            raise InputError(
+                "answers",
+                "answers that begin alike are read after what they share, and the cache does not go on there: give "
+                "answers that differ at their first token",
+            )
+        tokens = tuple(self._tokens("prompts", row, more) for row, more in zip(rows, shared, strict=True))
+        texts = tuple(map(self._text, rows))
+        bos = None if form == "ids" else self._bos
+        as_cached = [] if cached is None else [_AS_CACHED.format(cached.difference)]
         notes = dict.fromkeys(pair.note for pair in pairs or () if pair.note)
         inputs = Inputs(
             prompts=texts,
             tokens=tokens,
             answers=pairs,
             target_position=_checked_position(target_position, tokens),
-            bos=self.bos,
+            bos=bos,
             chat_template=self._chat_template,
-            warnings=(*notes, *self._warnings(texts, tokens)),
+            form=form,
+            cached=cached,
+            warnings=(*as_cached, *notes, *self._warnings(bos, texts, tokens)),
         )
         return inputs if corrupted is None else self._with_corrupted(inputs, corrupted, shared)
+
+    def edited(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
+        """Return prompts with other texts, in the form they were written in.
+
+        A text that is as it was keeps its tokens. Of token ids that begin with a BOS, it stays.
+
+        Args:
+            prompts: as they were written.
+            texts: what `Inputs.prompts` says of them, edited; there may be more or fewer.
+        """
+        rows = read_prompts("prompts", prompts)
+        before = [self._text(row) for row in rows]
+        sources = _sources(before, texts)
+        return [self._edited(rows[row], before[row], text) for row, text in zip(sources, texts, strict=True)]
 
     def check_target(self, target: Target, inputs: Inputs) -> None:
         """Refuse a target made by hand that does not fit the prompts."""
@@ -121,14 +161,13 @@ class Reader:
         wanted = model.cfg.default_prepend_bos if prepend_bos is None else prepend_bos
         return bos if wanted else None
 
-    def _tokens(self, field: str, text: str, more: Sequence[int]) -> tuple[int, ...]:
-        if not text:
-            raise InputError(field, f"an empty text in {field}: give at least one token")
-        if self._chat_template:
-            text = self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-            )
-        ids = [*([] if self.bos is None else [self.bos]), *self._vocabulary.encode(field, text), *more]
+    def _check_settings(self, form: Form) -> None:
+        if form == "ids" and (self._chat_template or self._prepend_bos):
+            setting = "chat_template" if self._chat_template else "prepend_bos"
+            raise InputError(setting, f"token ids are taken as they are: leave {setting} out, or give texts")
+
+    def _tokens(self, field: str, row: Row, more: Sequence[int]) -> tuple[int, ...]:
+        ids = (*(row if isinstance(row, tuple) else self._encoded(field, row)), *more)
         if not ids:
             raise InputError(field, f"a text in {field} is no token at all: give at least one token")
         if len(ids) > self._n_ctx:
@@ -136,38 +175,62 @@ class Reader:
                 field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
             )
         self._vocabulary.check(field, ids)
-        return tuple(ids)
+        return ids
 
-    def _with_corrupted(
-        self, inputs: Inputs, corrupted: str | Sequence[str], shared: Sequence[Sequence[int]]
-    ) -> Inputs:
-        texts = _texts("corrupted", corrupted)
-        if len(texts) != len(inputs.prompts):
-            raise InputError(
-                "corrupted", f"{len(texts)} corrupted prompts for {len(inputs.prompts)} prompts: give one for each"
+    def _encoded(self, field: str, text: str) -> tuple[int, ...]:
+        if self._chat_template:
+            text = self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
             )
-        tokens = tuple(self._tokens("corrupted", text, more) for text, more in zip(texts, shared, strict=True))
-        for row, corrupted_row in zip(inputs.tokens, tokens, strict=True):
-            if len(row) != len(corrupted_row):
-                raise InputError(
-                    "corrupted",
-                    f"a corrupted prompt has {len(corrupted_row)} tokens and its prompt {len(row)}: "
-                    f"{self._vocabulary.split(corrupted_row)} against {self._vocabulary.split(row)}; make them as long",
-                )
-        return replace(inputs, corrupted=texts, corrupted_tokens=tokens)
+        return (*(() if self._bos is None else (self._bos,)), *self._vocabulary.encode(field, text))
 
-    def _warnings(self, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[str]:
+    def _text(self, row: Row) -> str:
+        return row if isinstance(row, str) else self._vocabulary.decode(*row[len(self._own_bos(row)) :])
+
+    def _own_bos(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        return ids[:1] if ids[0] == self._tokenizer.bos_token_id else ()
+
+    def _edited(self, row: Row, before: str, text: str) -> Row:
+        if isinstance(row, str):
+            return text
+        return row if text == before else (*self._own_bos(row), *self._vocabulary.encode("prompts", text))
+
+    def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]]) -> Inputs:
+        rows = read_prompts("corrupted", corrupted)
+        if len(rows) != len(inputs.prompts):
+            raise InputError(
+                "corrupted", f"{len(rows)} corrupted prompts for {len(inputs.prompts)} prompts: give one for each"
+            )
+        if form_of(rows[0]) != inputs.form:
+            raise InputError("corrupted", "corrupted is of another form than prompts: give both as texts, or as ids")
+        tokens = tuple(self._tokens("corrupted", row, more) for row, more in zip(rows, shared, strict=True))
+        for clean, broken in zip(inputs.tokens, tokens, strict=True):
+            if len(clean) != len(broken):
+                raise InputError("corrupted", self._unequal(clean, broken))
+        return replace(inputs, corrupted=tuple(map(self._text, rows)), corrupted_tokens=tokens)
+
+    def _unequal(self, clean: Sequence[int], broken: Sequence[int]) -> str:
+        pairs = zip(clean, broken, strict=False)
+        first = next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), None)
+        where = "one begins with the other" if first is None else f"they first differ at position {first}"
+        at = min(len(clean), len(broken)) if first is None else first
+        return (
+            f"a corrupted prompt has {len(broken)} tokens and its prompt {len(clean)}: {where}, "
+            f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; make them as long"
+        )
+
+    def _warnings(self, bos: int | None, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[str]:
         warnings = []
         tokenizer = self._tokenizer
         own_bos = tokenizer.init_kwargs.get("bos_token")
-        if self.bos is not None and own_bos is None and self.bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
+        if bos is not None and own_bos is None and bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
             warnings.append(
-                f"The prepended BOS is {tokenizer.decode([self.bos])!r}, which ends or pads texts in this model; "
+                f"The prepended BOS is {tokenizer.decode([bos])!r}, which ends or pads texts in this model; "
                 "prepend_bos=False leaves it out."
             )
-        if self.bos is not None and any(row[1:2] == (self.bos,) for row in tokens):
+        if bos is not None and any(row[1:2] == (bos,) for row in tokens):
             warnings.append(
-                f"A prompt begins with {tokenizer.decode([self.bos])!r} of its own and another was prepended; "
+                f"A prompt begins with {tokenizer.decode([bos])!r} of its own and another was prepended; "
                 "prepend_bos=False leaves the second out."
             )
         if self._is_demo:
@@ -198,19 +261,16 @@ def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], toke
     return list(warnings)
 
 
-def _texts(field: str, value: Any) -> tuple[str, ...]:
-    texts = tuple(value) if isinstance(value, list | tuple) else (value,)
-    for text in texts:
-        if not isinstance(text, str):
-            raise InputError(field, f"{field} is a text or a list of texts, and {text!r:.80} is neither")
-    if not texts:
-        raise InputError(field, f"no text in {field}: give at least one")
-    return texts
+def _sources(before: Sequence[str], texts: Sequence[str]) -> list[int]:
+    """Tell which row each edited text was: its own, or, where rows came or went, the one of the same text."""
+    if len(texts) == len(before):
+        return list(range(len(texts)))
+    return [before.index(text) if text in before else min(row, len(before) - 1) for row, text in enumerate(texts)]
 
 
 def _checked_flag(field: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise InputError(field, f"{field} is True or False, not {value!r}")
+        raise InputError(field, f"{field} is True or False, not {brief(value)}")
     return value
 
 
@@ -221,6 +281,7 @@ def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None
     if not isinstance(value, int) or isinstance(value, bool) or not -shortest <= value < shortest:
         raise InputError(
             "target_position",
-            f"target_position {value!r} is not in every row: give {-shortest} to {shortest - 1}, or None for the last",
+            f"target_position {brief(value)} is not in every row: give {-shortest} to {shortest - 1}, or None for the "
+            "last",
         )
     return value

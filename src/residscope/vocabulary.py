@@ -1,5 +1,7 @@
 """Text to tokens and back for one model, and the error that every refused input raises."""
 
+import re
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,18 @@ class InputError(ValueError):
         return [f"InputError: {self}"]
 
 
+def brief(value: Any, most: int = 80) -> str:
+    """Quote what was given in one short line: the beginning and the end of what is long."""
+    quoted = re.sub(r"\s*\n\s*", " ", _SHORT.repr(value))
+    return quoted if len(quoted) <= most else f"{quoted[: most // 2]}...{quoted[3 - most // 2 :]}"
+
+
+_SPLIT_CHARACTERS = 90
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
 class Vocabulary:
     """A tokenizer without its habits: nothing is prepended, appended or cut off."""
 
@@ -37,13 +51,26 @@ class Vocabulary:
             raise InputError(field, f"half a character (a lone surrogate) in {field}: no tokenizer reads it; remove it")
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def decode(self, token: int) -> str:
-        """Return one token's text."""
-        return str(self._tokenizer.decode([token]))
+    def decode(self, *ids: int) -> str:
+        """Return the text of a token, or of several in a row."""
+        return str(self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
-    def split(self, ids: Sequence[int]) -> str:
-        """Show where one token ends and the next begins."""
-        return " · ".join(repr(self.decode(token)) for token in ids) or "nothing"
+    def split(self, ids: Sequence[int], at: int = 0) -> str:
+        """Show where one token ends and the next begins; of many, those near position `at`."""
+        whole, cut = self._split(ids)
+        if not cut:
+            return whole or "nothing"
+        start = max(at - 2, 0)
+        near, cut = self._split(ids[start:])
+        return f"{'… · ' if start else ''}{near}{' · …' if cut else ''}"
+
+    def _split(self, ids: Sequence[int]) -> tuple[str, bool]:
+        shown = ""
+        for token in ids:
+            if len(shown) > _SPLIT_CHARACTERS:
+                return shown, True
+            shown += f"{' · ' if shown else ''}{brief(self.decode(token), 30)}"
+        return shown, False
 
     def check(self, field: str, ids: Sequence[int]) -> None:
         """Refuse ids outside the vocabulary: on CUDA one of them kills the context for good."""

@@ -6,6 +6,7 @@ import numpy as np
 import traitlets
 
 from residscope.experiment import Experiment
+from residscope.inputs import Reader
 from residscope.models.demo import presets
 from residscope.sources import NoSplitError
 from residscope.trace import Trace
@@ -106,7 +107,7 @@ class TokenStrip(View):
         edit_id = edit.get("id")
         field = "answers" if "answers" in edit and "prompts" not in edit else "prompts"
         try:
-            self.experiment.update(**_changes(edit))
+            self.experiment.update(**_changes(edit, self.experiment))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an edit is said beside it
             message = text(str(error))
             self._refused = {"id": edit_id, "field": getattr(error, "field", field), "message": message}
@@ -114,21 +115,21 @@ class TokenStrip(View):
             self._refused = None
 
 
-def _changes(edit: dict[str, Any]) -> dict[str, Any]:
+def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
     """Check an edit from the browser and return it as changes of inputs."""
     changes: dict[str, Any] = {}
     prompts = edit.get("prompts")
     if prompts is not None:
-        if not isinstance(prompts, list):
+        if not (isinstance(prompts, list) and all(isinstance(prompt, str) for prompt in prompts)):
             raise InputError("prompts", "edited prompts are a list of texts")
-        changes["prompts"] = prompts
+        asked = experiment.asked
+        reader = Reader(experiment.model, asked.prepend_bos, asked.chat_template)
+        changes["prompts"] = reader.edited(asked.prompts, prompts)
     if "answers" in edit:
         answers = edit["answers"]
         if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):
             raise InputError("answers", "edited answers are one pair of texts a prompt")
-        changes["answers"] = answers and [
-            right if wrong is None else (right, wrong) for right, wrong in (entry for entry in answers)
-        ]
+        changes["answers"] = answers and [tuple(pair) for pair in answers]
     if not changes:
         raise InputError("prompts", "an edit changes prompts or answers")
     return changes

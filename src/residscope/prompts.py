@@ -1,0 +1,75 @@
+"""Prompts as a user may write them: texts or token ids, brought to rows of one form."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from residscope.models.cached import CachedRun
+from residscope.vocabulary import InputError, brief
+
+Form = Literal["texts", "ids"]
+Row = str | tuple[int, ...]
+Prompt = str | Sequence[int]
+Prompts = Prompt | Sequence[Prompt] | Tensor | NDArray[Any] | CachedRun
+"""A text or token ids, or several of one of these; a row of an array is one prompt's ids; or a run that was kept."""
+
+
+def read_prompts(field: str, value: Any) -> tuple[Row, ...]:
+    """Return one row a prompt, all of one form.
+
+    Raises:
+        InputError: for what is neither text nor token ids, and for a mix of them.
+    """
+    if isinstance(value, CachedRun):
+        return value.tokens
+    value = plain(value)
+    one = isinstance(value, str) or (isinstance(value, list | tuple) and value and _is_id(value[0]))
+    listed = value if isinstance(value, list | tuple) and not one else [value]
+    if not listed:
+        raise InputError(field, f"nothing in {field}: give at least one text")
+    rows = tuple(_row(field, row) for row in listed)
+    forms = dict.fromkeys(form_of(row) for row in rows)
+    if len(forms) > 1:
+        raise InputError(field, f"{field} mixes {' and '.join(_NAMES[form] for form in forms)}: give all in one form")
+    return rows
+
+
+def form_of(row: Row) -> Form:
+    """Return which form a row has."""
+    return "texts" if isinstance(row, str) else "ids"
+
+
+def plain(value: Any) -> Any:
+    """Copy what a user wrote, arrays as lists: a later change in place, of theirs or ours, then changes nothing."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+_NAMES: dict[Form, str] = {"texts": "texts", "ids": "token ids"}
+
+
+def _row(field: str, row: Any) -> Row:
+    if isinstance(row, str):
+        if not row:
+            raise InputError(field, f"an empty text in {field}: give at least one token")
+        return row
+    if not isinstance(row, list | tuple):
+        raise InputError(field, f"{field} is a text, token ids, or a list of these, and {brief(row)} is neither")
+    if not row:
+        raise InputError(field, f"an empty list in {field}: give at least one token")
+    for token in row:
+        if not _is_id(token):
+            raise InputError(field, f"a token id in {field} is a whole number, not {brief(token)}")
+    return tuple(int(token) for token in row)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
