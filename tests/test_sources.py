@@ -80,7 +80,9 @@ def test_sixteen_bits_split_as_well(name, dtype):
 def test_a_gate_between_values_and_output_is_refused_with_the_reason():
     trace = trace_of(architectures.build(GATED))
     for ask in (trace.token_attribution, lambda: trace.source_split(2), lambda: trace.value_weighted(2)):
-        with pytest.raises(rs.NoSplitError, match="a gate, a clip or a norm stands between the values and the output"):
+        with pytest.raises(
+            rs.NoSplitError, match="a gate, a clip, a norm or a hook stands between the values and the output"
+        ):
             ask()
     assert trace.source_split(0).isnan().all(), "a layer without heads has nothing to split"
     assert trace.head_scores("previous token")[:, :2].isnan().all()
@@ -128,9 +130,9 @@ def test_on_random_repeats_the_induction_score_is_the_diagonal_one_short_of_the_
     seen = []
     monkeypatch.setattr(
         "residscope.sources.over_patterns",
-        lambda twin, tokens, layers, take, run=rs.sources.over_patterns: (
-            seen.append(tokens),
-            run(twin, tokens, layers, take),
+        lambda twin, run, layers, take, over=rs.sources.over_patterns: (
+            seen.append(run.tokens),
+            over(twin, run, layers, take),
         )[1],
     )
     got = rs.head_scores(model, "induction", seed=3)

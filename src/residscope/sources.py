@@ -1,5 +1,7 @@
 """What each head takes from each token: the source split, value-weighted patterns, and head scores."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -9,7 +11,8 @@ from residscope.analysis.check import rounding
 from residscope.analysis.sources import mixing_error, split_by_source, value_weighted
 from residscope.decomposition import direction_of
 from residscope.models import Recording, TransformerBridge, twin_of
-from residscope.models.recording import Mixing, over_patterns, record_mixing
+from residscope.models.cached import NotCachedError
+from residscope.models.recording import Activations, LiveRun, Mixing, over_patterns, record_mixing
 from residscope.models.weights import HeadWeights, final_norm, head_weights, layers_with_heads
 from residscope.target import Target
 
@@ -18,11 +21,11 @@ REPEATS, LENGTH = 10, 50
 
 
 class NoSplitError(ValueError):
-    """Something stands between a head's values and its output, so no source can be credited."""
+    """No source can be credited: something stands between a head's values and its output, or a cache lacks them."""
 
 
 def source_split(
-    model: TransformerBridge, run: Recording, target: Target, tokens: Int[Tensor, "row pos"], layer: int
+    model: TransformerBridge, run: Activations, recording: Recording, target: Target, layer: int
 ) -> Float[Tensor, "row head query key"]:
     """Return what a layer's heads move from each key to each query along the target's direction, in its unit.
 
@@ -30,41 +33,40 @@ def source_split(
     heads' direct effects.
 
     Raises:
-        NoSplitError: where a gate, a clip or a norm stands between the values and z.
+        NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
     """
-    ((_, mixing),) = record_mixing(model, tokens, [layer])
-    return _split(model, layer, mixing, direction_of(model, run, target).vector, run.final_scales)
+    ((_, mixing),) = _mixings(model, run, [layer])
+    return _split(model, layer, mixing, direction_of(model, recording, target).vector, recording.final_scales)
 
 
 def token_attribution(
     model: TransformerBridge,
-    run: Recording,
+    run: Activations,
+    recording: Recording,
     target: Target,
     tokens: Int[Tensor, "row pos"],
-    read: Int[Tensor, "row"],
 ) -> Float[Tensor, "row layer head key"]:
     """Return every head's source split at the query where the target is read; NaN for layers without heads.
 
     Raises:
-        NoSplitError: where a gate, a clip or a norm stands between the values and z.
+        NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
     """
     rows, width = tokens.shape
-    direction = direction_of(model, run, target).vector
+    read = tokens.new_tensor(target.positions)
+    direction = direction_of(model, recording, target).vector
     split = torch.full((rows, model.cfg.n_layers, model.cfg.n_heads, width), torch.nan, device=direction.device)
-    for layer, mixing in record_mixing(model, tokens, layers_with_heads(model), read):
-        split[:, layer] = _split(model, layer, mixing, direction, run.scale[:, None])[:, :, 0]
+    for layer, mixing in _mixings(model, run, layers_with_heads(model), read):
+        split[:, layer] = _split(model, layer, mixing, direction, recording.scale[:, None])[:, :, 0]
     return split
 
 
-def weighted_pattern(
-    model: TransformerBridge, tokens: Int[Tensor, "row pos"], layer: int
-) -> Float[Tensor, "row head query key"]:
+def weighted_pattern(model: TransformerBridge, run: Activations, layer: int) -> Float[Tensor, "row head query key"]:
     """Return a layer's attention weights times the lengths of the values' parts as W_O writes them.
 
     Raises:
-        NoSplitError: where a gate, a clip or a norm stands between the values and z.
+        NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
     """
-    ((_, mixing),) = record_mixing(model, tokens, [layer])
+    ((_, mixing),) = _mixings(model, run, [layer])
     head = head_weights(model, layer)
     pattern, value = _parts(mixing, head, layer)
     return value_weighted(pattern, value, head.W_O.to(value))
@@ -72,6 +74,7 @@ def weighted_pattern(
 
 def scores_on(
     model: TransformerBridge,
+    run: Activations,
     kind: str,
     tokens: Int[Tensor, "row pos"],
     mask: Bool[Tensor, "row pos"],
@@ -88,7 +91,7 @@ def scores_on(
     def take(pattern: Tensor) -> Tensor:
         return scores.score(pattern.float(), keys.to(pattern.device))
 
-    for layer, score in over_patterns(model, tokens, layers_with_heads(model), take).items():
+    for layer, score in over_patterns(model, run, layers_with_heads(model), take).items():
         measured[:, layer] = score.to(tokens.device)
     return measured
 
@@ -125,7 +128,17 @@ def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Ten
     begin = torch.full((REPEATS, first), bos or 0)
     with twin.use() as own:
         tokens = torch.cat([begin, once, once], 1).to(next(own.parameters()).device)
-        return scores_on(own, kind, tokens, torch.ones_like(tokens, dtype=torch.bool), first).mean(0)
+        mask = torch.ones_like(tokens, dtype=torch.bool)
+        return scores_on(own, LiveRun(tokens), kind, tokens, mask, first).mean(0)
+
+
+def _mixings(
+    model: TransformerBridge, run: Activations, layers: Sequence[int], read: Int[Tensor, "row"] | None = None
+) -> Iterator[tuple[int, Mixing]]:
+    try:
+        yield from record_mixing(model, run, layers, read)
+    except NotCachedError as error:
+        raise NoSplitError(str(error)) from None
 
 
 def _checked(kind: str) -> scores.Kind:
@@ -161,7 +174,7 @@ def _parts(
     pattern, value, z = mixing.pattern.float(), mixing.value.float(), mixing.z.float()
     if mixing_error(pattern, value, z) > 8 * rounding(mixing.z.dtype):
         raise NoSplitError(
-            f"a gate, a clip or a norm stands between the values and the output of layer {layer}'s heads in this "
-            "model, so what they write cannot be credited to the tokens they look at: read the attention instead"
+            f"a gate, a clip, a norm or a hook stands between the values and the output of layer {layer}'s heads in "
+            "this run, so what they write cannot be credited to the tokens they look at: read the attention instead"
         )
     return pattern, value if head.constant_z is None else value - head.constant_z.float()[:, None]

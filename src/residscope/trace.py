@@ -15,7 +15,17 @@ from residscope.decomposition import Decomposition, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
-from residscope.models.recording import Recording, Step, over_patterns, pad_right, record, whole
+from residscope.models.recording import (
+    Activations,
+    LiveRun,
+    Recording,
+    Step,
+    over_patterns,
+    pad_right,
+    recall,
+    record,
+    whole,
+)
 from residscope.models.twin import Twin, fingerprint, twin_of
 from residscope.models.weights import has_heads, logits_of
 from residscope.models.windows import Window, windows_of
@@ -86,6 +96,8 @@ class Trace:
         target_value: `[row]`, the target on the model's own logits.
         weights: a fingerprint of the weights that the run was made with.
         windows: how far each layer's attention may look back, None where it has no limit.
+        as_cached: where the activations of `Experiment.from_cache` differ from what the model does; the numbers are
+            those of the cache then. Empty for a run that the model made.
         warnings: what the reader should know, one sentence each.
     """
 
@@ -118,8 +130,11 @@ class Trace:
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
             self.weights = fingerprint(twin)
             self.windows: tuple[Window | None, ...] = windows_of(twin)
-            self._recording: Recording = record(
-                twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step
+            self._run: Activations = inputs.cached or LiveRun(self.tokens)
+            self._recording: Recording = (
+                record(twin, self.tokens, read, keep_patterns=self.patterns_travel_ahead, step=step)
+                if inputs.cached is None
+                else recall(twin, self._run, read, keep_patterns=self.patterns_travel_ahead)
             )
         if not self._recording.logits.isfinite().all():
             raise FloatingPointError(
@@ -129,6 +144,7 @@ class Trace:
         self.target: Target = target or _resolve(inputs, self._recording.logits, self._tokenizer)
         self.target_is_models_own: bool = target is None and inputs.answers is None
         self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
+        self.as_cached: str = inputs.cached.difference if inputs.cached else ""
         self.warnings: list[str] = [
             *inputs.warnings,
             *spelling_warnings(inputs, self._recording.logits, self._tokenizer),
@@ -259,7 +275,7 @@ class Trace:
         kept = self._recording.patterns
         if kept is None:
             pattern = self._of_layer(
-                "pattern", layer, lambda twin: over_patterns(twin, self.tokens, [layer], whole)[layer]
+                "pattern", layer, lambda twin: over_patterns(twin, self._run, [layer], whole)[layer]
             )
         else:
             pattern = self._blanked(kept[layer])
@@ -274,11 +290,11 @@ class Trace:
 
         Raises:
             IndexError: for a layer or head outside the model.
-            NoSplitError: where a gate, a clip or a norm stands between the values and the heads' output.
+            NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
             StaleWeightsError: when the weights have changed since this run.
         """
         layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
-        weighted = self._of_layer("weighted", layer, lambda twin: weighted_pattern(twin, self.tokens, layer))
+        weighted = self._of_layer("weighted", layer, lambda twin: weighted_pattern(twin, self._run, layer))
         return weighted if head is None else weighted[:, head]
 
     def source_split(self, layer: int, head: int | None = None) -> Tensor:
@@ -290,12 +306,12 @@ class Trace:
 
         Raises:
             IndexError: for a layer or head outside the model.
-            NoSplitError: where a gate, a clip or a norm stands between the values and the heads' output.
+            NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
             StaleWeightsError: when the weights have changed since this run.
         """
         layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
         split = self._of_layer(
-            "split", layer, lambda twin: source_split(twin, self._recording, self.target, self.tokens, layer)
+            "split", layer, lambda twin: source_split(twin, self._run, self._recording, self.target, layer)
         )
         return split if head is None else split[:, head]
 
@@ -307,13 +323,12 @@ class Trace:
         NaN at padding and for layers without attention heads.
 
         Raises:
-            NoSplitError: where a gate, a clip or a norm stands between the values and the heads' output.
+            NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
             StaleWeightsError: when the weights have changed since this run.
         """
 
         def compute(twin: TransformerBridge) -> Tensor:
-            read = self.tokens.new_tensor(self.target.positions)
-            split = token_attribution(twin, self._recording, self.target, self.tokens, read)
+            split = token_attribution(twin, self._run, self._recording, self.target, self.tokens)
             return split.masked_fill(~self.mask[:, None, None, :].to(split.device), torch.nan)
 
         return self._remember(("sources",), compute)
@@ -331,7 +346,9 @@ class Trace:
             StaleWeightsError: when the weights have changed since this run.
         """
         first = 0 if self.inputs.bos is None else 1
-        return self._remember(("score", kind), lambda twin: scores_on(twin, kind, self.tokens, self.mask, first))
+        return self._remember(
+            ("score", kind), lambda twin: scores_on(twin, self._run, kind, self.tokens, self.mask, first)
+        )
 
     def _decomposed(self) -> Decomposition:
         return self._remember(("parts",), lambda twin: decompose(twin, self._recording, self.target))

@@ -136,7 +136,7 @@ def test_a_gated_models_sources_are_refused_in_the_views():
         rs.AttentionPattern(experiment, colour="direct effect"),
     ):
         _, info, arrays = read(view._heads if isinstance(view, rs.AttentionPattern) else view._data)
-        assert info["refused"].startswith("a gate, a clip or a norm stands between")
+        assert info["refused"].startswith("a gate, a clip, a norm or a hook stands between")
         assert not {"sources", "values"} & set(arrays)
     experiment.close()
 

@@ -1,9 +1,10 @@
 """The only place that knows TransformerLens and torch modules: load, read weights, twin, record a run."""
 
+from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.models.load import load_model
 from residscope.models.recording import Recording, record
 from residscope.models.twin import Twin, twin_of
 
-__all__ = ["Recording", "TransformerBridge", "Twin", "load_model", "record", "twin_of"]
+__all__ = ["ActivationCache", "Recording", "TransformerBridge", "Twin", "load_model", "record", "twin_of"]

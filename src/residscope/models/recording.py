@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from einops import rearrange, repeat
@@ -15,6 +15,29 @@ from residscope.models.weights import logit_tail
 
 Step = Callable[[int, int], None]
 """Called before each layer with (layers done, layers in all); raises to stop the run."""
+
+Look = Callable[..., None]
+"""Called with the activation of a hook point, [row pos ...] padded on the right."""
+
+
+@runtime_checkable
+class Activations(Protocol):
+    """A run whose activations can be looked at."""
+
+    def look(self, model: TransformerBridge, looks: Sequence[tuple[str, Look]], layers: Sequence[int]) -> None:
+        """Show each look the activation of its hook point, in the model's order; the points are of these layers."""
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """A run that is made anew at each look."""
+
+    tokens: Int[Tensor, "row pos"]
+
+    def look(self, model: TransformerBridge, looks: Sequence[tuple[str, Look]], layers: Sequence[int]) -> None:
+        """Run the model up to the last of these layers."""
+        with torch.no_grad():
+            model.run_with_hooks(self.tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=list(looks))
 
 
 @dataclass(frozen=True)
@@ -83,28 +106,39 @@ def record(
     return _recording(kept, read, logits, n_layers)
 
 
-def recall(
-    model: TransformerBridge, read: Int[Tensor, "row"], given: Callable[[str], Tensor | None]
-) -> tuple[Recording | None, str]:
+def recall(model: TransformerBridge, run: Activations, read: Int[Tensor, "row"], *, keep_patterns: bool) -> Recording:
     """Make the recording of a run from activations that somebody has kept, and run nothing.
 
     Args:
         model: whose hook points and logit tail they are.
+        run: what was kept.
         read: where the target is read.
-        given: the activation of a hook point, [row pos ...] padded on the right; None where the run has none.
-
-    Returns:
-        The recording, or None and the hook point that is missing.
+        keep_patterns: whether the recording holds them.
     """
     kept: dict[str, Tensor] = {}
-    for part in _parts(model, read, keep_patterns=True):
-        try:
-            value = given(part.point)
-        except KeyError:
-            return None, part.point
-        if value is not None:
+
+    def keep(part: _Part) -> Look:
+        def look(value: Tensor, **_: object) -> None:
             kept[part.name] = part.take(_at(read, value)[:, None] if part.name == _UNCAPPED else value)
-    return _recording(kept, read, logit_tail(model)(kept[_UNCAPPED]), int(model.cfg.n_layers)), ""
+
+        return look
+
+    parts = _parts(model, read, keep_patterns=keep_patterns)
+    n_layers = int(model.cfg.n_layers)
+    run.look(model, [(part.point, keep(part)) for part in parts], range(n_layers))
+    return _recording(kept, read, logit_tail(model)(kept[_UNCAPPED]), n_layers)
+
+
+def points_of(model: TransformerBridge) -> list[str]:
+    """Name the hook points that a recording is made of."""
+    nowhere = torch.empty(0, dtype=torch.long)
+    return list(dict.fromkeys(part.point for part in _parts(model, nowhere, keep_patterns=True)))
+
+
+def mixing_points(model: TransformerBridge) -> list[str]:
+    """Name the hook points that tell how heads mix values."""
+    points = [f"blocks.{layer}.{point}" for layer in range(model.cfg.n_layers) for point in _MIXING.values()]
+    return [point for point in points if point in model.hook_dict]
 
 
 class _Part(NamedTuple):
@@ -200,19 +234,19 @@ def _stack_with_gaps(of_layers: list[Tensor | None], like: Tensor) -> Tensor:
 
 
 def over_patterns(
-    model: TransformerBridge, tokens: Int[Tensor, "row pos"], layers: Sequence[int], take: Callable[[Tensor], Tensor]
+    model: TransformerBridge, run: Activations, layers: Sequence[int], take: Callable[[Tensor], Tensor]
 ) -> dict[int, Tensor]:
-    """Run the model up to the last of these layers and take something from each one's [row head query key] pattern."""
+    """Take something from the [row head query key] pattern of each of these layers."""
     taken: dict[int, Tensor] = {}
 
-    def watch(layer: int) -> tuple[str, Callable[..., None]]:
+    def watch(layer: int) -> tuple[str, Look]:
         return f"blocks.{layer}.attn.hook_pattern", lambda value, **_: taken.update({layer: take(value)})
 
-    with torch.no_grad():
-        model.run_with_hooks(
-            tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=[watch(layer) for layer in layers]
-        )
+    run.look(model, [watch(layer) for layer in layers], layers)
     return taken
+
+
+_MIXING = {"pattern": "attn.hook_pattern", "v": "attn.hook_v", "z": "attn.hook_z", "post": "ln1_post.hook_scale"}
 
 
 @dataclass(frozen=True)
@@ -230,20 +264,15 @@ class Mixing:
 
 
 def record_mixing(
-    model: TransformerBridge,
-    tokens: Int[Tensor, "row pos"],
-    layers: Sequence[int],
-    read: Int[Tensor, "row"] | None = None,
+    model: TransformerBridge, run: Activations, layers: Sequence[int], read: Int[Tensor, "row"] | None = None
 ) -> Iterator[tuple[int, Mixing]]:
-    """Run the model up to the last of these layers and return how each one mixes; with `read` for that query alone."""
-    names = {"pattern": "attn.hook_pattern", "v": "attn.hook_v", "z": "attn.hook_z", "post": "ln1_post.hook_scale"}
+    """Return how each of these layers mixes; with `read` for that query alone."""
     kept: dict[tuple[int, str], Tensor] = {}
-    rows = torch.arange(len(tokens), device=tokens.device)
 
     def at_query(value: Tensor) -> Tensor:
-        return value if read is None else value[rows, read][:, None]
+        return value if read is None else _at(read, value)[:, None]
 
-    def keep(layer: int, name: str) -> Callable[..., None]:
+    def keep(layer: int, name: str) -> Look:
         def hook(value: Tensor, **_: object) -> None:
             if name == "pattern":
                 # The query axis comes third here.
@@ -252,14 +281,10 @@ def record_mixing(
 
         return hook
 
-    hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = [
-        (f"blocks.{layer}.{point}", keep(layer, name))
-        for layer in layers
-        for name, point in names.items()
-        if f"blocks.{layer}.{point}" in model.hook_dict
-    ]
-    with torch.no_grad():
-        model.run_with_hooks(tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=hooks)
+    known = mixing_points(model)
+    points = {f"blocks.{layer}.{point}": keep(layer, name) for layer in layers for name, point in _MIXING.items()}
+    looks = [(point, points[point]) for point in known if point in points]
+    run.look(model, looks, layers)
     for layer in layers:
         z = kept.pop((layer, "z"))
         value = rearrange(kept.pop((layer, "v")), "row key kv d_head -> row kv key d_head")
