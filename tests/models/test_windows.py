@@ -7,7 +7,7 @@ import torch
 import transformers as hf
 from transformer_lens.model_bridge.sources import build_bridge_from_module
 
-from residscope.models.recording import over_patterns, whole
+from residscope.models.recording import LiveRun, over_patterns, whole
 from residscope.models.windows import Window, windows_of
 from tests import architectures, tiny
 
@@ -38,7 +38,7 @@ def assert_masks_as_said(model):
     """Compare what is said of each layer with the weights it gives on a prompt longer than any window."""
     windows = windows_of(model)
     layers = [layer for layer, block in enumerate(model.blocks) if hasattr(block, "attn")]
-    weights = over_patterns(model, torch.arange(3, 3 + LENGTH)[None], layers, whole)
+    weights = over_patterns(model, LiveRun(torch.arange(3, 3 + LENGTH)[None]), layers, whole)
     query, key = torch.arange(LENGTH)[:, None], torch.arange(LENGTH)[None]
     for layer, window in enumerate(windows):
         if layer not in layers:
