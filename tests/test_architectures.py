@@ -27,7 +27,7 @@ CASES = [
 
 
 def trace_of(model, kind="difference"):
-    return Trace(model, Reader(model, None, False).read(PROMPTS, ANSWERS[kind], None, None))
+    return Trace(model, Reader(model).read(PROMPTS, ANSWERS[kind], None, None))
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{'processed' if case[1] else 'raw'}")

@@ -19,7 +19,7 @@ def model():
 
 @pytest.fixture
 def read(model):
-    def read(prompts=PROMPT, answers=None, corrupted=None, position=None, *, bos=None, chat=False):
+    def read(prompts=PROMPT, answers=None, corrupted=None, position=None, *, bos=None, chat=None):
         return Reader(model, bos, chat).read(prompts, answers, corrupted, position)
 
     return read
@@ -44,7 +44,11 @@ def test_one_tuple_holds_for_every_prompt_and_a_list_has_one_entry_each(read):
 REFUSED = [
     ({"prompts": ""}, "prompts", "an empty text in prompts"),
     ({"prompts": []}, "prompts", "nothing in prompts: give at least one text"),
-    ({"prompts": [PROMPT, 3]}, "prompts", "prompts is a text, token ids, or a list of these, and 3 is neither"),
+    (
+        {"prompts": [PROMPT, 3]},
+        "prompts",
+        "prompts is a text, chat messages, token ids, or a list of these, and 3 is none of them",
+    ),
     ({"prompts": [PROMPT, [1, 2]]}, "prompts", "prompts mixes texts and token ids: give all in one form"),
     ({"prompts": [[1, 2], []]}, "prompts", "an empty list in prompts: give at least one token"),
     ({"prompts": [1, 2.5]}, "prompts", "a token id in prompts is a whole number, not 2.5"),
@@ -53,7 +57,7 @@ REFUSED = [
     ({"prompts": [1, 10**9]}, "prompts", "token id 1000000000 in prompts is outside the vocabulary: ids go from 0 to"),
     ({"prompts": [1] * 65}, "prompts", "65 tokens in prompts, and this model reads at most 64: shorten"),
     ({"prompts": [1, 2], "bos": True}, "prepend_bos", "token ids are taken as they are: leave prepend_bos out, or"),
-    ({"prompts": [1, 2], "corrupted": "a b"}, "corrupted", "corrupted is of another form than prompts: give both as"),
+    ({"prompts": [1, 2], "corrupted": "a b"}, "corrupted", "corrupted is of another form than prompts: give both in"),
     ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
     ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
@@ -129,7 +133,7 @@ def test_edited_token_ids_keep_their_bos_and_those_not_edited_keep_every_token(m
         *tokenizer("ary", add_special_tokens=False)["input_ids"],
     ]
     rows = [[0, *mary], odd]
-    reader = Reader(model, None, False)
+    reader = Reader(model)
     texts = reader.read(rows, None, None, None).prompts
     assert texts == ("Mary met Tom", " Mary")
     assert reader.edited(rows, texts) == [(0, *mary), tuple(odd)]
@@ -205,7 +209,7 @@ def test_a_notebook_shows_the_sentence_of_a_refusal_and_no_frames(read):
 
 def test_the_demo_model_names_the_words_it_does_not_know_and_no_special_token():
     model = rs.load_model("demo")
-    (warning,) = Reader(model, False, False).read("<|endoftext|>Mary met Zorblax", None, None, None).warnings
+    (warning,) = Reader(model, False).read("<|endoftext|>Mary met Zorblax", None, None, None).warnings
     assert warning.startswith("The demo model does not know 'Zorblax' and reads it byte by byte")
 
 
@@ -224,9 +228,9 @@ def test_negative_positions_count_from_each_rows_own_end(read):
 def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of():
     model = tiny.bridge("llama")
     model.tokenizer.init_kwargs["bos_token"] = None
-    warnings = Reader(model, True, False).read(PROMPT, None, None, None).warnings
+    warnings = Reader(model, True).read(PROMPT, None, None, None).warnings
     assert any("ends or pads texts in this model; prepend_bos=False leaves it out" in warning for warning in warnings)
-    assert Reader(model, False, False).read(PROMPT, None, None, None).warnings == ()
+    assert Reader(model, False).read(PROMPT, None, None, None).warnings == ()
 
 
 def test_a_prompt_with_a_bos_of_its_own_is_warned_of(read):

@@ -13,7 +13,7 @@ GATED = "Qwen3.5 (hybrid)"
 
 
 def trace_of(model, kind="difference", prompts=PROMPTS):
-    return rs.Trace(model, Reader(model, None, False).read(prompts, ANSWERS[kind], None, None))
+    return rs.Trace(model, Reader(model).read(prompts, ANSWERS[kind], None, None))
 
 
 @pytest.fixture(scope="module", params=tiny.ARCHITECTURES)

@@ -14,9 +14,7 @@ CASES = [(name, processed) for name in tiny.ARCHITECTURES for processed in (Fals
 
 
 def trace_of(model, answers=ANSWERS, prompts=PROMPTS, **options):
-    return Trace(
-        model, Reader(model, None, False).read(prompts, answers, None, options.pop("position", None)), **options
-    )
+    return Trace(model, Reader(model).read(prompts, answers, None, options.pop("position", None)), **options)
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{'processed' if case[1] else 'raw'}")

@@ -16,6 +16,8 @@ export type Answer = { ids: number[]; text: string };
 export type Row = {
   prompt: string;
   ids: number[];
+  /** The ranges of positions, without their ends, that the chat template added. */
+  template: [start: number, end: number][];
   /** The position where the target is read. */
   read: number;
   right: Answer | null;

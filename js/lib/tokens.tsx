@@ -1,7 +1,7 @@
 /** Write tokens so that every character can be seen: · for a space, ⏎ and ⇥, small caps for specials. */
 
 import type { JSX } from "preact";
-import type { Run } from "./state";
+import type { Row, Run } from "./state";
 
 export type TokenName = { text: string; special: boolean };
 
@@ -19,6 +19,11 @@ export function tokenName(run: Run, id: number, texts?: Record<string, string>):
 export function tokenAt(run: Run, row: number, position: number): TokenName {
   const id = run.rows[row]?.ids[position];
   return id === undefined ? { text: "", special: false } : tokenName(run, id);
+}
+
+/** Whether the chat template added the token at a position, and not the user. */
+export function isTemplate({ template }: Row, position: number): boolean {
+  return template.some(([start, end]) => start <= position && position < end);
 }
 
 /** Return a token's text as one string with its spaces marked, for canvas, labels and sentences. */

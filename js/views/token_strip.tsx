@@ -33,7 +33,7 @@ type Info = { inputs: Inputs; presets: Preset[] };
 
 const HELP = [
   "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
-    "capitals a special token. The flag marks where the target is read: what the model predicts " +
+    "capitals a special token, grey what a chat template added. The flag marks where the target is read: what the model predicts " +
     "there is what is explained.",
   "Click a token to look at its position in every view; click it again to look where the target " +
     "is read.",

@@ -52,6 +52,17 @@ def read_answers(vocabulary: Vocabulary, answers: Answers, rows: int) -> tuple[A
     return pairs
 
 
+def list_note(answers: Answers | None) -> str:
+    """Say how a list of two texts is read, which a tuple reads otherwise; nothing of what cannot be mistaken."""
+    if not isinstance(answers, list) or len(answers) != 2 or not all(isinstance(one, str) for one in answers):
+        return ""
+    first, second = map(brief, answers)
+    return (
+        f"A list holds one answer a prompt: {first} is right for the first and {second} for the second; "
+        f"a tuple, ({first}, {second}), is a right and a wrong answer for both."
+    )
+
+
 def _pair(vocabulary: Vocabulary, entry: Any) -> AnswerPair:
     sides = entry if isinstance(entry, tuple) else (entry, None)
     if len(sides) != 2:
@@ -84,9 +95,11 @@ def _first_difference(vocabulary: Vocabulary, right: str, wrong: str) -> AnswerP
     note = ""
     if len(ours) > 1 or len(theirs) > 1:
         after = f", after {vocabulary.split(ours[:shared])}" if shared else ""
+        unequal = f"; they have {len(ours)} and {len(theirs)} tokens" if len(ours) != len(theirs) else ""
         note = (
             f"The answers {brief(right)} ({vocabulary.split(ours)}) and {brief(wrong)} ({vocabulary.split(theirs)}) "
-            f"are compared at the first token where they differ, {brief(one.text)} against {brief(other.text)}{after}."
+            f"are compared at the first token where they differ, {brief(one.text)} against {brief(other.text)}{after}"
+            f"{unequal}."
         )
     return AnswerPair(one, other, ours[:shared], (right, wrong), note)
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -41,11 +41,19 @@ class Asked:
     target: Target | None
     target_position: int | None
     prepend_bos: bool | None
-    chat_template: bool
+    chat_template: bool | Mapping[str, Any] | None
+    prefill: str | Sequence[str] | None
 
     def copy(self) -> "Asked":
         """Return a copy that shares no list with this one."""
-        return replace(self, prompts=plain(self.prompts), answers=plain(self.answers), corrupted=plain(self.corrupted))
+        return replace(
+            self,
+            prompts=plain(self.prompts),
+            answers=plain(self.answers),
+            corrupted=plain(self.corrupted),
+            chat_template=plain(self.chat_template),
+            prefill=plain(self.prefill),
+        )
 
 
 class Experiment:
@@ -53,16 +61,20 @@ class Experiment:
 
     Args:
         model: a `TransformerBridge`, raw or in compatibility mode; it is never changed. `rs.load_model` gives one.
-        prompts: a text or token ids, or a list of these; an array's rows are ids. Ids are taken as they are: nothing
-            is prepended.
+        prompts: a text, chat messages (dicts with a role and a content) or token ids, or a list of one of these; an
+            array's rows are ids. Ids are taken as they are: nothing is prepended. Messages go through the model's
+            chat template, up to where it replies.
         answers: `(right, wrong)` for all prompts, one answer alone (its log-probability is explained), or a list with
             one entry per prompt; a side is text, a token id, or a list of them. None explains the model's top token
             against its second.
         corrupted: for each prompt one of the same number of tokens, in the same form.
         target: a `Target` made by hand, instead of answers.
         target_position: where the target is read; None is each row's last token.
-        prepend_bos: None is the model's own habit.
-        chat_template: put each prompt into the model's chat template.
+        prepend_bos: of texts; None is the model's own habit.
+        chat_template: True puts each text into the model's chat template as a user's message, a dict does so with
+            these arguments of the template (`{"enable_thinking": False}`, ...), False says that texts outside it are
+            meant. None is for messages alone.
+        prefill: what the chat model's reply begins with, a text for all prompts or a list with one each.
 
     Raises:
         InputError: for the first input that cannot be used; nothing has run then.
@@ -78,7 +90,8 @@ class Experiment:
         target: Target | None = None,
         target_position: int | None = None,
         prepend_bos: bool | None = None,
-        chat_template: bool = False,
+        chat_template: bool | Mapping[str, Any] | None = None,
+        prefill: str | Sequence[str] | None = None,
     ) -> None:
         _check_model(model)
         self.model = model
@@ -87,7 +100,9 @@ class Experiment:
         self._on_run: list[Callable[[Trace], object]] = []
         self._number = 0
         self._trace: Trace | None = None
-        self._asked = Asked(prompts, answers, corrupted, target, target_position, prepend_bos, chat_template).copy()
+        self._asked = Asked(
+            prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill
+        ).copy()
         self._inputs = self._read(self._asked)
         self.selection = Selection()
         self.status = Status()
@@ -275,7 +290,7 @@ class Experiment:
         return self._worker.submit(kind, told)
 
     def _read(self, asked: Asked) -> Inputs:
-        reader = Reader(self.model, asked.prepend_bos, asked.chat_template)
+        reader = Reader(self.model, asked.prepend_bos, asked.chat_template, asked.prefill)
         if asked.target is not None and asked.answers is not None:
             raise InputError("target", "both target and answers were given: give one of the two")
         inputs = reader.read(asked.prompts, asked.answers, asked.corrupted, asked.target_position)
@@ -394,7 +409,7 @@ class Experiment:
 
 _CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
 
-_SET_ASIDE = ("corrupted", "answers", "target", "target_position")
+_SET_ASIDE = ("corrupted", "answers", "target", "target_position", "prefill")
 
 _LOG = logging.getLogger("residscope")
 

@@ -1,6 +1,6 @@
 """Prompts, answers and their tokens, checked before anything runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from residscope.answers import AnswerPair, Answers, read_answers
-from residscope.models import twin_of
+from residscope.answers import AnswerPair, Answers, list_note, read_answers
+from residscope.encoding import Encoding
 from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
-from residscope.prompts import Form, Prompts, Row, form_of, read_prompts
+from residscope.prompts import Form, Prompts, form_of, read_prompts, written
 from residscope.target import Target
-from residscope.vocabulary import InputError, Vocabulary, brief
+from residscope.vocabulary import InputError, Span, brief
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,18 @@ class Inputs:
     """What an experiment is asked, tokenised and checked.
 
     Attributes:
-        prompts: the prompts' texts, one a row; token ids decoded, without a BOS that they begin with.
+        prompts: the prompts' texts, one a row; of a chat what the user said last; token ids decoded, without a BOS
+            that they begin with.
         tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
         answers: one pair a row, or None for the model's own top two.
         corrupted: the corrupted prompts' texts, or None.
         corrupted_tokens: their token ids, each as long as its prompt's.
         target_position: where the target is read, from the end where negative, or None for each row's last token.
         bos: the prepended token's id, or None.
-        chat_template: whether prompts were put into the model's chat template.
-        form: what the prompts were written as: "texts" or "ids".
+        bos_policy: who decided about it: "the model's habit", "prepend_bos=True", "chat template", ...
+        template: of each row the ranges `[start, end)` of tokens that the chat template added; none where its words
+            cannot be told from the user's.
+        form: what the prompts were written as: "texts", "messages" or "ids".
         cached: the activations to be read in place of a run, where they are not what the model does.
         warnings: what the reader should know, one sentence each.
     """
@@ -42,7 +45,8 @@ class Inputs:
     corrupted_tokens: tuple[tuple[int, ...], ...] | None = None
     target_position: int | None = None
     bos: int | None = None
-    chat_template: bool = False
+    bos_policy: str = "the model's habit"
+    template: tuple[tuple[Span, ...], ...] = ()
     form: Form = "texts"
     cached: CachedRun | None = None
     warnings: tuple[str, ...] = field(default=())
@@ -63,18 +67,16 @@ _AS_CACHED = (
 class Reader:
     """Turns what a user writes into `Inputs` for one model."""
 
-    def __init__(self, model: Any, prepend_bos: bool | None, chat_template: bool) -> None:
-        if model.tokenizer is None:
-            raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
-        self._tokenizer = twin_of(model).tokenizer
-        self._vocabulary = Vocabulary(self._tokenizer, int(model.cfg.d_vocab))
-        self._n_ctx = int(model.cfg.n_ctx)
+    def __init__(
+        self,
+        model: Any,
+        prepend_bos: bool | None = None,
+        chat_template: bool | Mapping[str, Any] | None = None,
+        prefill: str | Sequence[str] | None = None,
+    ) -> None:
+        self._encoding = Encoding(model, prepend_bos, chat_template, prefill)
+        self._vocabulary = self._encoding.vocabulary
         self._is_demo = is_demo(model)
-        self._chat_template = _checked_flag("chat_template", chat_template)
-        self._prepend_bos = prepend_bos
-        self._bos = None if chat_template else self._chosen_bos(model, prepend_bos)
-        if chat_template and not self._tokenizer.chat_template:
-            raise InputError("chat_template", "this model has no chat template: use chat_template=False")
 
     def read(
         self,
@@ -90,7 +92,7 @@ class Reader:
         """
         rows = read_prompts("prompts", prompts)
         form = form_of(rows[0])
-        self._check_settings(form)
+        self._encoding.check(form)
         pairs = None if answers is None else read_answers(self._vocabulary, answers, len(rows))
         shared = [pair.shared for pair in pairs] if pairs else [()] * len(rows)
         if any(shared) and target_position is not None:
@@ -104,37 +106,38 @@ class Reader:
                 "answers that begin alike are read after what they share, and the cache does not go on there: give "
                 "answers that differ at their first token",
             )
-        tokens = tuple(self._tokens("prompts", row, more) for row, more in zip(rows, shared, strict=True))
-        texts = tuple(map(self._text, rows))
-        bos = None if form == "ids" else self._bos
+        encoded = self._encoding.rows("prompts", rows, shared)
+        tokens = tuple(row.ids for row in encoded)
         as_cached = [] if cached is None else [_AS_CACHED.format(cached.difference)]
-        notes = dict.fromkeys(pair.note for pair in pairs or () if pair.note)
+        notes = dict.fromkeys((list_note(answers), *(pair.note for pair in pairs or ())))
         inputs = Inputs(
-            prompts=texts,
+            prompts=tuple(map(self._encoding.text_of, rows)),
             tokens=tokens,
             answers=pairs,
             target_position=_checked_position(target_position, tokens),
-            bos=bos,
-            chat_template=self._chat_template,
+            bos=self._encoding.bos_of(form),
+            bos_policy=self._encoding.policy_of(form),
+            template=tuple(row.template for row in encoded),
             form=form,
             cached=cached,
-            warnings=(*as_cached, *notes, *self._warnings(bos, texts, tokens)),
         )
+        warnings = (*as_cached, *filter(None, notes), *self._warnings(inputs))
+        inputs = replace(inputs, warnings=warnings)
         return inputs if corrupted is None else self._with_corrupted(inputs, corrupted, shared)
 
     def edited(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
         """Return prompts with other texts, in the form they were written in.
 
-        A text that is as it was keeps its tokens. Of token ids that begin with a BOS, it stays.
+        A text that is as it was keeps its tokens. A chat keeps its other messages, and token ids a BOS at their
+        beginning.
 
         Args:
             prompts: as they were written.
             texts: what `Inputs.prompts` says of them, edited; there may be more or fewer.
         """
         rows = read_prompts("prompts", prompts)
-        before = [self._text(row) for row in rows]
-        sources = _sources(before, texts)
-        return [self._edited(rows[row], before[row], text) for row, text in zip(sources, texts, strict=True)]
+        sources = _sources([self._encoding.text_of(row) for row in rows], texts)
+        return [written(self._encoding.edited(rows[row], text)) for row, text in zip(sources, texts, strict=True)]
 
     def check_target(self, target: Target, inputs: Inputs) -> None:
         """Refuse a target made by hand that does not fit the prompts."""
@@ -152,49 +155,6 @@ class Reader:
         for answer in (*target.right, *(target.wrong or ())):
             self._vocabulary.check("target", answer.ids)
 
-    def _chosen_bos(self, model: Any, prepend_bos: bool | None) -> int | None:
-        if prepend_bos is not None:
-            _checked_flag("prepend_bos", prepend_bos)
-        bos: int | None = self._tokenizer.bos_token_id
-        if prepend_bos and bos is None:
-            raise InputError("prepend_bos", "this tokenizer has no BOS token: use prepend_bos=False")
-        wanted = model.cfg.default_prepend_bos if prepend_bos is None else prepend_bos
-        return bos if wanted else None
-
-    def _check_settings(self, form: Form) -> None:
-        if form == "ids" and (self._chat_template or self._prepend_bos):
-            setting = "chat_template" if self._chat_template else "prepend_bos"
-            raise InputError(setting, f"token ids are taken as they are: leave {setting} out, or give texts")
-
-    def _tokens(self, field: str, row: Row, more: Sequence[int]) -> tuple[int, ...]:
-        ids = (*(row if isinstance(row, tuple) else self._encoded(field, row)), *more)
-        if not ids:
-            raise InputError(field, f"a text in {field} is no token at all: give at least one token")
-        if len(ids) > self._n_ctx:
-            raise InputError(
-                field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
-            )
-        self._vocabulary.check(field, ids)
-        return ids
-
-    def _encoded(self, field: str, text: str) -> tuple[int, ...]:
-        if self._chat_template:
-            text = self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-            )
-        return (*(() if self._bos is None else (self._bos,)), *self._vocabulary.encode(field, text))
-
-    def _text(self, row: Row) -> str:
-        return row if isinstance(row, str) else self._vocabulary.decode(*row[len(self._own_bos(row)) :])
-
-    def _own_bos(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        return ids[:1] if ids[0] == self._tokenizer.bos_token_id else ()
-
-    def _edited(self, row: Row, before: str, text: str) -> Row:
-        if isinstance(row, str):
-            return text
-        return row if text == before else (*self._own_bos(row), *self._vocabulary.encode("prompts", text))
-
     def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]]) -> Inputs:
         rows = read_prompts("corrupted", corrupted)
         if len(rows) != len(inputs.prompts):
@@ -202,12 +162,12 @@ class Reader:
                 "corrupted", f"{len(rows)} corrupted prompts for {len(inputs.prompts)} prompts: give one for each"
             )
         if form_of(rows[0]) != inputs.form:
-            raise InputError("corrupted", "corrupted is of another form than prompts: give both as texts, or as ids")
-        tokens = tuple(self._tokens("corrupted", row, more) for row, more in zip(rows, shared, strict=True))
+            raise InputError("corrupted", "corrupted is of another form than prompts: give both in one form")
+        tokens = tuple(row.ids for row in self._encoding.rows("corrupted", rows, shared))
         for clean, broken in zip(inputs.tokens, tokens, strict=True):
             if len(clean) != len(broken):
                 raise InputError("corrupted", self._unequal(clean, broken))
-        return replace(inputs, corrupted=tuple(map(self._text, rows)), corrupted_tokens=tokens)
+        return replace(inputs, corrupted=tuple(map(self._encoding.text_of, rows)), corrupted_tokens=tokens)
 
     def _unequal(self, clean: Sequence[int], broken: Sequence[int]) -> str:
         pairs = zip(clean, broken, strict=False)
@@ -219,28 +179,38 @@ class Reader:
             f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; make them as long"
         )
 
-    def _warnings(self, bos: int | None, texts: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[str]:
+    def _warnings(self, inputs: Inputs) -> list[str]:
         warnings = []
-        tokenizer = self._tokenizer
+        bos, tokenizer = inputs.bos, self._encoding.tokenizer
         own_bos = tokenizer.init_kwargs.get("bos_token")
         if bos is not None and own_bos is None and bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
             warnings.append(
                 f"The prepended BOS is {tokenizer.decode([bos])!r}, which ends or pads texts in this model; "
                 "prepend_bos=False leaves it out."
             )
-        if bos is not None and any(row[1:2] == (bos,) for row in tokens):
+        if bos is not None and any(row[1:2] == (bos,) for row in inputs.tokens):
             warnings.append(
                 f"A prompt begins with {tokenizer.decode([bos])!r} of its own and another was prepended; "
                 "prepend_bos=False leaves the second out."
             )
+        if self._encoding.forgets_template(inputs.form) and not self._holds_specials(inputs):
+            warnings.append(
+                "This model has a chat template and the prompt is not in it: chat_template=True puts it there, "
+                "chat_template=False says that this is meant."
+            )
         if self._is_demo:
-            unknown = dict.fromkeys(word for text in texts for word in unknown_words(tokenizer, text))
+            unknown = dict.fromkeys(word for text in inputs.prompts for word in unknown_words(tokenizer, text))
             if unknown:
                 warnings.append(
                     f"The demo model does not know {', '.join(repr(word) for word in unknown)} and reads it byte by "
                     "byte, which it does poorly; rs.presets() has prompts it knows."
                 )
         return warnings
+
+    def _holds_specials(self, inputs: Inputs) -> bool:
+        """Tell whether a template's marks, or the like, were written in the texts themselves."""
+        specials = set(self._encoding.tokenizer.all_special_ids)
+        return any(specials.intersection(row[1:]) for row in inputs.tokens)
 
 
 def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> list[str]:
@@ -266,12 +236,6 @@ def _sources(before: Sequence[str], texts: Sequence[str]) -> list[int]:
     if len(texts) == len(before):
         return list(range(len(texts)))
     return [before.index(text) if text in before else min(row, len(before) - 1) for row, text in enumerate(texts)]
-
-
-def _checked_flag(field: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(field, f"{field} is True or False, not {brief(value)}")
-    return value
 
 
 def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None:

@@ -1,4 +1,4 @@
-"""Prompts as a user may write them: texts or token ids, brought to rows of one form."""
+"""Prompts as a user may write them: texts, chat messages or token ids, brought to rows of one form."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
@@ -7,26 +7,30 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 from torch import Tensor
 
+from residscope.chat import Chat
 from residscope.models.cached import CachedRun
 from residscope.vocabulary import InputError, brief
 
-Form = Literal["texts", "ids"]
-Row = str | tuple[int, ...]
-Prompt = str | Sequence[int]
+Form = Literal["texts", "messages", "ids"]
+Row = str | Chat | tuple[int, ...]
+Prompt = str | Sequence[Mapping[str, Any]] | Sequence[int]
 Prompts = Prompt | Sequence[Prompt] | Tensor | NDArray[Any] | CachedRun
-"""A text or token ids, or several of one of these; a row of an array is one prompt's ids; or a run that was kept."""
+"""A text, chat messages or token ids, or several of one of these; a row of an array is one prompt's ids; or a run that
+was kept."""
 
 
 def read_prompts(field: str, value: Any) -> tuple[Row, ...]:
     """Return one row a prompt, all of one form.
 
     Raises:
-        InputError: for what is neither text nor token ids, and for a mix of them.
+        InputError: for what is none of the forms, and for a mix of them.
     """
     if isinstance(value, CachedRun):
         return value.tokens
     value = plain(value)
-    one = isinstance(value, str) or (isinstance(value, list | tuple) and value and _is_id(value[0]))
+    one = isinstance(value, str) or (
+        isinstance(value, list | tuple) and value and (_is_id(value[0]) or isinstance(value[0], Mapping))
+    )
     listed = value if isinstance(value, list | tuple) and not one else [value]
     if not listed:
         raise InputError(field, f"nothing in {field}: give at least one text")
@@ -39,7 +43,14 @@ def read_prompts(field: str, value: Any) -> tuple[Row, ...]:
 
 def form_of(row: Row) -> Form:
     """Return which form a row has."""
-    return "texts" if isinstance(row, str) else "ids"
+    if isinstance(row, str):
+        return "texts"
+    return "messages" if isinstance(row, Chat) else "ids"
+
+
+def written(row: Row) -> Prompt:
+    """Return a row as a user may write it."""
+    return list(row.messages) if isinstance(row, Chat) else row
 
 
 def plain(value: Any) -> Any:
@@ -53,7 +64,7 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-_NAMES: dict[Form, str] = {"texts": "texts", "ids": "token ids"}
+_NAMES: dict[Form, str] = {"texts": "texts", "messages": "chat messages", "ids": "token ids"}
 
 
 def _row(field: str, row: Any) -> Row:
@@ -62,13 +73,33 @@ def _row(field: str, row: Any) -> Row:
             raise InputError(field, f"an empty text in {field}: give at least one token")
         return row
     if not isinstance(row, list | tuple):
-        raise InputError(field, f"{field} is a text, token ids, or a list of these, and {brief(row)} is neither")
+        raise InputError(
+            field, f"{field} is a text, chat messages, token ids, or a list of these, and {brief(row)} is none of them"
+        )
     if not row:
         raise InputError(field, f"an empty list in {field}: give at least one token")
+    if isinstance(row[0], Mapping):
+        return _conversation(field, row)
     for token in row:
         if not _is_id(token):
             raise InputError(field, f"a token id in {field} is a whole number, not {brief(token)}")
     return tuple(int(token) for token in row)
+
+
+def _conversation(field: str, messages: Sequence[Any]) -> Chat:
+    for message in messages:
+        if not isinstance(message, Mapping) or not all(
+            isinstance(message.get(key), str) for key in ("role", "content")
+        ):
+            raise InputError(
+                field, f"a chat message in {field} is a dict with a role and a content, both text, not {brief(message)}"
+            )
+    if messages[-1]["role"] == "assistant":
+        raise InputError(
+            field,
+            f"the last message in {field} is the assistant's: end with the user's, and begin the reply by prefill=",
+        )
+    return Chat(tuple(messages))
 
 
 def _is_id(value: Any) -> bool:

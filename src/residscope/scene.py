@@ -29,7 +29,7 @@ def scene_of(trace: Trace) -> dict[str, Any]:
             "dtype": trace.facts.dtype,
             "device": trace.facts.device,
             "processing": trace.facts.processing,
-            "bos": "no BOS" if bos is None else f"BOS {token_text(trace.decode(bos), trace.piece(bos))}",
+            "bos": f"{_bos(trace)} ({text(trace.inputs.bos_policy)})",
             "hooks": text(trace.facts.hooks),
         },
         "warnings": [text(warning) for warning in trace.warnings],
@@ -52,6 +52,7 @@ def _row(trace: Trace, row: int) -> dict[str, Any]:
     return {
         "prompt": text(trace.inputs.prompts[row]),
         "ids": list(trace.inputs.tokens[row]),
+        "template": [list(span) for span in trace.inputs.template[row]],
         "read": target.positions[row],
         "right": _answer(right),
         "wrong": None if target.wrong is None else _answer(target.wrong[row]),
@@ -60,6 +61,11 @@ def _row(trace: Trace, row: int) -> dict[str, Any]:
         "right_prob": float(logits.softmax(-1)[0, right.ids[0]]) if len(right.ids) == 1 else None,
         "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]) if len(right.ids) == 1 else None,
     }
+
+
+def _bos(trace: Trace) -> str:
+    bos = trace.inputs.bos
+    return "no BOS added" if bos is None else f"BOS {token_text(trace.decode(bos), trace.piece(bos))}"
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

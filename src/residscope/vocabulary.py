@@ -28,6 +28,9 @@ def brief(value: Any, most: int = 80) -> str:
     return quoted if len(quoted) <= most else f"{quoted[: most // 2]}...{quoted[3 - most // 2 :]}"
 
 
+Span = tuple[int, int]
+"""A range `[start, end)` of characters or of positions."""
+
 _SPLIT_CHARACTERS = 90
 
 _SHORT = reprlib.Repr()
@@ -47,9 +50,18 @@ class Vocabulary:
         Raises:
             InputError: for half a character, which tokenizers fail on.
         """
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(field, f"half a character (a lone surrogate) in {field}: no tokenizer reads it; remove it")
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return tuple(self._encoded(field, text)["input_ids"])
+
+    def encode_at(self, field: str, text: str) -> tuple[tuple[int, ...], list[Span] | None]:
+        """Return the tokens of a text with where in it each stands, or None where the tokenizer cannot say.
+
+        Raises:
+            InputError: for half a character, which tokenizers fail on.
+        """
+        if not self._tokenizer.is_fast:
+            return self.encode(field, text), None
+        encoded = self._encoded(field, text, return_offsets_mapping=True)
+        return tuple(encoded["input_ids"]), encoded["offset_mapping"]
 
     def decode(self, *ids: int) -> str:
         """Return the text of a token, or of several in a row."""
@@ -63,6 +75,11 @@ class Vocabulary:
         start = max(at - 2, 0)
         near, cut = self._split(ids[start:])
         return f"{'… · ' if start else ''}{near}{' · …' if cut else ''}"
+
+    def _encoded(self, field: str, text: str, **options: Any) -> Any:
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(field, f"half a character (a lone surrogate) in {field}: no tokenizer reads it; remove it")
+        return self._tokenizer(text, add_special_tokens=False, **options)
 
     def _split(self, ids: Sequence[int]) -> tuple[str, bool]:
         shown = ""

@@ -8,6 +8,7 @@ import { effectsOf, notInRun, sentence, topHeads } from "../../js/views/head_att
 const ROW: Row = {
   prompt: "",
   ids: [],
+  template: [],
   read: 14,
   right: { ids: [1], text: " Mary" },
   wrong: { ids: [2], text: " John" },

@@ -99,6 +99,7 @@ describe("the sentence", () => {
   const row: Row = {
     prompt: "",
     ids: [],
+    template: [],
     read: 14,
     right: { ids: [1], text: " Mary" },
     wrong: { ids: [2], text: " John" },

@@ -22,6 +22,7 @@ const RUN = {
   rows: [0, 1].map((row) => ({
     prompt: "",
     ids: row ? [0, 1] : [0, 1, 2],
+    template: [],
     read: row ? 1 : 2,
     right: { ids: [1], text: " Mary" },
     wrong: { ids: [2], text: " John" },

@@ -255,3 +255,22 @@ def test_its_tokenizer_reads_chat_and_each_digit_alone(smollm2):
         "<|im_end|>",
         "<|im_end|>",
     )
+
+
+def test_a_chat_is_answered_where_its_reply_was_begun(model):
+    exp = rs.Experiment(
+        model,
+        [{"role": "user", "content": "What is the capital of France?"}],
+        answers=(" Paris", " Lyon"),
+        prefill="The capital of France is",
+    )
+    trace = exp.trace
+    (ids,), (spans,) = trace.inputs.tokens, trace.inputs.template
+    told = [model.tokenizer.decode(list(ids[start:end])) for start, end in spans]
+    assert told[0].startswith("<|im_start|>system\nYou are a helpful AI assistant named SmolLM")
+    assert told[0].endswith("<|im_start|>user\n")
+    assert told[1:] == ["<|im_end|>\n<|im_start|>assistant\n"]
+    assert ids.count(model.tokenizer.bos_token_id) == 3
+    assert trace.logits[0].argmax() == trace.target.right[0].ids[0]
+    assert trace.warnings == []
+    exp.close()

@@ -15,7 +15,7 @@ PROMPT = "When Mary and John went to the store, John gave a drink to"
 
 
 def value(model):
-    inputs = Reader(model, None, False).read(PROMPT, (" Mary", " John"), None, None)
+    inputs = Reader(model).read(PROMPT, (" Mary", " John"), None, None)
     return float(Trace(model, inputs).target_value[0])
 
 
@@ -109,13 +109,13 @@ def test_permanent_hooks_are_named_and_left_out():
     model.hook_dict["blocks.1.attn.hook_z"].add_perma_hook(zero_z)
     assert any("blocks.1.attn" in name for name in permanent_hooks(model))
     assert value(model) == value(fresh)
-    trace = Trace(model, Reader(model, None, False).read(PROMPT, None, None, None))
+    trace = Trace(model, Reader(model).read(PROMPT, None, None, None))
     assert "without the permanent hooks on blocks.1.attn" in trace.facts.hooks
 
 
 def own_value(model):
     """Return what the user's own forward says of the same target."""
-    inputs = Reader(model, None, False).read(PROMPT, (" Mary", " John"), None, None)
+    inputs = Reader(model).read(PROMPT, (" Mary", " John"), None, None)
     (pair,) = inputs.answers
     right, wrong = pair.right.ids[0], pair.wrong.ids[0]
     with torch.no_grad():

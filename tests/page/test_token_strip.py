@@ -93,6 +93,23 @@ def test_hover_says_position_and_id(open_views):
     assert "the target is read here" in tip
 
 
+def test_what_a_chat_template_added_is_grey_and_named(open_views):
+    run = make_run()
+    run["rows"][0]["template"] = [[0, 3], [13, 15]]
+    page = open_views(models(run))
+    assert page.eval_on_selector_all(".rs-template", "chips => chips.map((chip) => +chip.dataset.position)") == [
+        *range(3),
+        13,
+        14,
+    ]
+    grey, ink = (
+        page.eval_on_selector(f"[data-position='{at}']", "chip => getComputedStyle(chip).color") for at in (1, 5)
+    )
+    assert grey != ink
+    page.hover("[data-position='13']")
+    assert "the chat template's" in page.locator(".rs-tooltip").inner_text()
+
+
 def test_one_of_several_prompts_is_chosen_by_its_number(open_views):
     page = open_views(two_prompts())
     assert "mean difference 10.80 logits over 2 prompts" in facts(page)

@@ -4,7 +4,7 @@ import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { number } from "../../lib/number";
 import type { Run } from "../../lib/state";
-import { Token, tokenAt, visible } from "../../lib/tokens";
+import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
 import { type Anchor, Tooltip } from "../../lib/tooltip";
 import { useUnique } from "../../lib/unique";
 import { moveIn, type Spot } from "./spot";
@@ -85,7 +85,7 @@ export function Strip(props: Props): JSX.Element {
         onPointerOver={(event) => setHover(spotOf(event))}
         onPointerLeave={() => setHover(null)}
       >
-        {run.rows.map(({ ids, read, target }, row) => (
+        {run.rows.map((of, row) => (
           <div class="rs-strip-row" role="row" key={row}>
             {several && (
               <span
@@ -99,13 +99,14 @@ export function Strip(props: Props): JSX.Element {
               </span>
             )}
             <span class="rs-chips" role="none">
-              {ids.map((token, at) => {
+              {of.ids.map((token, at) => {
                 const name = tokenAt(run, row, at);
                 const ringed = row === shownRow && at === position;
                 const marks = [
                   "rs-chip",
                   ringed ? "rs-ringed" : "",
-                  at === read ? "rs-read" : "",
+                  at === of.read ? "rs-read" : "",
+                  isTemplate(of, at) ? "rs-template" : "",
                   cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
                 ];
                 return [
@@ -127,7 +128,7 @@ export function Strip(props: Props): JSX.Element {
             </span>
             {several && (
               <span class="rs-row-value">
-                {number(target.value)} {target.unit}
+                {number(of.target.value)} {of.target.unit}
               </span>
             )}
           </div>
@@ -142,15 +143,18 @@ export function Strip(props: Props): JSX.Element {
   );
 }
 
-function SpotTip({ run, spot: { row, position } }: { run: Run; spot: Spot }): JSX.Element {
+function SpotTip({ run, spot: { row, position } }: { run: Run; spot: Spot }): JSX.Element | null {
   if (position === null) return <>prompt {row}: select this one alone</>;
+  const of = run.rows[row];
+  if (!of) return null;
   return (
     <>
       <Token {...tokenAt(run, row, position)} />
       <div class="rs-soft">
-        position {position} · id {run.rows[row]?.ids[position]}
+        position {position} · id {of.ids[position]}
       </div>
-      {position === run.rows[row]?.read && <div class="rs-soft">the target is read here</div>}
+      {isTemplate(of, position) && <div class="rs-soft">the chat template's</div>}
+      {position === of.read && <div class="rs-soft">the target is read here</div>}
     </>
   );
 }

@@ -123,7 +123,7 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
         if not (isinstance(prompts, list) and all(isinstance(prompt, str) for prompt in prompts)):
             raise InputError("prompts", "edited prompts are a list of texts")
         asked = experiment.asked
-        reader = Reader(experiment.model, asked.prepend_bos, asked.chat_template)
+        reader = Reader(experiment.model, asked.prepend_bos, asked.chat_template, asked.prefill)
         changes["prompts"] = reader.edited(asked.prompts, prompts)
     if "answers" in edit:
         answers = edit["answers"]
