@@ -78,20 +78,35 @@ NAMES = tuple(_configs())
 
 
 def build(
-    name: str, *, processed: bool = False, seed: int = 0, dtype: torch.dtype = torch.float32
+    name: str,
+    *,
+    processed: bool = False,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    attention: str = "eager",
 ) -> TransformerBridge:
     """Return a bridge with random weights, norm weights and biases, so that nothing cancels by chance."""
+    model = hf_model(name, seed=seed, attention=attention).to(dtype)
+    made = build_bridge_from_module(
+        model,
+        type(model).__name__,
+        hf_config=model.config,
+        tokenizer=copy.deepcopy(tokenizer()),
+        model_name=name,
+    )
+    if processed:
+        made.enable_compatibility_mode()
+    return made
+
+
+def hf_model(name: str, *, seed: int = 0, attention: str = "eager") -> torch.nn.Module:
+    """Return the Hugging Face model that a bridge is built on."""
     kind, config = _configs()[name]
-    config._attn_implementation = "eager"
+    config._attn_implementation = attention
     torch.manual_seed(seed)
     model = kind(config).eval()
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             is_norm = "weight" in key and ("norm" in key or ".ln" in key) and not name.startswith("Gemma")
             parameter.copy_(float(is_norm) + (0.3 if parameter.ndim > 1 else 0.4) * torch.randn_like(parameter))
-    made = build_bridge_from_module(
-        model.to(dtype), kind.__name__, hf_config=config, tokenizer=copy.deepcopy(tokenizer()), model_name=name
-    )
-    if processed:
-        made.enable_compatibility_mode()
-    return made
+    return model

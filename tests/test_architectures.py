@@ -114,3 +114,30 @@ def test_sixteen_bits_pass_their_own_check(name, dtype):
     trace = trace_of(architectures.build(name, dtype=dtype))
     assert [check.reason for check in trace.sum_check()] == ["", ""]
     assert [check.reason for check in trace.layer_check()] == ["", ""]
+
+
+# transformers has no other implementation of these.
+EAGER_ONLY = {"GPT-J", "BLOOM", "Gemma-2", "gpt-oss"}
+
+
+@pytest.mark.parametrize("name", [n for n in architectures.NAMES if n not in EAGER_ONLY])
+def test_a_model_that_computes_attention_by_sdpa_shows_the_same(name):
+    model = architectures.build(name, attention="sdpa")
+    # Some bridges set another implementation when they are built.
+    before = model.original_model.config._attn_implementation
+    trace, eager = trace_of(model), trace_of(architectures.build(name))
+    assert model.original_model.config._attn_implementation == before, "the user's model stays as it is"
+    own = architectures.hf_model(name, attention="sdpa")
+    for row, length in enumerate(trace.lengths):
+        with torch.no_grad():
+            logits = own(trace.tokens[row : row + 1, :length]).logits[0, -1]
+        torch.testing.assert_close(trace.logits[row], logits, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(trace.head_attribution(), eager.head_attribution(), atol=2e-5, rtol=1e-4, equal_nan=True)
+    for layer in range(trace.n_layers):
+        torch.testing.assert_close(trace.attention(layer), eager.attention(layer), atol=1e-6, rtol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", sorted(EAGER_ONLY))
+def test_transformers_itself_refuses_sdpa_for_the_others(name):
+    with pytest.raises(ValueError, match="scaled_dot_product_attention"):
+        architectures.build(name, attention="sdpa")

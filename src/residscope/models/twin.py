@@ -12,6 +12,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.component_setup import _wire_symbolic_hooks
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
+from transformer_lens.utilities.attn_implementation import force_eager_attention
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()
@@ -139,6 +140,8 @@ def _copy_of(model: TransformerBridge) -> TransformerBridge:
             if "changed size during iteration" not in str(error) or attempt == 4:
                 raise
     _wire(twin)
+    # Other implementations of attention never hold the weights that patterns show.
+    force_eager_attention(twin.original_model, per_layer=True)
     return twin.eval()
 
 
