@@ -13,7 +13,7 @@ from torch import Tensor
 from residscope.answers import Answers
 from residscope.cache import read_cache
 from residscope.inputs import Inputs, Reader
-from residscope.models import ActivationCache, TransformerBridge
+from residscope.models import ActivationCache, NotShownError, PreTrainedModel, TransformerBridge, accept
 from residscope.prompts import Prompts, plain
 from residscope.scene import extent_of, scene_of
 from residscope.selection import Selection, Status
@@ -60,7 +60,8 @@ class Experiment:
     """A model, prompts and answers, run anew at each change, with the views that show them.
 
     Args:
-        model: a `TransformerBridge`, raw or in compatibility mode; it is never changed. `rs.load_model` gives one.
+        model: a `TransformerBridge`, raw or in compatibility mode, as `rs.load_model` gives, or a Hugging Face causal
+            language model with its `tokenizer=`, fine-tuned ones too. It is never changed.
         prompts: a text, chat messages (dicts with a role and a content) or token ids, or a list of one of these; an
             array's rows are ids. Ids are taken as they are: nothing is prepended. Messages go through the model's
             chat template, up to where it replies.
@@ -75,6 +76,7 @@ class Experiment:
             these arguments of the template (`{"enable_thinking": False}`, ...), False says that texts outside it are
             meant. None is for messages alone.
         prefill: what the chat model's reply begins with, a text for all prompts or a list with one each.
+        tokenizer: of a Hugging Face model.
 
     Raises:
         InputError: for the first input that cannot be used; nothing has run then.
@@ -82,7 +84,7 @@ class Experiment:
 
     def __init__(
         self,
-        model: TransformerBridge,
+        model: TransformerBridge | PreTrainedModel,
         prompts: Prompts,
         answers: Answers | None = None,
         corrupted: Prompts | None = None,
@@ -92,9 +94,9 @@ class Experiment:
         prepend_bos: bool | None = None,
         chat_template: bool | Mapping[str, Any] | None = None,
         prefill: str | Sequence[str] | None = None,
+        tokenizer: Any = None,
     ) -> None:
-        _check_model(model)
-        self.model = model
+        self.model = _accepted(model, tokenizer)
         self._lock = threading.RLock()
         self._followers: list[weakref.ref[Follower]] = []
         self._on_run: list[Callable[[Trace], object]] = []
@@ -115,7 +117,7 @@ class Experiment:
     @classmethod
     def from_cache(
         cls,
-        model: TransformerBridge,
+        model: TransformerBridge | PreTrainedModel,
         cache: ActivationCache | Mapping[str, Tensor],
         tokens: Any,
         answers: Answers | None = None,
@@ -123,6 +125,7 @@ class Experiment:
         mask: Any = None,
         target: Target | None = None,
         target_position: int | None = None,
+        tokenizer: Any = None,
     ) -> "Experiment":
         """Show a run that is there already, with whatever was done to it.
 
@@ -138,11 +141,12 @@ class Experiment:
             mask: of the tokens' shape, 1 at real ones; needed where rows are padded.
             target: a `Target` made by hand, instead of answers; positions are in each row's own tokens.
             target_position: where the target is read, in each row's own tokens.
+            tokenizer: as for any experiment.
 
         Raises:
             InputError: for a cache, tokens or a mask that are not of this model, or do not fit each other.
         """
-        _check_model(model)
+        model = _accepted(model, tokenizer)
         run = read_cache(model, cache, tokens, mask)
         prompts = run if run.difference else run.tokens
         return cls(model, prompts, answers, target=target, target_position=target_position)
@@ -438,18 +442,8 @@ def _cancel(reference: "weakref.ref[Experiment]") -> None:
         experiment.cancel()
 
 
-def _check_model(model: Any) -> None:
-    if isinstance(model, TransformerBridge):
-        return
-    if any(kind.__name__ == "HookedTransformer" for kind in type(model).__mro__):
-        raise InputError(
-            "model",
-            "a HookedTransformer is not supported: load it as a bridge with "
-            "TransformerBridge.boot_transformers(model.cfg.model_name), then, if its processed weights are wanted, "
-            "bridge.enable_compatibility_mode()",
-        )
-    raise InputError(
-        "model",
-        f"a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, "
-        f"not {type(model).__name__}",
-    )
+def _accepted(model: Any, tokenizer: Any) -> TransformerBridge:
+    try:
+        return accept(model, tokenizer)
+    except NotShownError as error:
+        raise InputError("model", str(error)) from None

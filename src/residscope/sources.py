@@ -12,6 +12,7 @@ from residscope.analysis.sources import mixing_error, split_by_source, value_wei
 from residscope.decomposition import direction_of
 from residscope.models import Recording, TransformerBridge, twin_of
 from residscope.models.cached import NotCachedError
+from residscope.models.placement import home_of
 from residscope.models.recording import Activations, LiveRun, Mixing, over_patterns, record_mixing
 from residscope.models.weights import HeadWeights, final_norm, head_weights, layers_with_heads
 from residscope.target import Target
@@ -127,7 +128,7 @@ def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Ten
     once = ordinary[drawn]
     begin = torch.full((REPEATS, first), bos or 0)
     with twin.use() as own:
-        tokens = torch.cat([begin, once, once], 1).to(next(own.parameters()).device)
+        tokens = torch.cat([begin, once, once], 1).to(home_of(own))
         mask = torch.ones_like(tokens, dtype=torch.bool)
         return scores_on(own, LiveRun(tokens), kind, tokens, mask, first).mean(0)
 

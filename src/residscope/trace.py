@@ -15,6 +15,7 @@ from residscope.decomposition import Decomposition, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
+from residscope.models.placement import home_of
 from residscope.models.recording import (
     Activations,
     LiveRun,
@@ -125,7 +126,7 @@ class Trace:
         with self._twin.use() as twin:
             self.tokens: Int[Tensor, "row pos"]
             self.mask: Bool[Tensor, "row pos"]
-            device = next(twin.parameters()).device
+            device = home_of(twin)
             self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
             self.weights = fingerprint(twin)
@@ -146,6 +147,7 @@ class Trace:
         self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
         self.as_cached: str = inputs.cached.difference if inputs.cached else ""
         self.warnings: list[str] = [
+            *self.facts.warnings,
             *inputs.warnings,
             *spelling_warnings(inputs, self._recording.logits, self._tokenizer),
         ]

@@ -2,9 +2,22 @@
 
 from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
+from transformers import PreTrainedModel
 
+from residscope.models.accept import NotShownError, accept
 from residscope.models.load import load_model
 from residscope.models.recording import Recording, record
 from residscope.models.twin import Twin, twin_of
 
-__all__ = ["ActivationCache", "Recording", "TransformerBridge", "Twin", "load_model", "record", "twin_of"]
+__all__ = [
+    "ActivationCache",
+    "NotShownError",
+    "PreTrainedModel",
+    "Recording",
+    "TransformerBridge",
+    "Twin",
+    "accept",
+    "load_model",
+    "record",
+    "twin_of",
+]

@@ -8,6 +8,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from residscope.models.placement import home_of
 from residscope.models.recording import Look, mixing_points, pad_right, points_of
 
 CELLS = 64
@@ -50,7 +51,7 @@ class CachedRun:
         Raises:
             NotCachedError: for a hook point that the model passes and the cache lacks.
         """
-        device = next(model.parameters()).device
+        device = home_of(model)
         for point, look in looks:
             if point in self.reached:
                 look(self._padded_right(point, device))
@@ -101,7 +102,7 @@ def compare(
     taken = {width, *(size for value in values.values() for size in value.shape)}
     longer, shorter = range(width + 1, model.cfg.n_ctx + 1), range(width - 1, 0, -1)
     ours = next(size for size in (*longer, *shorter) if size not in taken)
-    device = next(model.parameters()).device
+    device = home_of(model)
     padded, _ = pad_right([*(row[:ours] for row in tokens), [0] * ours], device)
     frame = _Frame([min(len(row), ours) for row in tokens], starts, width, ours)
     kept: dict[str, Tensor] = {}

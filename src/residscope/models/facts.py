@@ -1,11 +1,13 @@
 """What the strip says about a model: name, numbers, processing, hooks that the views leave out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.models.demo import is_demo
+from residscope.models.placement import home_of, is_offloaded, is_split
 from residscope.models.twin import permanent_hooks
 
 
@@ -18,18 +20,34 @@ class ModelFacts:
     device: str
     processing: str
     hooks: str
+    warnings: tuple[str, ...]
 
 
 def facts_of(model: TransformerBridge) -> ModelFacts:
     """Describe the user's model as it is now."""
-    parameter = next(model.parameters())
+    home, split = home_of(model), is_split(model)
     name = "demo" if is_demo(model) else Path(str(model.cfg.model_name)).name
     processed = bool(model.compatibility_mode) or bool(model._weights_processed)
-    left_out = permanent_hooks(model)
+    left_out = [] if is_offloaded(model) else permanent_hooks(model)
     return ModelFacts(
         name=name,
-        dtype=str(parameter.dtype).removeprefix("torch."),
-        device=str(parameter.device),
+        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        device=f"{home} and others" if split else str(home),
         processing="processed weights (compatibility mode)" if processed else "raw weights",
+        warnings=tuple(_warnings(model)),
         hooks=f"shown without the permanent hooks on {', '.join(left_out)}" if left_out else "",
     )
+
+
+def _warnings(model: TransformerBridge) -> Iterator[str]:
+    if is_offloaded(model):
+        yield (
+            "This model's weights are offloaded, so it is used itself and not a copy: hooks set on it count, and it "
+            "must not be run elsewhere meanwhile."
+        )
+    # The wrapped model is not among the bridge's modules.
+    if model.training or model.original_model.training:
+        yield (
+            "This model is in training mode; it is shown as in evaluation mode, without dropout: model.eval() makes "
+            "your own runs the same."
+        )

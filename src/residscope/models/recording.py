@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from residscope.models.placement import home_of
 from residscope.models.weights import logit_tail
 
 Step = Callable[[int, int], None]
@@ -36,13 +37,19 @@ class LiveRun:
 
     def look(self, model: TransformerBridge, looks: Sequence[tuple[str, Look]], layers: Sequence[int]) -> None:
         """Run the model up to the last of these layers."""
+        home = home_of(model)
+
+        def gathered(look: Look) -> Look:
+            return lambda value, **_: look(value.to(home))
+
+        hooks: list[tuple[str | Callable[..., Any], Look]] = [(point, gathered(look)) for point, look in looks]
         with torch.no_grad():
-            model.run_with_hooks(self.tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=list(looks))
+            model.run_with_hooks(self.tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=hooks)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What one forward left behind, on the model's device and in its dtype.
+    """What one forward left behind, on the first block's device and in the model's dtype.
 
     `read` is the position the target is read at, one per row; everything without a position axis is read there.
     Values at padding are whatever the model computed there: `Trace` blanks them. Layers without attention heads
@@ -85,14 +92,14 @@ def record(
     Attention is causal and padding stands on the right, so no real position sees padding and no mask is needed.
     Only the read positions are unembedded.
     """
-    n_layers = int(model.cfg.n_layers)
+    n_layers, home = int(model.cfg.n_layers), home_of(model)
     kept: dict[str, Tensor] = {}
 
     def gather_read(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (_at(read, args[0])[:, None], *args[1:])
 
     def keep(name: str, take: Callable[[Tensor], Tensor]) -> Callable[..., None]:
-        return lambda value, **_: kept.update({name: take(value)})
+        return lambda value, **_: kept.update({name: take(value).to(home)})
 
     def watch(layer: int) -> tuple[str, Callable[..., None]]:
         return f"blocks.{layer}.hook_in", lambda _value, **_: step(layer, n_layers)
@@ -101,7 +108,7 @@ def record(
     hooks += [(part.point, keep(part.name, part.take)) for part in _parts(model, read, keep_patterns=keep_patterns)]
     with ExitStack() as stack, torch.no_grad():
         stack.callback(model.unembed.register_forward_pre_hook(gather_read).remove)
-        logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0]
+        logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0].to(home)
     step(n_layers, n_layers)
     return _recording(kept, read, logits, n_layers)
 
@@ -207,7 +214,8 @@ def _recording(
 
 def _at(read: Int[Tensor, "row"], value: Tensor) -> Tensor:
     # Position embeddings may come with a batch axis of one.
-    return value.expand(len(read), *value.shape[1:])[torch.arange(len(read), device=read.device), read]
+    rows = torch.arange(len(read), device=value.device)
+    return value.expand(len(read), *value.shape[1:])[rows, read.to(value.device)]
 
 
 def whole(value: Tensor) -> Tensor:

@@ -14,6 +14,9 @@ from transformer_lens.model_bridge.component_setup import _wire_symbolic_hooks
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
+from residscope.models.copying import copied, tensors_of
+from residscope.models.placement import is_offloaded
+
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()
 
@@ -50,8 +53,9 @@ class Twin:
     def use(self) -> Iterator[TransformerBridge]:
         """Give the twin to one thread at a time, rebuilt when the model's tensors were replaced.
 
-        Gradients, inference mode and autocasting are off, whatever the caller's mode: they would change the numbers,
-        or what can be done with them.
+        A model whose weights are offloaded has no twin and is given itself, in evaluation mode meanwhile. Gradients,
+        inference mode and autocasting are off, whatever the caller's mode: they would change the numbers, or what can
+        be done with them.
         """
         with ExitStack() as stack:
             stack.enter_context(self.lock)
@@ -62,13 +66,17 @@ class Twin:
             model = self._model()
             if model is None:
                 raise ReferenceError("the model of this experiment is gone: make the experiment again")
+            if is_offloaded(model):
+                stack.callback(_resume, model, model.training)
+                yield model.eval()
+                return
             if self._copy is None or not self._is_current(model):
                 self._copy = _copy_of(model)
-                self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in _tensors(model)]
+                self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in tensors_of(model)]
             yield self._copy
 
     def _is_current(self, model: TransformerBridge) -> bool:
-        now = _tensors(model)
+        now = tensors_of(model)
         return len(now) == len(self._seen) and all(
             tensor is seen and tensor.device == device and tensor.dtype == dtype
             for tensor, (seen, device, dtype) in zip(now, self._seen, strict=True)
@@ -99,11 +107,14 @@ def permanent_hooks(model: TransformerBridge) -> list[str]:
 def fingerprint(model: TransformerBridge) -> bytes:
     """Sample every parameter (up to 64 values each, evenly spaced) and its version, to notice an edit in place.
 
-    Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample.
+    Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample;
+    none of offloaded weights.
     """
     samples: dict[torch.device, list[Tensor]] = {}
     versions = []
     for parameter in model.parameters():
+        if parameter.is_meta:
+            continue
         flat = parameter.detach().reshape(-1)
         stride = max(1, flat.numel() // 64)
         samples.setdefault(parameter.device, []).append(flat[::stride][:64].float())
@@ -113,35 +124,19 @@ def fingerprint(model: TransformerBridge) -> bytes:
     return b"".join(values) + repr(versions).encode()
 
 
-def _tensors(model: TransformerBridge) -> list[Tensor]:
-    return [*model.parameters(), *model.buffers()]
-
-
-def _leftovers(model: TransformerBridge) -> Iterator[Tensor]:
-    """Yield activations that modules keep from a forward with gradients, which deepcopy refuses to copy."""
-    for module in model.modules():
-        for value in list(vars(module).values()):
-            kept = list(value.values()) if isinstance(value, dict) else value
-            kept = kept if isinstance(kept, tuple | list) else (kept,)
-            yield from (item for item in kept if isinstance(item, Tensor) and not item.is_leaf)
+def _resume(model: TransformerBridge, training: bool) -> None:
+    model.train(training)
 
 
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
-    # A notebook thread that sets hooks while we copy changes the dictionaries deepcopy walks over.
-    for attempt in range(5):
-        try:
-            shared: dict[int, object] = {id(tensor): tensor for tensor in _tensors(model)}
-            shared |= {id(tensor): tensor.detach() for tensor in _leftovers(model)}
-            shared |= {id(hooks): type(hooks)() for hooks in _hooks(model)}
-            shared[id(model.tokenizer)] = model.tokenizer
-            twin = copy.deepcopy(model, shared)
-            break
-        except RuntimeError as error:
-            if "changed size during iteration" not in str(error) or attempt == 4:
-                raise
+    # The wrapped model is not among the bridge's modules.
+    modules = (*model.modules(), *model.original_model.modules())
+    twin = copied(model, modules, (*tensors_of(model), model.tokenizer))
     _wire(twin)
     # Other implementations of attention never hold the weights that patterns show.
     force_eager_attention(twin.original_model, per_layer=True)
+    # Nothing is generated.
+    cast(Any, twin.original_model).config.use_cache = False
     return twin.eval()
 
 
@@ -160,12 +155,3 @@ def _wire(twin: TransformerBridge) -> None:
                     _wire_symbolic_hooks(cast(GeneralizedComponent, module))
             elif name.endswith("_hook_handles"):
                 object.__setattr__(module, name, [])
-
-
-def _hooks(model: TransformerBridge) -> Iterator[dict[Any, Any] | list[Any]]:
-    """Yield every container of hooks: the twin gets empty ones, and what hooks hold is never copied."""
-    # The wrapped model is not among the bridge's modules.
-    for module in (*model.modules(), *model.original_model.modules()):
-        for name, value in list(vars(module).items()):
-            if "_hooks" in name and isinstance(value, dict | list):
-                yield value

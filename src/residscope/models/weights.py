@@ -1,4 +1,7 @@
-"""Read what direct attribution needs off a live bridge: directions' weights, never a config's word for them."""
+"""Read what direct attribution needs off a live bridge: directions' weights, never a config's word for them.
+
+All of it is on the first block's device.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +10,8 @@ from einops import einsum, repeat
 from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+
+from residscope.models.placement import home_of, loaded
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ class LogitTail:
 
 def final_norm(model: TransformerBridge) -> Norm:
     """Read the final norm's effective weight (1 + weight where the model does so), bias and centring."""
-    return _read_norm(model.ln_final)
+    with loaded(model.ln_final):
+        return _read_norm(model.ln_final, home_of(model))
 
 
 def logit_tail(model: TransformerBridge) -> LogitTail:
@@ -82,45 +88,46 @@ def layers_with_heads(model: TransformerBridge) -> list[int]:
 
 def head_weights(model: TransformerBridge, layer: int) -> HeadWeights:
     """Read W_O, b_O and the constant part of z of one layer."""
-    block = model.blocks[layer]
+    block, home = model.blocks[layer], home_of(model)
     attention = block.attn
-    W_V = attention.W_V
-    constant = _optional(attention, "b_V")
-    beta = _optional(block.ln1, "bias") if hasattr(block, "ln1") else None
-    if beta is not None:
-        through = einsum(beta, W_V, "d_model, head d_model d_head -> head d_head")
-        constant = through if constant is None else constant + through
-    W_O = attention.W_O
-    if constant is not None:
-        constant = repeat(constant, "kv d_head -> (kv group) d_head", group=W_O.shape[0] // constant.shape[0])
-    return HeadWeights(
-        W_O,
-        _optional(attention, "b_O"),
-        constant,
-        _read_norm(block.ln1_post) if hasattr(block, "ln1_post") else None,
-        float(getattr(block.original_component, "residual_multiplier", 1.0)),
-    )
+    with loaded(block):
+        W_O, W_V = attention.W_O.to(home), attention.W_V
+        constant = _optional(attention, "b_V", home)
+        beta = _optional(block.ln1, "bias", W_V.device) if hasattr(block, "ln1") else None
+        if beta is not None:
+            through = einsum(beta, W_V, "d_model, head d_model d_head -> head d_head").to(home)
+            constant = through if constant is None else constant + through
+        if constant is not None:
+            constant = repeat(constant, "kv d_head -> (kv group) d_head", group=W_O.shape[0] // constant.shape[0])
+        return HeadWeights(
+            W_O,
+            _optional(attention, "b_O", home),
+            constant,
+            _read_norm(block.ln1_post, home) if hasattr(block, "ln1_post") else None,
+            float(getattr(block.original_component, "residual_multiplier", 1.0)),
+        )
 
 
 def unembedding(model: TransformerBridge) -> tuple[Float[Tensor, "d_model d_vocab"], Float[Tensor, "d_vocab"]]:
     """Return W_U and b_U."""
-    return model.W_U, model.b_U
+    with loaded(model.unembed):
+        return model.W_U.to(home_of(model)), model.b_U.to(home_of(model))
 
 
 def logits_of(model: TransformerBridge, resid: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_vocab"]:
     """Apply the model's own final norm, unembedding, logit scale and soft cap to residual vectors."""
-    return logit_tail(model)(model.unembed(model.ln_final(resid[None]))[0])
+    return logit_tail(model)(model.unembed(model.ln_final(resid[None]))[0].to(resid.device))
 
 
-def _read_norm(norm: torch.nn.Module) -> Norm:
-    return Norm(_norm_weight(norm), _optional(norm, "bias"), not norm.uses_rms_norm)
+def _read_norm(norm: torch.nn.Module, home: torch.device) -> Norm:
+    return Norm(_norm_weight(norm, home), _optional(norm, "bias", home), not norm.uses_rms_norm)
 
 
-def _norm_weight(norm: torch.nn.Module) -> Tensor | None:
-    weight = _optional(norm, "weight")
+def _norm_weight(norm: torch.nn.Module, home: torch.device) -> Tensor | None:
+    weight = _optional(norm, "weight", home)
     return 1 + weight if weight is not None and norm.uses_weight_offset else weight
 
 
-def _optional(module: torch.nn.Module, name: str) -> Tensor | None:
+def _optional(module: torch.nn.Module, name: str, home: torch.device) -> Tensor | None:
     value = getattr(module, name, None)
-    return value if isinstance(value, Tensor) else None
+    return value.to(home) if isinstance(value, Tensor) else None

@@ -1,0 +1,105 @@
+"""What a user may give as a model: a bridge, or a Hugging Face model, which gets a bridge on a copy of its modules."""
+
+import copy
+import weakref
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources import build_bridge_from_module
+from transformer_lens.model_bridge.sources.transformers import determine_architecture_from_hf_config
+from transformers import PreTrainedModel
+
+from residscope.models.copying import copied, tensors_of
+from residscope.models.decoders import why_not, why_not_config
+
+
+class NotShownError(ValueError):
+    """A model that cannot be shown, in one sentence."""
+
+
+_BRIDGES: "weakref.WeakKeyDictionary[PreTrainedModel, tuple[TransformerBridge, Any, list[Tensor]]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def accept(model: Any, tokenizer: Any = None) -> TransformerBridge:
+    """Return the bridge of what was given: itself, or one that shares a Hugging Face model's weights.
+
+    Args:
+        model: a bridge or a Hugging Face causal language model, which is not changed.
+        tokenizer: of a Hugging Face model, which has none of its own.
+
+    Raises:
+        NotShownError: for anything else, and for models that are no decoders with attention heads.
+    """
+    if isinstance(model, PreTrainedModel):
+        known = _BRIDGES.get(model)
+        tensors = tensors_of(model)
+        if known and known[1] is tokenizer and len(known[2]) == len(tensors):
+            bridge, _, seen = known
+            if all(now is before for now, before in zip(tensors, seen, strict=True)):
+                return bridge
+        bridge = bridge_of(model, tokenizer, keep=tensors)
+        _BRIDGES[model] = bridge, tokenizer, tensors
+        return bridge
+    if not isinstance(model, TransformerBridge):
+        raise NotShownError(_other(model))
+    if tokenizer is not None:
+        raise NotShownError("a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+    sentence = why_not(model)
+    if sentence:
+        raise NotShownError(sentence)
+    return model
+
+
+def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: list[Tensor]) -> TransformerBridge:
+    """Build a bridge on a copy of a Hugging Face model: TransformerLens replaces submodules in place.
+
+    Args:
+        model: is not changed.
+        tokenizer: is not changed.
+        keep: the tensors that model and bridge share.
+
+    Raises:
+        NotShownError: without a tokenizer, and for models that cannot be shown.
+    """
+    if tokenizer is None:
+        raise NotShownError("a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
+    sentence = why_not_config(type(model).__name__, model.config)
+    if sentence:
+        raise NotShownError(sentence)
+    twin = copied(model, model.modules(), keep)
+    try:
+        bridge = build_bridge_from_module(
+            twin,
+            determine_architecture_from_hf_config(twin.config),  # type: ignore[no-untyped-call]
+            hf_config=twin.config,
+            tokenizer=copy.deepcopy(tokenizer),
+            model_name=Path(model.name_or_path or type(model).__name__).name,
+        )
+    except ValueError as error:
+        if "rchitecture" not in str(error):
+            raise
+        raise NotShownError(f"TransformerLens has no bridge for {type(model).__name__}: {error}") from error
+    sentence = why_not(bridge)
+    if sentence:
+        raise NotShownError(sentence)
+    return bridge
+
+
+def _other(model: Any) -> str:
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if "HookedTransformer" in kinds:
+        return (
+            "a HookedTransformer is not supported: load it as a bridge with "
+            "TransformerBridge.boot_transformers(model.cfg.model_name), then, if its processed weights are wanted, "
+            "bridge.enable_compatibility_mode()"
+        )
+    if "PeftModel" in kinds:
+        return "a PEFT model's adapters are not in its weights: give model.merge_and_unload(), with tokenizer=..."
+    return (
+        "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, or a Hugging "
+        f"Face causal language model with tokenizer=..., not {type(model).__name__}"
+    )

@@ -1,0 +1,54 @@
+"""Copy a module tree without what must not be copied: hooks, what they hold, activations, and mostly the tensors."""
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Root = TypeVar("Root", bound=torch.nn.Module)
+
+
+def copied(root: Root, modules: Iterable[torch.nn.Module], keep: Iterable[object]) -> Root:
+    """Copy a module tree: hooks are left out, and what is to be kept is shared.
+
+    Args:
+        root: what is copied.
+        modules: all modules in it.
+        keep: objects that original and copy have in common: tensors, a tokenizer.
+    """
+    every, kept = list(modules), list(keep)
+    # A notebook thread that sets hooks while we copy changes the dictionaries deepcopy walks over.
+    for attempt in range(5):
+        try:
+            shared: dict[int, object] = {id(value): value for value in kept}
+            shared |= {id(tensor): tensor.detach() for tensor in _leftovers(every)}
+            shared |= {id(hooks): type(hooks)() for hooks in _hooks(every)}
+            return copy.deepcopy(root, shared)
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error) or attempt == 4:
+                raise
+    raise AssertionError
+
+
+def tensors_of(module: torch.nn.Module) -> list[Tensor]:
+    """Return a module's parameters and buffers."""
+    return [*module.parameters(), *module.buffers()]
+
+
+def _leftovers(modules: list[torch.nn.Module]) -> Iterator[Tensor]:
+    """Yield activations that modules keep from a forward with gradients, which deepcopy refuses to copy."""
+    for module in modules:
+        for value in list(vars(module).values()):
+            held = list(value.values()) if isinstance(value, dict) else value
+            held = held if isinstance(held, tuple | list) else (held,)
+            yield from (item for item in held if isinstance(item, Tensor) and not item.is_leaf)
+
+
+def _hooks(modules: list[torch.nn.Module]) -> Iterator[dict[Any, Any] | list[Any]]:
+    """Yield every container of hooks: the copy gets empty ones, and what hooks hold is never copied."""
+    for module in modules:
+        for name, value in list(vars(module).items()):
+            if "_hooks" in name and isinstance(value, dict | list):
+                yield value

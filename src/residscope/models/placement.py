@@ -1,0 +1,38 @@
+"""Where a model's weights are: on one device, on several, or offloaded; and how to have them at hand."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from accelerate.utils import align_module_device
+from transformer_lens.model_bridge import TransformerBridge
+
+
+def home_of(model: TransformerBridge) -> torch.device:
+    """Return the device that results are gathered on: the first block's."""
+    first = model.blocks[0]
+    device: torch.device = next(first.parameters()).device
+    if device.type != "meta":
+        return device
+    hooks = (getattr(module, "_hf_hook", None) for module in first.modules())
+    devices = (getattr(hook, "execution_device", None) for hook in hooks)
+    return torch.device(next(device for device in devices if device is not None))
+
+
+def is_offloaded(model: TransformerBridge) -> bool:
+    """Tell whether weights are fetched for each layer's run alone: then they cannot be shared by a copy."""
+    return any(parameter.is_meta for parameter in model.parameters())
+
+
+def is_split(model: TransformerBridge) -> bool:
+    """Tell whether weights are on several devices."""
+    return len({parameter.device for parameter in model.parameters()}) > 1
+
+
+@contextmanager
+def loaded(*modules: torch.nn.Module) -> Iterator[None]:
+    """Have the modules' weights at hand, offloaded ones too."""
+    with ExitStack() as stack:
+        for part in {id(part): part for module in modules for part in module.modules()}.values():
+            stack.enter_context(align_module_device(part))
+        yield
