@@ -2,6 +2,7 @@
 
 import copy
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def accept(model: Any, tokenizer: Any = None) -> TransformerBridge:
     return model
 
 
-def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: list[Tensor]) -> TransformerBridge:
+def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) -> TransformerBridge:
     """Build a bridge on a copy of a Hugging Face model: TransformerLens replaces submodules in place.
 
     Args:
@@ -71,6 +72,8 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: list[Tensor]) -> Tra
     if sentence:
         raise NotShownError(sentence)
     twin = copied(model, model.modules(), keep)
+    # A model that was never saved does not name its class, and TransformerLens goes by it.
+    twin.config.architectures = twin.config.architectures or [type(model).__name__]
     try:
         bridge = build_bridge_from_module(
             twin,
@@ -82,11 +85,16 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: list[Tensor]) -> Tra
     except ValueError as error:
         if "rchitecture" not in str(error):
             raise
-        raise NotShownError(f"TransformerLens has no bridge for {type(model).__name__}: {error}") from error
+        raise NotShownError(no_bridge(type(model).__name__)) from error
     sentence = why_not(bridge)
     if sentence:
         raise NotShownError(sentence)
     return bridge
+
+
+def no_bridge(name: str) -> str:
+    """Say that TransformerLens does not know an architecture."""
+    return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() names those it has"
 
 
 def _other(model: Any) -> str:

