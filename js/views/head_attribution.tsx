@@ -1,37 +1,50 @@
-/** What each head adds directly to the target: a map of layers by heads. */
+/** What each head adds directly to the target, or how it behaves: a map of layers by heads. */
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { largest, signedScale } from "../lib/colour";
+import { Choice } from "../lib/choice";
+import { largest, type Scale, sequentialScale, signedScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
 import type { Cell } from "../lib/grid";
 import { Heatmap, type Ring } from "../lib/heatmap";
 import { Legend } from "../lib/legend";
-import { precise, preciseSigned, signed } from "../lib/number";
+import { number, precise, preciseSigned, signed } from "../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
-import { type CheckInfo, checkOf, chosenRow, missingRow, rowOrMean } from "../lib/rows";
-import { type Part, Say, strong } from "../lib/sentence";
+import { type CheckInfo, checkOf, chosenRow, missingRow } from "../lib/rows";
+import { type Part, plain, Say } from "../lib/sentence";
 import { type Head, headName, parseHead, type SharedTraits, togglePin } from "../lib/state";
-import { ofTarget, type TargetWords, targetOf } from "../lib/target";
+import { type TargetWords, targetOf } from "../lib/target";
+import type { Theme } from "../lib/theme";
 import { startView, type View } from "../lib/view";
 import type { Tensor } from "../lib/wire";
+import {
+  type Effects,
+  effectsOf,
+  notInRun,
+  type Ranked,
+  sentence,
+  topHeads,
+} from "./head_attribution/effects";
+import { KINDS, MEASURED_ON, notMeasured, scoreSentence } from "./head_attribution/scores";
 import "./head_attribution.css";
 
 /** The synced traits of `src/residscope/views/head_attribution.py`. */
 type Model = SharedTraits & { colour: string; scores_on: string };
 
 /** `heads_total` has one sum over all heads per row. */
-type Info = { check: CheckInfo[]; heads_total: number[]; unit: string };
-
-/** The heads' effects on one row, or their mean over rows: [layer head], flat. */
-export type Effects = { layers: number; heads: number; values: Float32Array };
-
-export type Ranked = { head: Head; value: number };
+type Info = {
+  check: CheckInfo[];
+  heads_total: number[];
+  unit: string;
+  colour: string;
+  scores_on: string;
+};
 
 const LISTED = 3;
 const LIST_WIDTH = 150;
+const EFFECT = "direct effect";
 
 const HELP = [
   "Each cell is what one head writes into the residual stream at the position where the target " +
@@ -39,117 +52,130 @@ const HELP = [
     "direct logit attribution. It leaves out what the head does through later layers.",
   "All parts of the model (embeddings, heads, biases, MLPs, norm) add up to the target; the " +
     "sum in the title row is that check.",
+  "Instead of effects the colours can show head scores, from 0 to 1: the attention that a head pays " +
+    "to the token before (previous token), to earlier occurrences of the same token (duplicate token), " +
+    "or to what followed them (induction), averaged over the tokens that have any; on this prompt, or " +
+    "on random tokens that come twice. A score says where a head looks, not that it matters here.",
   "Click a head to select it everywhere. Shift-click, or the key p, pins it. Arrow keys move, " +
     "Enter selects, Escape leaves.",
 ];
-
-/** Take one row of `values` [row layer head], or the mean over rows when `row` is null. */
-export function effectsOf(tensor: Tensor, row: number | null): Effects {
-  const [, layers = 0, heads = 0] = tensor.shape;
-  return { layers, heads, values: rowOrMean(tensor, row) };
-}
-
-/** The heads that push most to either side, strongest first. */
-export function topHeads({ heads, values }: Effects, count: number) {
-  const ranked = Array.from(values, (value, i): Ranked => {
-    return { head: [Math.floor(i / heads), i % heads], value };
-  }).filter(({ value }) => !Number.isNaN(value));
-  ranked.sort((a, b) => b.value - a.value);
-  return {
-    towards: ranked.filter(({ value }) => value > 0).slice(0, count),
-    against: ranked
-      .filter(({ value }) => value < 0)
-      .slice(-count)
-      .reverse(),
-  };
-}
-
-export function sentence(
-  effects: Effects,
-  head: Head | null,
-  total: number,
-  target: TargetWords,
-  palette: Diverging,
-): Part[] {
-  const together =
-    target.rows.length > 1 ? "all heads together, on average, " : "all heads together ";
-  const colours: Part[] = [`. ${POSITIVE_NAME[palette]} pushes towards `, target.right, "."];
-  const value = head ? valueAt(effects, head) : Number.NaN;
-  if (head && !Number.isNaN(value)) {
-    const adds: Part[] = [strong(headName(head)), " adds ", strong(signed(value)), " "];
-    return [...adds, ...ofTarget(target), `; ${together}${signed(total)}`, ...colours];
-  }
-  const [strongest] = topHeads(effects, 1).towards;
-  const most = strongest
-    ? `, most from ${headName(strongest.head)} (${signed(strongest.value)})`
-    : "";
-  const all: Part[] = ["All heads together add ", strong(signed(total)), " "];
-  return [...all, ...ofTarget(target), most, ...colours];
-}
-
-/** Why what is selected cannot be shown, or null. */
-export function notInRun(effects: Effects, head: Head | null) {
-  if (!head || (head[0] < effects.layers && head[1] < effects.heads)) return null;
-  const size = `${effects.layers} layers of ${effects.heads} heads`;
-  return `${headName(head)} is not in this run, which has ${size}.`;
-}
-
-function valueAt({ layers, heads, values }: Effects, [layer, head]: Head): number {
-  return layer < layers && head < heads ? values[layer * heads + head]! : Number.NaN;
-}
-
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
 
 function HeadAttribution({ view }: { view: View<Model> }): JSX.Element {
   const [palette, setPalette] = useState<Diverging>("RdBu");
   const picture = view.picture.value;
   const other = palette === "RdBu" ? "PuOr" : "RdBu";
-  const shown = useMemo(() => picture && read(picture), [picture]);
+  const sent = useMemo(() => picture && read(picture), [picture]);
   const { row: wanted, head } = view.selection.value;
+  const theme = view.theme.value;
   const rows = picture?.run.rows ?? [];
   const row = chosenRow(wanted, rows.length);
-  const effects = useMemo(() => shown && effectsOf(shown.values, row), [shown, row]);
   const target = targetOf(rows, row);
-  const totals = shown?.info.heads_total ?? [];
-  const total = row === null ? mean(totals) : (totals[row] ?? Number.NaN);
+  const shown = useMemo(
+    () => sent && (sent.scores ? scoreMap(sent, row) : effectMap(sent, row, target, palette)),
+    [sent, row, palette],
+  );
+  const scale = useMemo(() => shown?.scale(theme), [shown, theme]);
   const name = `${POSITIVE_NAME[other].toLowerCase()} for positive`;
 
   return (
     <Frame
       view={view}
       title="Heads"
-      what={["direct effect on ", ...target.name, ` · ${target.unit}`]}
-      meta={row === null && rows.length > 1 && `mean of ${rows.length} prompts`}
-      check={shown && checkOf(shown.info.check, row)}
+      what={shown?.what ?? ""}
+      meta={
+        row === null && rows.length > 1 && !shown?.ofAllPrompts && `mean of ${rows.length} prompts`
+      }
+      check={sent && checkOf(sent.info.check, row)}
       help={HELP}
       actions={[{ label: `Colours: ${name}`, run: () => setPalette(other) }]}
-      sentence={effects ? sentence(effects, head, total, target, palette) : ""}
-      notice={missingRow(wanted, rows.length) ?? (effects && notInRun(effects, head))}
+      sentence={shown ? shown.sentence(head) : ""}
+      notice={
+        missingRow(wanted, rows.length) ??
+        (shown && (notInRun(shown.numbers, head) ?? shown.notice))
+      }
     >
-      {effects && <EffectMap view={view} effects={effects} target={target} palette={palette} />}
+      <div class="rs-controls">
+        <Choice view={view} trait="colour" label="colour" options={[EFFECT, ...KINDS]} />
+        {view.trait("colour").value !== EFFECT && (
+          <Choice view={view} trait="scores_on" label="measured on" options={MEASURED_ON} />
+        )}
+      </div>
+      {shown && scale && <NumberMap view={view} shown={shown} scale={scale} />}
     </Frame>
   );
 }
 
-type MapProps = {
-  view: View<Model>;
-  effects: Effects;
-  target: TargetWords;
-  palette: Diverging;
+/** Numbers of heads, and how they are drawn and said. */
+type Shown = {
+  numbers: Effects;
+  /** What the numbers are called, and their unit, in the map's own words. */
+  called: string;
+  unit: string;
+  what: Part[];
+  ofAllPrompts: boolean;
+  lists: { words: Part[]; heads: Ranked[] }[];
+  scale(theme: Theme): Scale;
+  /** A number in the tooltip and in a list. */
+  tip(value: number): string;
+  listed(value: number): string;
+  sentence(head: Head | null): Part[];
+  notice: string | null;
 };
 
-function EffectMap({ view, effects, target, palette }: MapProps): JSX.Element {
+function effectMap(sent: Sent, row: number | null, target: TargetWords, palette: Diverging): Shown {
+  const numbers = effectsOf(sent.values, row);
+  const totals = sent.info.heads_total;
+  const total = row === null ? mean(totals) : (totals[row] ?? Number.NaN);
+  const tops = topHeads(numbers, LISTED);
+  return {
+    numbers,
+    called: EFFECT,
+    unit: target.unit,
+    what: ["direct effect on ", ...target.name, ` · ${target.unit}`],
+    ofAllPrompts: false,
+    lists: [
+      { words: towards(target, true), heads: tops.towards },
+      { words: towards(target, false), heads: tops.against },
+    ],
+    scale: (theme) => signedScale(largest(numbers.values), theme, palette),
+    tip: preciseSigned,
+    listed: signed,
+    sentence: (head) => sentence(numbers, head, total, target, palette),
+    notice: null,
+  };
+}
+
+function scoreMap({ scores, info }: Sent, row: number | null): Shown {
+  const { colour: kind, scores_on: on } = info;
+  // Random repeats are measured once for all prompts.
+  const ofAllPrompts = scores!.shape[0] === 1;
+  const numbers = effectsOf(scores!, ofAllPrompts ? 0 : row);
+  return {
+    numbers,
+    called: `${kind} score`,
+    unit: "of 1",
+    what: [`${kind} score on ${on} · 0 to 1`],
+    ofAllPrompts,
+    lists: [{ words: [`most like ${kind}`], heads: topHeads(numbers, 2 * LISTED).towards }],
+    scale: (theme) => sequentialScale(1, theme),
+    tip: precise,
+    listed: number,
+    sentence: (head) => scoreSentence(numbers, head, kind, on),
+    notice: notMeasured(numbers, kind),
+  };
+}
+
+type MapProps = { view: View<Model>; shown: Shown; scale: Scale };
+
+function NumberMap({ view, shown, scale }: MapProps): JSX.Element {
   const theme = view.theme.value;
   const { head, pinned } = view.selection.value;
+  const { numbers, unit, tip, called } = shown;
   const cells = useMemo(() => {
-    const { heads, values } = effects;
-    const scale = signedScale(largest(values), theme, palette);
+    const { heads, values } = numbers;
     return { scale, value: (layer: number, one: number) => values[layer * heads + one]! };
-  }, [effects, theme, palette]);
-  const tops = useMemo(() => topHeads(effects, LISTED), [effects]);
-  const inRun = (one: Head) => one[0] < effects.layers && one[1] < effects.heads;
+  }, [numbers, scale]);
+  const inRun = (one: Head) => one[0] < numbers.layers && one[1] < numbers.heads;
   const ring = ([row, col]: Head, kind: Ring["kind"]): Ring => ({ row, col, kind });
   const pins = pinned.map(parseHead).filter((one): one is Head => one !== null && inRun(one));
   const chosen = head && inRun(head) ? head : null;
@@ -161,9 +187,9 @@ function EffectMap({ view, effects, target, palette }: MapProps): JSX.Element {
   return (
     <div class="rs-side-by-side">
       <Heatmap
-        name={`direct effect of each head, ${effects.layers} layers by ${effects.heads} heads`}
-        rows={effects.layers}
-        cols={effects.heads}
+        name={`${called} of each head, ${numbers.layers} layers by ${numbers.heads} heads`}
+        rows={numbers.layers}
+        cols={numbers.heads}
         cells={cells}
         rowLabel={layerLabel}
         colLabel={String}
@@ -177,28 +203,26 @@ function EffectMap({ view, effects, target, palette }: MapProps): JSX.Element {
         start={chosen && { row: chosen[0], col: chosen[1] }}
         tooltip={({ row, col }) => (
           <>
-            <b>{headName([row, col])}</b> {preciseSigned(cells.value(row, col))} {target.unit}
+            <b>{headName([row, col])}</b> {tip(cells.value(row, col))} {unit}
           </>
         )}
         speak={({ row, col }: Cell) =>
-          `layer ${row}, head ${col}: ${precise(cells.value(row, col))} ${target.unit}`
+          `layer ${row}, head ${col}: ${precise(cells.value(row, col))} ${unit}`
         }
         onSelect={({ row, col }, { pin }) => select([row, col], pin)}
         legend={(height) => <Legend scale={cells.scale} height={height} />}
       />
       <div class="rs-head-lists">
-        <HeadList
-          words={towards(target, true)}
-          heads={tops.towards}
-          chosen={chosen}
-          select={select}
-        />
-        <HeadList
-          words={towards(target, false)}
-          heads={tops.against}
-          chosen={chosen}
-          select={select}
-        />
+        {shown.lists.map(({ words, heads }) => (
+          <HeadList
+            key={plain(words)}
+            words={words}
+            heads={heads}
+            written={shown.listed}
+            chosen={chosen}
+            select={select}
+          />
+        ))}
       </div>
     </div>
   );
@@ -207,11 +231,12 @@ function EffectMap({ view, effects, target, palette }: MapProps): JSX.Element {
 type ListProps = {
   words: Part[];
   heads: Ranked[];
+  written(value: number): string;
   chosen: Head | null;
   select(head: Head, pin: boolean): void;
 };
 
-function HeadList({ words, heads, chosen, select }: ListProps): JSX.Element {
+function HeadList({ words, heads, written, chosen, select }: ListProps): JSX.Element {
   return (
     <div>
       <p class="rs-soft">
@@ -227,7 +252,7 @@ function HeadList({ words, heads, chosen, select }: ListProps): JSX.Element {
             onClick={(event) => select(head, event.shiftKey)}
           >
             <span>{name}</span>
-            <span class="rs-number">{signed(value)}</span>
+            <span class="rs-number">{written(value)}</span>
           </button>
         );
       })}
@@ -245,8 +270,15 @@ function layerLabel(layer: number): string {
   return `L${layer}`;
 }
 
-function read({ payload }: Picture): { values: Tensor; info: Info } {
-  return { values: payload.floats("values"), info: payload.info as Info };
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}
+
+type Sent = { values: Tensor; scores: Tensor | null; info: Info };
+
+function read({ payload }: Picture): Sent {
+  const scores = payload.names.includes("scores") ? payload.floats("scores") : null;
+  return { values: payload.floats("values"), scores, info: payload.info as Info };
 }
 
 function render(props: RenderProps<Model>): void {

@@ -3,7 +3,7 @@ import { plain } from "../../js/lib/sentence";
 import type { Row } from "../../js/lib/state";
 import { togglePin } from "../../js/lib/state";
 import { targetOf } from "../../js/lib/target";
-import { effectsOf, notInRun, sentence, topHeads } from "../../js/views/head_attribution";
+import { effectsOf, notInRun, sentence, topHeads } from "../../js/views/head_attribution/effects";
 
 const ROW: Row = {
   prompt: "",

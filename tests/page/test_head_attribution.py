@@ -24,16 +24,22 @@ CHECK = {
 }
 
 
-def data(run=7, values=None, **check):
+SCORES = np.linspace(0, 0.97, 32, dtype=np.float32).reshape(1, 4, 8)
+
+
+def data(run=7, values=None, scores=None, colour="direct effect", scores_on="this prompt", **check):
     values = np.stack([EFFECTS]) if values is None else values
+    sent = {"values": values} | ({} if scores is None else {"scores": scores})
     totals = np.nansum(values, (1, 2)).tolist()
     checks = [{**CHECK, **check}] * len(values)
-    return payload({"values": values}, run=run, check=checks, heads_total=totals, unit="logits")
+    shown = {"colour": colour, "scores_on": scores_on, "unit": "logits"}
+    return payload(sent, run=run, check=checks, heads_total=totals, **shown)
 
 
-def models(run=None, _data=None, chosen=None, **status_traits):
+def models(run=None, _data=None, chosen=None, colour="direct effect", scores_on="this prompt", **status_traits):
     run = run or make_run()
-    heads = view("head_attribution", "heads", _data=_data or data())
+    shown = {"colour": colour, "scores_on": scores_on}
+    heads = view("head_attribution", "heads", _data=_data or data(), **shown)
     return [heads, selection(**(chosen or {})), status(run, **status_traits)]
 
 
@@ -228,3 +234,49 @@ def test_nothing_is_left_after_the_view_closes(open_views):
     page.evaluate("window.residscope.close()")
     assert page.locator(".rs-view").count() == 0
     set_state(page, "selection", head=[1, 1])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_score_is_shown_from_0_to_1_with_the_heads_most_like_it(open_views, theme):
+    sent = data(scores=SCORES, colour="induction")
+    page = open_views(models(_data=sent, colour="induction", chosen={"head": [2, 3]}), dark=theme == "dark", ratio=2)
+    text = page.locator(".rs-view").inner_text()
+    assert "induction score on this prompt · 0 to 1" in text
+    assert "L2H3 has an induction score of 0.595 of 1 on this prompt; the highest is L3H7's, 0.970." in text
+    listed = page.locator(".rs-head-lists button")
+    assert listed.all_inner_texts()[:2] == ["L3H7\n0.970", "L3H6\n0.939"]
+    assert listed.count() == 6
+    assert page.locator(".rs-legend").inner_text().split() == ["1.00", "0"]
+    screenshot(page, f"head_attribution-induction-{theme}")
+
+
+def test_what_is_coloured_and_on_what_is_one_message_each(open_views):
+    page = open_views(models())
+    assert page.locator("select").count() == 1
+    page.get_by_label("colour").select_option("previous token")
+    page.get_by_label("measured on").select_option("random repeats")
+    assert saved(page, "heads") == [{"colour": "previous token"}, {"scores_on": "random repeats"}]
+
+
+def test_random_repeats_are_one_for_all_prompts(open_views):
+    sent = data(values=np.stack([EFFECTS] * 2), scores=SCORES, colour="duplicate token", scores_on="random repeats")
+    shown = {"colour": "duplicate token", "scores_on": "random repeats"}
+    page = open_views(models(make_run(rows=2), sent, **shown))
+    text = page.locator(".rs-view").inner_text()
+    assert "mean of 2 prompts" not in text
+    assert "Most like a duplicate token head on random repeats is L3H7: 0.970 of 1." in text
+
+
+def test_a_prompt_in_which_nothing_repeats_has_no_score(open_views):
+    sent = data(scores=np.full((1, 4, 8), np.nan, np.float32), colour="induction")
+    page = open_views(models(_data=sent, colour="induction"))
+    assert page.locator(".rs-say").inner_text() == (
+        "Nothing repeats in this prompt, so it has no induction score: choose random repeats."
+    )
+
+
+def test_without_a_kernel_the_colour_cannot_be_changed(open_views):
+    page = open_views(models(), kernel=False)
+    choice = page.get_by_label("colour")
+    assert choice.is_disabled()
+    assert "needs a kernel" in choice.get_attribute("title")
