@@ -3,8 +3,8 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { sequentialScale } from "../lib/colour";
-import { Frame } from "../lib/frame";
+import { Choice } from "../lib/choice";
+import { Frame, needsKernel } from "../lib/frame";
 import { Heatmap, type Ring } from "../lib/heatmap";
 import { Legend } from "../lib/legend";
 import { type Part, strong } from "../lib/sentence";
@@ -12,10 +12,12 @@ import { type Head, headName, type SharedTraits, togglePin } from "../lib/state"
 import { shorten, visible } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
 import { type Bytes, readPayload } from "../lib/wire";
+import { ATTENTION, COLOURS, type Numbers, numbersOf } from "./attention_pattern/numbers";
 import * as patterns from "./attention_pattern/pattern";
 import { PinnedHead } from "./attention_pattern/pinned";
 import { openRow, pinsOf, type Scene } from "./attention_pattern/scene";
 import { CellTip, LabelTip, speakCell, speakLabel } from "./attention_pattern/tips";
+import { sentence } from "./attention_pattern/words";
 import "./attention_pattern.css";
 
 /** The synced traits of `src/residscope/views/attention_pattern.py`. */
@@ -26,6 +28,9 @@ const HELP = [
     "itself (the keys). A row sums to 1. ⚑ marks where the target is read.",
   "Attention says where a head reads, not what it moves from there: a head may look hard at a " +
     "token and add nothing, as many do at the first one.",
+  "Other colours say what is moved: value-weighted is the weight times the length of the value that the " +
+    "head reads there, after its output map; the direct effect is what that value adds to the target, " +
+    "as if the row's token were where the target is read.",
   "Click a cell to select both tokens, a label at the left to select the query, one above to select " +
     "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape leaves.",
 ];
@@ -52,22 +57,29 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const { head, row: wanted, position, key, pinned } = view.selection.value;
   const sent = view.trait("_heads").value;
   const kept = useRef<patterns.Cache>(new Map());
-  const cache = useMemo(() => {
-    kept.current = patterns.remember(kept.current, readPayload(sent));
-    return kept.current;
+  const [cache, answer] = useMemo(() => {
+    const payload = readPayload(sent);
+    kept.current = patterns.remember(kept.current, payload);
+    return [kept.current, payload];
   }, [sent]);
+  const colour = view.trait("colour").value;
 
   const rows = picture?.run.rows.length ?? 0;
   const row = wanted ?? 0;
-  const ahead = Boolean(picture?.payload.info.ahead);
+  const ahead = Boolean(picture?.payload.info.ahead) && colour === ATTENTION;
   const needed = ahead ? null : cache;
   const scene = useMemo(
-    () => (picture && row < rows ? openRow(picture, row, needed ?? new Map()) : null),
-    [picture, row, rows, needed],
+    () => (picture && row < rows ? openRow(picture, row, needed ?? new Map(), colour) : null),
+    [picture, row, rows, needed, colour],
   );
+  const unit = picture?.run.rows[row]?.target.unit ?? "";
+  const numbers = useMemo(() => numbersOf(colour, unit), [colour, unit]);
+  const refused = answer?.info.colour === colour && answer.run === picture?.run.number;
+  const refusal = refused ? (answer?.info.refused as string | undefined) : undefined;
   const chosen = head && scene?.inRun(head) ? head : null;
   const pattern = useMemo(() => chosen && (scene?.patternOf(chosen) ?? null), [scene, chosen]);
-  const missing = scene && chosen && !pattern ? `${scene.row} ${headName(chosen)}` : null;
+  const missing =
+    scene && chosen && !pattern && !refusal ? `${scene.row} ${headName(chosen)}` : null;
   const late = useLate(missing);
 
   const notice = (): Part[] | string | null => {
@@ -80,6 +92,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
       const { n_layers, n_heads } = picture!.run;
       return `${name} is not in this run, which has ${n_layers} layers of ${n_heads} heads.`;
     }
+    if (!pattern && refusal) return refusal;
     if (!pattern) {
       if (!view.kernel) return `${name} needs a kernel: open the notebook to see it.`;
       return late ? `${name} is waiting for the kernel.` : " ";
@@ -97,10 +110,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
       <Frame
         view={view}
         title="Attention"
-        what={[
-          ...(head ? [strong(headName(head)), " · "] : []),
-          "how much each token (row) looks at each earlier one",
-        ]}
+        what={[...(head ? [strong(headName(head)), " · "] : []), numbers.what]}
         meta={
           rows > 1 && (wanted === null ? `first of ${rows} prompts` : `prompt ${row} of ${rows}`)
         }
@@ -116,11 +126,26 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             : []
         }
         sentence={
-          pattern && scene ? patterns.sentence(pattern, chosen!, query, key, scene.name) : ""
+          pattern && scene ? sentence(pattern, numbers, chosen!, query, key, scene.name) : ""
         }
         notice={notice()}
       >
-        {scene && <Heads view={view} scene={scene} head={chosen} pattern={pattern} query={query} />}
+        <div class="rs-controls">
+          <Choice view={view} trait="colour" label="colour" options={COLOURS} />
+          <label>
+            <input
+              type="checkbox"
+              checked={view.trait("hide_first").value}
+              {...needsKernel(view)}
+              onChange={(event) => {
+                view.model.set("hide_first", event.currentTarget.checked);
+                view.model.save_changes();
+              }}
+            />{" "}
+            without the first token
+          </label>
+        </div>
+        {scene && <Heads view={view} {...{ scene, numbers, pattern, query }} head={chosen} />}
       </Frame>
     </div>
   );
@@ -129,25 +154,36 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
 type HeadsProps = {
   view: View<Model>;
   scene: Scene;
+  numbers: Numbers;
   head: Head | null;
   pattern: patterns.Pattern | null;
   query: number;
 };
 
-function Heads({ view, scene, head, pattern, query }: HeadsProps): JSX.Element {
+function Heads({ view, scene, numbers, head, pattern, query }: HeadsProps): JSX.Element {
   const theme = view.theme.value;
   const { key, pinned } = view.selection.value;
   const { length, read, name } = scene;
   const width = view.width.value;
-  const scale = useMemo(() => sequentialScale(1, theme), [theme]);
-  const cells = useMemo(
-    () => ({
+  const hideFirst = view.trait("hide_first").value;
+  const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
+  const scale = useMemo(() => {
+    const shown = [pattern, ...pins.map((pin) => pin.pattern)];
+    return numbers.scale(
+      shown.filter((one) => one !== null),
+      hideFirst,
+      theme,
+    );
+  }, [numbers, pattern, pins, hideFirst, theme]);
+  const cells = useMemo(() => {
+    const hidden = (col: number) => !pattern || (hideFirst && col === 0);
+    return {
       scale,
       value: (row: number, col: number) =>
-        pattern ? patterns.weightAt(pattern, row, col) : Number.NaN,
-    }),
-    [pattern, scale],
-  );
+        hidden(col) ? Number.NaN : patterns.weightAt(pattern!, row, col),
+    };
+  }, [pattern, scale, hideFirst]);
+  const told = pattern && { pattern, numbers, name };
   const longest = width > 420 ? 24 : 12;
   const colLabel = useCallback(
     (position: number) => shorten(visible(name(position).text), longest),
@@ -157,7 +193,6 @@ function Heads({ view, scene, head, pattern, query }: HeadsProps): JSX.Element {
     (position: number) => `${position === read ? "⚑ " : ""}${colLabel(position)}`,
     [colLabel, read],
   );
-  const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
   const room = width - 56 - (pins.length && width > 480 ? PINS_WIDTH : 0);
   const rings: Ring[] = [];
   if (pattern && query < length) {
@@ -184,10 +219,10 @@ function Heads({ view, scene, head, pattern, query }: HeadsProps): JSX.Element {
         size={[1, 24]}
         rings={rings}
         start={query < length ? { row: query, col: Math.min(key ?? 0, query) } : null}
-        tooltip={(cell) => pattern && <CellTip pattern={pattern} name={name} {...cell} />}
-        speak={(cell) => (pattern ? speakCell(pattern, name, cell) : "")}
-        labelTip={(label) => pattern && <LabelTip pattern={pattern} name={name} {...label} />}
-        speakLabel={(label) => speakLabel(pattern, name, label)}
+        tooltip={(cell) => told && <CellTip {...told} {...cell} />}
+        speak={(cell) => (told ? speakCell(told, cell) : "")}
+        labelTip={(label) => told && <LabelTip {...told} {...label} />}
+        speakLabel={(label) => speakLabel(told, name, label)}
         onSelect={({ row, col }, { pin }) => {
           if (!pin) view.select({ position: row, key: col });
           else if (head) togglePinned(head);
@@ -205,6 +240,7 @@ function Heads({ view, scene, head, pattern, query }: HeadsProps): JSX.Element {
               chosen={head !== null && headName(head) === headName(pin.head)}
               query={query}
               scale={scale}
+              hideFirst={hideFirst}
               theme={theme}
               onSelect={() => view.select({ head: pin.head })}
               onUnpin={() => togglePinned(pin.head)}

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { plain } from "../../js/lib/sentence";
 import type { Head } from "../../js/lib/state";
+import type { Theme } from "../../js/lib/theme";
 import type { Payload } from "../../js/lib/wire";
+import { numbersOf } from "../../js/views/attention_pattern/numbers";
 import {
   type Cache,
   cacheKey,
@@ -11,11 +13,11 @@ import {
   type Pattern,
   queriesOf,
   remember,
-  sentence,
   share,
   shrink,
   weightAt,
 } from "../../js/views/attention_pattern/pattern";
+import { sentence } from "../../js/views/attention_pattern/words";
 
 const PATTERN: Pattern = {
   length: 3,
@@ -24,12 +26,13 @@ const PATTERN: Pattern = {
 const NAMES = ["BOS", " a", "b"];
 const name = (position: number) => ({ text: NAMES[position]!, special: false });
 
-function answer(run: number, row: number, heads: Head[], size = 1): Payload {
+function answer(run: number, row: number, heads: Head[], colour = "attention"): Payload {
+  const size = 1;
   const data = new Float32Array(heads.length * size).map((_, i) => run + i / 100);
   return {
     run,
-    info: { row, heads },
-    names: ["patterns"],
+    info: { row, heads, colour },
+    names: colour === "attention" ? ["patterns"] : ["patterns", "values"],
     floats: () => ({ shape: [heads.length, size], data }),
     ints: () => {
       throw new Error("no ints");
@@ -67,10 +70,17 @@ test("a layer of NaN has no attention", () => {
 describe("what the kernel has sent", () => {
   test("is found by run, row and head", () => {
     const cache = remember(new Map(), answer(7, 1, [[0, 2]]));
-    expect(cache.get(cacheKey(7, 1, [0, 2]))?.[0]).toBe(7);
-    expect(cache.has(cacheKey(8, 1, [0, 2]))).toBe(false);
-    expect(cache.has(cacheKey(7, 0, [0, 2]))).toBe(false);
+    expect(cache.get(cacheKey(7, 1, [0, 2], "attention"))?.[0]).toBe(7);
+    expect(cache.has(cacheKey(8, 1, [0, 2], "attention"))).toBe(false);
+    expect(cache.has(cacheKey(7, 0, [0, 2], "attention"))).toBe(false);
     expect(remember(cache, null)).toBe(cache);
+  });
+
+  test("is found by what it is coloured by, beside the attention that came with it", () => {
+    const cache = remember(new Map(), answer(7, 0, [[0, 2]], "direct effect"));
+    expect(cache.has(cacheKey(7, 0, [0, 2], "direct effect"))).toBe(true);
+    expect(cache.has(cacheKey(7, 0, [0, 2], "attention"))).toBe(true);
+    expect(cache.has(cacheKey(7, 0, [0, 2], "value-weighted"))).toBe(false);
   });
 
   test("is kept for 24 heads, and forgotten oldest first", () => {
@@ -79,8 +89,8 @@ describe("what the kernel has sent", () => {
     cache = remember(cache, answer(1, 0, [[0, 0]]));
     cache = remember(cache, answer(1, 0, [[1, 1]]));
     expect(cache.size).toBe(24);
-    expect(cache.has(cacheKey(1, 0, [0, 0]))).toBe(true);
-    expect(cache.has(cacheKey(1, 0, [0, 1]))).toBe(false);
+    expect(cache.has(cacheKey(1, 0, [0, 0], "attention"))).toBe(true);
+    expect(cache.has(cacheKey(1, 0, [0, 1], "attention"))).toBe(false);
   });
 
   test("is kept whole when one message brings more", () => {
@@ -107,7 +117,7 @@ test("a share has two decimals", () => {
 
 describe("the sentence", () => {
   const say = (query: number, key: number | null) =>
-    plain(sentence(PATTERN, [3, 7], query, key, name));
+    plain(sentence(PATTERN, numbersOf("attention", "logits"), [3, 7], query, key, name));
 
   test("names the two keys looked at most", () => {
     expect(say(2, null)).toBe("L3H7 at b (2) looks most at BOS (0) with 0.50; then b (2) 0.38.");
@@ -121,5 +131,35 @@ describe("the sentence", () => {
 
   test("leaves out what gets nothing", () => {
     expect(say(0, null)).toBe("L3H7 at BOS (0) looks most at BOS (0) with 1.00.");
+  });
+
+  test("says of other colours what is moved, the largest of either sign first", () => {
+    const moved: Pattern = { length: 3, weights: new Float32Array([0, 0, 0, 1.5, -2.25, 0.001]) };
+    const said = (colour: string) =>
+      plain(sentence(moved, numbersOf(colour, "logits"), [3, 7], 2, null, name));
+    expect(said("direct effect")).toBe(
+      "L3H7 at b (2) moves most from ·a (1) with −2.25 logits; then BOS (0) +1.50 logits.",
+    );
+    expect(said("value-weighted")).toContain("moves most from ·a (1) with length");
+  });
+});
+
+describe("the colours", () => {
+  const theme = { dark: false, page: [255, 255, 255], ink: [0, 0, 0] } as unknown as Theme;
+  const other: Pattern = { length: 3, weights: new Float32Array([9, 0, 3, -4, 0, 0]) };
+  const ends = (colour: string, hideFirst: boolean) => {
+    const { low, high } = numbersOf(colour, "logits").scale([PATTERN, other], hideFirst, theme);
+    return [low, high];
+  };
+
+  test("of attention run from 0 to 1, or without the first token to the largest left", () => {
+    expect(ends("attention", false)).toEqual([0, 1]);
+    expect(numbersOf("attention", "").scale([PATTERN], true, theme).high).toBe(0.75);
+  });
+
+  test("of what is moved run to the largest of all that is shown, signed where effects are", () => {
+    expect(ends("value-weighted", false)).toEqual([0, 9]);
+    expect(ends("direct effect", false)).toEqual([-9, 9]);
+    expect(ends("direct effect", true)).toEqual([-3, 3]);
   });
 });

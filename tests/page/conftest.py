@@ -87,6 +87,14 @@ def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
     assert errors == []
 
 
+# What the kernel sends of traits that a test says nothing about.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "attention_pattern": {"colour": "attention", "hide_first": False},
+    "head_attribution": {"colour": "direct effect", "scores_on": "this prompt"},
+    "token_strip": {"colour": "none"},
+}
+
+
 def view(name: str, id: str, **state: Any) -> dict[str, Any]:
     """A model of the view `name` that shares the page's Selection and Status."""
     css = STATIC / f"{name}.css"
@@ -95,6 +103,7 @@ def view(name: str, id: str, **state: Any) -> dict[str, Any]:
         "status": "anywidget:status",
         "_link": "",
         "_mirror": {},
+        **DEFAULTS.get(name, {}),
     }
     return {
         "id": id,

@@ -34,14 +34,14 @@ def data(*rows, run=7):
     return payload(tensors, run=run, ahead=True)
 
 
-def heads_of(*heads, row=0, run=7, weights=WEIGHTS):
+def heads_of(*heads, row=0, run=7, weights=WEIGHTS, name="patterns", colour="attention", **info):
     """A kernel's answer."""
-    found = np.stack([packed(weights[layer, head]) for layer, head in heads])
-    return payload({"patterns": found}, run=run, row=row, heads=[list(head) for head in heads])
+    found = {name: np.stack([packed(weights[layer, head]) for layer, head in heads])} if heads else {}
+    return payload(found, run=run, row=row, heads=[list(head) for head in heads], colour=colour, **info)
 
 
-def models(run=None, chosen=None, _data=None, _heads=EMPTY, **status_traits):
-    pattern = view("attention_pattern", "pattern", _data=_data or data(), _heads=_heads)
+def models(run=None, chosen=None, _data=None, _heads=EMPTY, shown=None, **status_traits):
+    pattern = view("attention_pattern", "pattern", _data=_data or data(), _heads=_heads, **(shown or {}))
     chosen = {"head": [3, 1], **(chosen or {})}
     return [pattern, selection(**chosen), status(run or make_run(), **status_traits)]
 
@@ -100,7 +100,7 @@ def test_clicks_on_labels_select_the_query_or_the_key(open_views):
 
 
 def test_hover_tells_a_weight_where_a_token_looks_and_what_looks_at_it(open_views):
-    page = open_views(models())
+    page = open_views(models(), height=600)
     tip = page.locator(".rs-tooltip")
     page.mouse.move(*spot(page, 14, 2))
     weight = float(WEIGHTS[3, 1, 14, 2])
@@ -276,3 +276,48 @@ def test_nothing_is_left_after_the_view_closes(open_views):
     page.evaluate("window.residscope.close()")
     assert page.locator(".rs-view").count() == 0
     set_state(page, "pattern", _heads=heads_of((3, 1)))
+
+
+EFFECTS = np.random.default_rng(3).standard_normal((4, 8, LENGTH, LENGTH)).round(1) * np.tri(LENGTH)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_another_colour_is_asked_for_shown_and_said(open_views, theme):
+    page = open_views(models(chosen={"pinned": ["L1H3"]}), dark=theme == "dark", ratio=2, height=600)
+    page.get_by_label("colour").select_option("direct effect")
+    assert saved(page, "pattern") == [{"colour": "direct effect"}]
+    page.get_by_text("L3H1 is waiting for the kernel.").wait_for()
+    sent = heads_of((3, 1), (1, 3), weights=EFFECTS.astype(np.float16), name="values", colour="direct effect")
+    set_state(page, "pattern", _heads=sent)
+    best = int(np.argmax(np.abs(EFFECTS[3, 1, 14])))
+    value = f"{EFFECTS[3, 1, 14, best]:+.2f}".replace("-", "−")
+    page.get_by_text(f"({best}) with {value} logits").wait_for()
+    assert "direct effect of what each token (row) moves from each earlier one · logits" in page.inner_text(".rs-title")
+    most = np.abs(EFFECTS[[3, 1], [1, 3]]).max()
+    assert page.locator(".rs-legend").inner_text().split() == [f"+{most:.2f}", "0", f"−{most:.2f}"]
+    page.mouse.move(*spot(page, 14, best))
+    assert f"moves from {NAMES.split()[best]} ({best})" in page.locator(".rs-tooltip").inner_text()
+    screenshot(page, f"attention_pattern-effect-{theme}")
+    page.get_by_label("colour").select_option("attention")
+    assert "looks most at" in say(page)
+
+
+def test_what_cannot_be_split_is_said_in_its_place(open_views):
+    refused = "layer 3 has a gate between its values and its output"
+    sent = heads_of(colour="value-weighted", refused=refused)
+    page = open_views(models(_heads=sent, shown={"colour": "value-weighted"}))
+    assert say(page) == refused
+    page.get_by_label("colour").select_option("attention")
+    assert shows(page, WEIGHTS[3, 1])
+
+
+def test_the_first_token_can_be_left_out_and_the_colours_run_to_what_is_left(open_views):
+    page = open_views(models(shown={"hide_first": True}))
+    left = np.where(np.arange(LENGTH) == 0, np.nan, WEIGHTS[3, 1].astype(np.float32))
+    most = np.nanmax(np.where(np.tri(LENGTH, dtype=bool), left, np.nan))
+    assert float(page.locator(".rs-legend").inner_text().split()[0]) == pytest.approx(most, abs=0.01)
+    page.mouse.click(*spot(page, 14, 0))
+    assert saved(page, "selection") == []
+    page.get_by_label("without the first token").uncheck()
+    assert saved(page, "pattern") == [{"hide_first": False}]
+    assert shows(page, WEIGHTS[3, 1])

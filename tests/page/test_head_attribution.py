@@ -36,10 +36,9 @@ def data(run=7, values=None, scores=None, colour="direct effect", scores_on="thi
     return payload(sent, run=run, check=checks, heads_total=totals, **shown)
 
 
-def models(run=None, _data=None, chosen=None, colour="direct effect", scores_on="this prompt", **status_traits):
+def models(run=None, _data=None, chosen=None, shown=None, **status_traits):
     run = run or make_run()
-    shown = {"colour": colour, "scores_on": scores_on}
-    heads = view("head_attribution", "heads", _data=_data or data(), **shown)
+    heads = view("head_attribution", "heads", _data=_data or data(), **(shown or {}))
     return [heads, selection(**(chosen or {})), status(run, **status_traits)]
 
 
@@ -239,7 +238,9 @@ def test_nothing_is_left_after_the_view_closes(open_views):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_score_is_shown_from_0_to_1_with_the_heads_most_like_it(open_views, theme):
     sent = data(scores=SCORES, colour="induction")
-    page = open_views(models(_data=sent, colour="induction", chosen={"head": [2, 3]}), dark=theme == "dark", ratio=2)
+    page = open_views(
+        models(_data=sent, shown={"colour": "induction"}, chosen={"head": [2, 3]}), dark=theme == "dark", ratio=2
+    )
     text = page.locator(".rs-view").inner_text()
     assert "induction score on this prompt · 0 to 1" in text
     assert "L2H3 has an induction score of 0.595 of 1 on this prompt; the highest is L3H7's, 0.970." in text
@@ -261,7 +262,7 @@ def test_what_is_coloured_and_on_what_is_one_message_each(open_views):
 def test_random_repeats_are_one_for_all_prompts(open_views):
     sent = data(values=np.stack([EFFECTS] * 2), scores=SCORES, colour="duplicate token", scores_on="random repeats")
     shown = {"colour": "duplicate token", "scores_on": "random repeats"}
-    page = open_views(models(make_run(rows=2), sent, **shown))
+    page = open_views(models(make_run(rows=2), sent, shown=shown))
     text = page.locator(".rs-view").inner_text()
     assert "mean of 2 prompts" not in text
     assert "Most like a duplicate token head on random repeats is L3H7: 0.970 of 1." in text
@@ -269,7 +270,7 @@ def test_random_repeats_are_one_for_all_prompts(open_views):
 
 def test_a_prompt_in_which_nothing_repeats_has_no_score(open_views):
     sent = data(scores=np.full((1, 4, 8), np.nan, np.float32), colour="induction")
-    page = open_views(models(_data=sent, colour="induction"))
+    page = open_views(models(_data=sent, shown={"colour": "induction"}))
     assert page.locator(".rs-say").inner_text() == (
         "Nothing repeats in this prompt, so it has no induction score: choose random repeats."
     )

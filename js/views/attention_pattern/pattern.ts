@@ -1,8 +1,6 @@
-/** One head's attention: a lower triangle of weights, where it looks, and the sentence about it. */
+/** One head's attention: a lower triangle of weights, and where it looks. */
 
-import { type Part, strong, token } from "../../lib/sentence";
 import { type Head, headName } from "../../lib/state";
-import type { TokenName } from "../../lib/tokens";
 import type { Payload, Tensor } from "../../lib/wire";
 
 /** Query q looks at key k with weights[q (q + 1) / 2 + k]. */
@@ -38,7 +36,7 @@ export function queriesOf(pattern: Pattern, key: number, count: number): Look[] 
 function most({ length }: Pattern, count: number, weight: (position: number) => number): Look[] {
   return Array.from({ length }, (_, position) => ({ position, weight: weight(position) }))
     .filter((look) => !Number.isNaN(look.weight))
-    .sort((a, b) => b.weight - a.weight)
+    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight))
     .slice(0, count);
 }
 
@@ -49,27 +47,29 @@ export function cutHead({ shape, data }: Tensor, [layer, head]: Head, length: nu
   return { length, weights: data.subarray(from, from + size) };
 }
 
-export function cacheKey(run: number, row: number, head: Head): string {
-  return `${run}/${row}/${headName(head)}`;
+export function cacheKey(run: number, row: number, head: Head, colour: string): string {
+  return `${run}/${row}/${headName(head)}/${colour}`;
 }
 
 /** Add what a message brought; the oldest go, but nothing of this message. */
 export function remember(cache: Cache, payload: Payload | null): Cache {
   if (!payload) return cache;
-  const { row, heads } = payload.info as { row: number; heads: Head[] };
-  const { shape, data } = payload.floats("patterns");
-  const size = shape[1] ?? 0;
+  const { row, heads, colour } = payload.info as { row: number; heads: Head[]; colour: string };
   const kept = new Map(cache);
-  for (const [i, head] of heads.entries()) {
-    const key = cacheKey(payload.run, row, head);
-    kept.delete(key);
-    kept.set(key, data.slice(i * size, (i + 1) * size));
+  for (const name of payload.names) {
+    const { shape, data } = payload.floats(name);
+    const size = shape[1] ?? 0;
+    for (const [i, head] of heads.entries()) {
+      const key = cacheKey(payload.run, row, head, name === "patterns" ? "attention" : colour);
+      kept.delete(key);
+      kept.set(key, data.slice(i * size, (i + 1) * size));
+    }
   }
-  const room = Math.max(KEPT, heads.length);
+  const room = Math.max(KEPT, heads.length * payload.names.length);
   return new Map([...kept].slice(-room));
 }
 
-/** Make a long pattern as small as `side`: each cell is the most that any cell under it holds. */
+/** Make a long pattern as small as `side`: each cell is the largest of those under it, of either sign. */
 export function shrink(pattern: Pattern, side: number): Pattern {
   const { length } = pattern;
   if (length <= side) return pattern;
@@ -79,7 +79,7 @@ export function shrink(pattern: Pattern, side: number): Pattern {
     for (let key = 0; key <= query; key++) {
       const at = (row * (row + 1)) / 2 + Math.floor((key * side) / length);
       const weight = weightAt(pattern, query, key);
-      if (!(weights[at]! >= weight)) weights[at] = weight;
+      if (!(Math.abs(weights[at]!) >= Math.abs(weight))) weights[at] = weight;
     }
   }
   return { length: side, weights };
@@ -88,28 +88,4 @@ export function shrink(pattern: Pattern, side: number): Pattern {
 /** Two decimals: a weight is a share of one. */
 export function share(weight: number): string {
   return weight > 0 && weight < 0.005 ? "<0.01" : weight.toFixed(2);
-}
-
-/** "L3H7 at ·to (14) looks most at ·Mary (2) with 0.93; then ·John (4) 0.04." */
-export function sentence(
-  pattern: Pattern,
-  head: Head,
-  query: number,
-  key: number | null,
-  name: (position: number) => TokenName,
-): Part[] {
-  const [first, second] = keysOf(pattern, query, 2);
-  if (!first) return [];
-  const at = (position: number): Part[] => [token(name(position)), ` (${position})`];
-  const words: Part[] = [strong(headName(head)), " at ", ...at(query), " looks most at "];
-  words.push(...at(first.position), " with ", strong(share(first.weight)));
-  const named = [first.position];
-  if (second && second.weight >= 0.005) {
-    words.push("; then ", ...at(second.position), ` ${share(second.weight)}`);
-    named.push(second.position);
-  }
-  if (key !== null && key <= query && !named.includes(key)) {
-    words.push("; at ", ...at(key), ` ${share(weightAt(pattern, query, key))}`);
-  }
-  return [...words, "."];
 }

@@ -17,6 +17,7 @@ type PinProps = {
   /** The query whose row is marked. */
   query: number | null;
   scale: Scale;
+  hideFirst: boolean;
   theme: Theme;
   onSelect(): void;
   onUnpin(): void;
@@ -30,7 +31,7 @@ const STYLE = { width: `${ACROSS}px`, height: `${ACROSS}px` };
 const NO_LABELS = { rowLabel: () => "", colLabel: () => "", rowFont: "11px x", colFont: "11px x" };
 
 export function PinnedHead(props: PinProps): JSX.Element {
-  const { pin, chosen, query, scale, theme } = props;
+  const { pin, chosen, query, scale, hideFirst, theme } = props;
   const { head, pattern, inRun } = pin;
   const name = headName(head);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -49,13 +50,14 @@ export function PinnedHead(props: PinProps): JSX.Element {
     const grid = layOut(request);
     const context = canvas.current && prepare(canvas.current, { ...grid, ...BOX }, ratio);
     if (!context || !small) return;
-    const value = (row: number, col: number) => weightAt(small, row, col);
+    const value = (row: number, col: number) =>
+      hideFirst && col === 0 ? Number.NaN : weightAt(small, row, col);
     paintCells(context, grid, { value, scale }, theme);
     if (query === null || query >= full) return;
     const row = Math.floor((query * rows) / full);
     const ring = { row, col: null, cols: row + 1, kind: "selected" } as const;
     paintMarks(context, grid, { ...NO_LABELS, colSide: "above" }, [ring], null, theme);
-  }, [small, full, query, scale, theme, ratio, seen]);
+  }, [small, full, query, scale, hideFirst, theme, ratio, seen]);
 
   const without = pattern && !hasAttention(pattern);
   const said = !inRun ? "not in this run" : without ? "no attention" : null;

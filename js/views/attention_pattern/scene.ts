@@ -1,8 +1,9 @@
-/** One row of a run: its tokens, and the patterns of its heads as far as they are here. */
+/** One row of a run: its tokens, and the maps of its heads as far as they are here. */
 
 import type { Picture } from "../../lib/picture";
 import { type Head, parseHead } from "../../lib/state";
 import { type TokenName, tokenAt } from "../../lib/tokens";
+import { ATTENTION } from "./numbers";
 import { type Cache, cacheKey, cutHead, type Pattern } from "./pattern";
 
 export type Scene = {
@@ -17,13 +18,18 @@ export type Scene = {
 
 export type Pin = { head: Head; inRun: boolean; pattern: Pattern | null };
 
-/** The row's patterns: all of them where they came ahead, else those in `cache`. */
-export function openRow({ payload, run }: Picture, row: number, cache: Cache): Scene {
+/** The row's maps of a colour: all of them where they came ahead, as attention may, else those in `cache`. */
+export function openRow(
+  { payload, run }: Picture,
+  row: number,
+  cache: Cache,
+  colour: string,
+): Scene {
   const { ids, read } = run.rows[row]!;
-  const tensor = payload.info.ahead ? payload.floats(`row.${row}`) : null;
+  const tensor = payload.info.ahead && colour === ATTENTION ? payload.floats(`row.${row}`) : null;
   const { length } = ids;
   const cached = (head: Head) => {
-    const weights = cache.get(cacheKey(run.number, row, head));
+    const weights = cache.get(cacheKey(run.number, row, head, colour));
     return weights ? { length, weights } : null;
   };
   return {

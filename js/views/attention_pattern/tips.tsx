@@ -2,8 +2,8 @@
 
 import type { JSX } from "preact";
 import type { Cell, Spot } from "../../lib/grid";
-import { precise } from "../../lib/number";
 import { Token, type TokenName, visible } from "../../lib/tokens";
+import type { Numbers } from "./numbers";
 import { keysOf, type Look, type Pattern, queriesOf, weightAt } from "./pattern";
 
 type Name = (position: number) => TokenName;
@@ -18,22 +18,22 @@ function Named({ name, position }: { name: Name; position: number }): JSX.Elemen
   );
 }
 
-type TipProps = { pattern: Pattern; name: Name };
+type TipProps = { pattern: Pattern; numbers: Numbers; name: Name };
 
-export function CellTip({ pattern, name, row, col }: TipProps & Cell): JSX.Element {
+export function CellTip({ pattern, numbers, name, row, col }: TipProps & Cell): JSX.Element {
   return (
     <>
-      <Named name={name} position={row} /> looks at <Named name={name} position={col} />{" "}
-      <b>{precise(weightAt(pattern, row, col))}</b>
+      <Named name={name} position={row} /> {numbers.takes} <Named name={name} position={col} />{" "}
+      <b>{numbers.told(weightAt(pattern, row, col))}</b>
     </>
   );
 }
 
-export function LabelTip({ pattern, name, row, col }: TipProps & Spot): JSX.Element {
+export function LabelTip({ pattern, numbers, name, row, col }: TipProps & Spot): JSX.Element {
   return (
     <>
       <p>
-        <Named name={name} position={row ?? col ?? 0} /> {verb(row)}
+        <Named name={name} position={row ?? col ?? 0} /> {verb(numbers, row)}
       </p>
       <table class="rs-looks">
         {looks(pattern, { row, col }).map(({ position, weight }) => (
@@ -41,7 +41,7 @@ export function LabelTip({ pattern, name, row, col }: TipProps & Spot): JSX.Elem
             <td>
               <Named name={name} position={position} />
             </td>
-            <td class="rs-number">{precise(weight)}</td>
+            <td class="rs-number">{numbers.told(weight)}</td>
           </tr>
         ))}
       </table>
@@ -49,26 +49,26 @@ export function LabelTip({ pattern, name, row, col }: TipProps & Spot): JSX.Elem
   );
 }
 
-export function speakCell(pattern: Pattern, name: Name, { row, col }: Cell): string {
-  const weight = precise(weightAt(pattern, row, col));
-  return `${spoken(name, row)} looks at ${spoken(name, col)}: ${weight}`;
+export function speakCell({ pattern, numbers, name }: TipProps, { row, col }: Cell): string {
+  const weight = numbers.told(weightAt(pattern, row, col));
+  return `${spoken(name, row)} ${numbers.takes} ${spoken(name, col)}: ${weight}`;
 }
 
-export function speakLabel(pattern: Pattern | null, name: Name, label: Spot): string {
+export function speakLabel(shown: TipProps | null, name: Name, label: Spot): string {
   const own = spoken(name, label.row ?? label.col ?? 0);
-  if (!pattern) return own;
-  const listed = looks(pattern, label).map(
-    ({ position, weight }) => `${spoken(name, position)} ${precise(weight)}`,
+  if (!shown) return own;
+  const listed = looks(shown.pattern, label).map(
+    ({ position, weight }) => `${spoken(name, position)} ${shown.numbers.told(weight)}`,
   );
-  return `${own} ${verb(label.row)} ${listed.join(", ")}`;
+  return `${own} ${verb(shown.numbers, label.row)} ${listed.join(", ")}`;
 }
 
 function looks(pattern: Pattern, { row, col }: Spot): Look[] {
   return row !== null ? keysOf(pattern, row, LISTED) : queriesOf(pattern, col ?? 0, LISTED);
 }
 
-function verb(row: number | null): string {
-  return row !== null ? "looks at" : "is looked at by";
+function verb({ takes, gives }: Numbers, row: number | null): string {
+  return row !== null ? takes : gives;
 }
 
 function spoken(name: Name, position: number): string {
