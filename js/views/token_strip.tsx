@@ -2,8 +2,10 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Choice } from "../lib/choice";
 import { Frame, needsKernel } from "../lib/frame";
+import { FlatLegend } from "../lib/legend";
 import { Menu } from "../lib/menu";
 import type { Picture } from "../lib/picture";
 import type { Run, SelectionState, SharedTraits } from "../lib/state";
@@ -22,6 +24,7 @@ import { Editor, holdsKeyboard } from "./token_strip/editor";
 import { Facts, sentence } from "./token_strip/facts";
 import type { Spot } from "./token_strip/spot";
 import { Strip } from "./token_strip/strip";
+import { tintOf } from "./token_strip/tint";
 import "./token_strip.css";
 
 /** The synced traits of `src/residscope/views/token_strip.py`. */
@@ -29,12 +32,23 @@ type Model = SharedTraits & { colour: string; _edit: Edit | null; _refused: Refu
 
 type Preset = { name: string; prompt: string; answers: [right: string, wrong: string] };
 
-type Info = { inputs: Inputs; presets: Preset[] };
+type Info = {
+  inputs: Inputs;
+  presets: Preset[];
+  colour: string;
+  unit: string;
+  refused: string | null;
+};
+
+const COLOURS = ["none", "direct effect"];
 
 const HELP = [
   "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
     "capitals a special token, grey what a chat template added. The flag marks where the target is read: what the model predicts " +
     "there is what is explained.",
+  "The colour can be what the selected head, or all heads when none is selected, move from each token " +
+    "to where the target is read, in the target's unit: positive pushes towards the right answer. It is " +
+    "the direct path alone, and a token's column in the stream may hold what earlier layers put there.",
   "Click a token to look at its position in every view; click it again to look where the target " +
     "is read.",
   "Edit with the button, a double click or the key e: Enter runs, Shift+Enter breaks the line, " +
@@ -89,13 +103,21 @@ type Sent = { id: number; run: number };
 
 function Prompts({ view, picture, row }: Props): JSX.Element {
   const { run, payload } = picture;
-  const { inputs, presets } = payload.info as Info;
+  const { inputs, presets, unit, refused: unsplit } = payload.info as Info;
+  const theme = view.theme.value;
+  const { position, head } = view.selection.value;
+  const tint = useMemo(
+    () =>
+      payload.names.includes("sources")
+        ? tintOf(payload.floats("sources"), head, unit, theme)
+        : null,
+    [payload, head, theme],
+  );
   const [typed, setTyped] = useState<Typed | null>(null);
   const [sent, setSent] = useState<Sent | null>(null);
   const strip = useRef<HTMLDivElement>(null);
   const editor = useRef<HTMLDivElement>(null);
   const toStrip = useRef(false);
-  const { position } = view.selection.value;
   const several = run.rows.length > 1;
   const shownRow = row ?? 0;
   const needs = needsKernel(view);
@@ -169,14 +191,24 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
           row={shownRow}
           position={position ?? run.rows[shownRow]?.read ?? 0}
           chosenRow={row}
+          tint={tint}
+          theme={theme}
           holder={strip}
           onSelect={select}
           onEdit={view.kernel ? () => setTyped({}) : undefined}
         />
       )}
+      {tint && (
+        <p class="rs-soft">
+          <FlatLegend scale={tint.scale} /> {unit} · what {tint.whose} move
+          {tint.whose === "all heads" ? "" : "s"} from each token to where the target is read
+        </p>
+      )}
+      {unsplit && <p class="rs-soft">{unsplit}</p>}
       <div class="rs-strip-foot">
         <Facts run={run} row={row} own={inputs.own} />
         <div class="rs-strip-buttons">
+          <Choice view={view} trait="colour" label="colour" options={COLOURS} />
           {several && (
             <button
               type="button"

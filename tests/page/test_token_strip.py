@@ -1,5 +1,6 @@
 """The prompt and its answers, in a browser."""
 
+import numpy as np
 import pytest
 
 from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
@@ -11,10 +12,11 @@ PRESETS = [
 ]
 
 
-def data(run=7, prompts=(PROMPT,), answers=((" Mary", " John"),), presets=()):
+def data(run=7, prompts=(PROMPT,), answers=((" Mary", " John"),), presets=(), sources=None, refused=None):
     answers = None if answers is None else [list(pair) for pair in answers]
     inputs = {"prompts": list(prompts), "answers": answers, "own": answers is None, "corrupted": None}
-    return payload({}, run=run, inputs=inputs, presets=list(presets))
+    arrays = {} if sources is None else {"sources": sources}
+    return payload(arrays, run=run, inputs=inputs, presets=list(presets), unit="logits", refused=refused)
 
 
 def models(run=None, _data=None, chosen=None, **status_traits):
@@ -108,6 +110,35 @@ def test_what_a_chat_template_added_is_grey_and_named(open_views):
     assert grey != ink
     page.hover("[data-position='13']")
     assert "the chat template's" in page.locator(".rs-tooltip").inner_text()
+
+
+SOURCES = np.zeros((1, 4, 8, 15), np.float32)
+SOURCES[0, 3, 1, 2] = 2.5
+SOURCES[0, 1, 0, [2, 4]] = 0.5, -1.25
+SOURCES[0, 2] = np.nan
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_tokens_are_tinted_by_what_heads_take_from_them(open_views, theme):
+    page = open_views(models(_data=data(sources=SOURCES)), dark=theme == "dark", width=1000, ratio=2)
+    assert "\N{MINUS SIGN}3.00" in text(page)
+    assert "+3.00 logits · what all heads move from each token to where the target is read" in text(page)
+    colour = "chip => getComputedStyle(chip).backgroundColor"
+    mary, john, went = (page.eval_on_selector(f"[data-position='{at}']", colour) for at in (2, 4, 5))
+    assert len({mary, john, went}) == 3
+    page.hover("[data-position='4']")
+    assert "direct effect through all heads \N{MINUS SIGN}1.250 logits" in page.locator(".rs-tooltip").inner_text()
+    screenshot(page, f"token_strip-effect-{theme}")
+    set_state(page, "selection", head=[3, 1])
+    page.get_by_text("what L3H1 moves from each token").wait_for()
+    assert page.eval_on_selector("[data-position='4']", colour) == page.eval_on_selector("[data-position='5']", colour)
+
+
+def test_the_tint_is_chosen_in_the_view_and_a_refusal_said(open_views):
+    page = open_views(models(_data=data(refused="layer 0 has a gate between its values and its output")))
+    assert "layer 0 has a gate" in text(page)
+    page.get_by_label("colour").select_option("direct effect")
+    assert saved(page, "strip") == [{"colour": "direct effect"}]
 
 
 def test_one_of_several_prompts_is_chosen_by_its_number(open_views):

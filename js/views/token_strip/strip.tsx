@@ -2,12 +2,15 @@
 
 import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { number } from "../../lib/number";
+import { css, inkOn } from "../../lib/colour";
+import { number, preciseSigned } from "../../lib/number";
 import type { Run } from "../../lib/state";
+import type { Theme } from "../../lib/theme";
 import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
 import { type Anchor, Tooltip } from "../../lib/tooltip";
 import { useUnique } from "../../lib/unique";
 import { moveIn, type Spot } from "./spot";
+import type { Tint } from "./tint";
 
 type Props = {
   run: Run;
@@ -16,6 +19,8 @@ type Props = {
   position: number;
   /** Whether the row was chosen, and is not just the first of several. */
   chosenRow: number | null;
+  tint: Tint | null;
+  theme: Theme;
   holder: { current: HTMLDivElement | null };
   onSelect(spot: Spot): void;
   /** Undefined where nothing can be edited. */
@@ -23,7 +28,7 @@ type Props = {
 };
 
 export function Strip(props: Props): JSX.Element {
-  const { run, row: shownRow, position, chosenRow, holder, onSelect, onEdit } = props;
+  const { run, row: shownRow, position, chosenRow, tint, theme, holder, onSelect, onEdit } = props;
   const [hover, setHover] = useState<Spot | null>(null);
   const [cursor, setCursor] = useState<Spot | null>(null);
   const [anchor, setAnchor] = useState<Anchor | null>(null);
@@ -117,6 +122,7 @@ export function Strip(props: Props): JSX.Element {
                     id={nameOf({ row, position: at })}
                     data-row={row}
                     data-position={at}
+                    style={tint ? tinted(tint, theme, tint.rows[row]?.[at]) : undefined}
                     aria-selected={ringed}
                     aria-label={`${visible(name.text)}, position ${at}, id ${token}`}
                   >
@@ -136,14 +142,21 @@ export function Strip(props: Props): JSX.Element {
       </div>
       {told && anchor && (
         <Tooltip anchor={anchor} key={nameOf(told)}>
-          <SpotTip run={run} spot={told} />
+          <SpotTip run={run} spot={told} tint={tint} />
         </Tooltip>
       )}
     </div>
   );
 }
 
-function SpotTip({ run, spot: { row, position } }: { run: Run; spot: Spot }): JSX.Element | null {
+function tinted({ scale }: Tint, theme: Theme, value = 0) {
+  const ground = scale.at(value);
+  return { background: css(ground), color: css(inkOn(ground, theme)) };
+}
+
+type TipProps = { run: Run; spot: Spot; tint: Tint | null };
+
+function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element | null {
   if (position === null) return <>prompt {row}: select this one alone</>;
   const of = run.rows[row];
   if (!of) return null;
@@ -153,6 +166,14 @@ function SpotTip({ run, spot: { row, position } }: { run: Run; spot: Spot }): JS
       <div class="rs-soft">
         position {position} · id {of.ids[position]}
       </div>
+      {tint && (
+        <div>
+          direct effect through {tint.whose}{" "}
+          <b>
+            {preciseSigned(tint.rows[row]?.[position] ?? Number.NaN)} {tint.unit}
+          </b>
+        </div>
+      )}
       {isTemplate(of, position) && <div class="rs-soft">the chat template's</div>}
       {position === of.read && <div class="rs-soft">the target is read here</div>}
     </>

@@ -1,0 +1,32 @@
+/** What tints the tokens: what the selected head, or all heads together, take from each to the target. */
+
+import { largest, type Scale, signedScale } from "../../lib/colour";
+import { type Head, headName } from "../../lib/state";
+import type { Theme } from "../../lib/theme";
+import type { Tensor } from "../../lib/wire";
+
+export type Tint = {
+  /** One number a token, a list a row. */
+  rows: Float32Array[];
+  scale: Scale;
+  unit: string;
+  /** Whose effects they are. */
+  whose: string;
+};
+
+/** Read the tint off `sources` [row layer head key], NaN in layers that have no heads. */
+export function tintOf(sources: Tensor, head: Head | null, unit: string, theme: Theme): Tint {
+  const [count = 0, layers = 0, heads = 0, width = 0] = sources.shape;
+  const one = head && head[0] < layers && head[1] < heads ? head : null;
+  const rows = Array.from({ length: count }, (_, row) => {
+    const values = new Float32Array(width);
+    for (let at = 0; at < layers * heads; at++) {
+      if (one && at !== one[0] * heads + one[1]) continue;
+      const from = (row * layers * heads + at) * width;
+      for (let key = 0; key < width; key++) values[key]! += sources.data[from + key]! || 0;
+    }
+    return values;
+  });
+  const limit = Math.max(0, ...rows.map(largest));
+  return { rows, scale: signedScale(limit, theme), unit, whose: one ? headName(one) : "all heads" };
+}

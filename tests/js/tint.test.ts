@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import type { Theme } from "../../js/lib/theme";
+import { tintOf } from "../../js/views/token_strip/tint";
+
+const theme = { dark: false, page: [255, 255, 255], ink: [0, 0, 0] } as unknown as Theme;
+const SOURCES = {
+  shape: [1, 2, 2, 2],
+  data: new Float32Array([1, 2, 0.5, -4, Number.NaN, Number.NaN, Number.NaN, Number.NaN]),
+};
+
+test("without a head all heads are summed, those that do not exist left out", () => {
+  const { rows, scale, whose } = tintOf(SOURCES, null, "logits", theme);
+  expect(rows.map((row) => [...row])).toEqual([[1.5, -2]]);
+  expect([scale.low, scale.high, whose]).toEqual([-2, 2, "all heads"]);
+});
+
+test("the selected head is taken alone, and one outside the run is not taken", () => {
+  const alone = tintOf(SOURCES, [0, 1], "logits", theme);
+  expect([[...alone.rows[0]!], alone.whose]).toEqual([[0.5, -4], "L0H1"]);
+  expect(tintOf(SOURCES, [5, 0], "logits", theme).whose).toBe("all heads");
+});
