@@ -2,7 +2,7 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useCallback, useMemo } from "preact/hooks";
+import { useCallback, useMemo, useRef } from "preact/hooks";
 import { sequentialScale } from "../lib/colour";
 import { type Check, Frame } from "../lib/frame";
 import type { Cell, Spot } from "../lib/grid";
@@ -13,9 +13,10 @@ import type { SelectionState, SharedTraits } from "../lib/state";
 import { targetOf } from "../lib/target";
 import { Token, tokenAt, visible } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
+import { type Bytes, readPayload } from "../lib/wire";
 import { DepthControls } from "./logit_lens/controls";
 import { Curve } from "./logit_lens/curve";
-import { type Lens, type Place, placeOf, readLens } from "./logit_lens/data";
+import { type Lens, type Part, type Place, placeOf, readLens, remember } from "./logit_lens/data";
 import { LensGrid } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
 import { rowHeightOf } from "./logit_lens/layout";
@@ -23,7 +24,10 @@ import { sentence } from "./logit_lens/words";
 import "./logit_lens.css";
 
 /** The synced traits of `src/residscope/views/logit_lens.py`. */
-type Model = SharedTraits;
+type Model = SharedTraits & { _window: Asked | null; _cells: Bytes };
+
+/** Positions that have come on screen, and that the kernel is asked for. */
+type Asked = { run: number; row: number; start: number; stop: number };
 
 const HELP = [
   "Each cell is the token that would come next if the model stopped there: the residual stream, " +
@@ -32,6 +36,8 @@ const HELP = [
     "“output” is compared with the model's own logits.",
   "Early depths are written for later layers, not for the unembedding: a wrong guess there does " +
     "not mean that the model does not know.",
+  "The curve is the target over depths, at the selected position as if it were read there. Of a long " +
+    "prompt the cells are read when they come on screen.",
   "Click a cell to select its depth and position. Arrow keys move, Enter selects, Escape leaves.",
 ];
 
@@ -49,7 +55,13 @@ function LogitLens({ view }: { view: View<Model> }): JSX.Element {
   const read = useMemo(() => picture && readLens(picture), [picture]);
   const rows = picture?.run.rows.length ?? 0;
   const row = wanted !== null && wanted < rows ? wanted : 0;
-  const lens = useMemo(() => read?.(row) ?? null, [read, row]);
+  const sent = view.trait("_cells").value;
+  const kept = useRef<Part[]>([]);
+  const more = useMemo(() => {
+    kept.current = remember(kept.current, readPayload(sent));
+    return kept.current;
+  }, [sent]);
+  const lens = useMemo(() => read?.(row, more) ?? null, [read, row, more]);
   const place = picture && placeOf(picture.run, row, { row: wanted, depth, position });
   const said =
     picture && lens && place && place.depth !== null && place.position !== null
@@ -113,6 +125,17 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
     };
   }, [run, lens]);
   const target = useMemo(() => targetOf(run.rows, lens.row), [run, lens]);
+  const onSeen = useCallback(
+    (from: number, to: number) => {
+      const missing = view.kernel && lens.missing(from, to);
+      if (!missing) return;
+      const { run: before, row, start } = view.model.get("_window") ?? {};
+      if (before === run.number && row === lens.row && start === missing.start) return;
+      view.model.set("_window", { run: run.number, row: lens.row, ...missing });
+      view.model.save_changes();
+    },
+    [view, run, lens],
+  );
   const onDepth = useCallback((next: number) => view.select({ depth: next }), [view]);
   const select = ({ row, col }: Spot) => {
     const patch: Partial<SelectionState> = {};
@@ -126,6 +149,11 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
     return `${axis.depth(row)}, after ${axis.position(col)} (${col}): ${guess}`;
   };
 
+  const readThere = position === null || position === axis.read;
+  const elsewhere = useMemo(
+    () => (readThere ? null : lens.curve(position)),
+    [lens, position, readThere],
+  );
   const beside = width >= SIDE_BY_SIDE;
   // Beside the grid the list is as long as the grid is high.
   const lines = Math.floor((lens.depths * rowHeightOf(lens.depths) - CURVE) / LINE);
@@ -145,6 +173,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
           tooltip={(cell) => <CellTip lens={lens} picture={picture} cell={cell} />}
           speak={speak}
           onSelect={select}
+          onSeen={onSeen}
           legend={(height) => <Legend scale={scale} height={height} />}
         />
         <div class="rs-lens-side">
@@ -159,8 +188,9 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
           )}
           <Curve
             names={run.depths}
-            values={lens.target}
-            rank={lens.rank}
+            values={elsewhere ?? lens.target}
+            rank={elsewhere ? null : lens.rank}
+            after={elsewhere ? tokenAt(run, lens.row, position!) : null}
             target={target}
             depth={depth}
             onDepth={onDepth}

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from residscope.analysis import lens
-from residscope.analysis.check import Check, LayerCheck, lens_check, sum_check
+from residscope.analysis.check import Check, LayerCheck, sum_check
 from residscope.decomposition import Decomposition, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
@@ -28,16 +28,17 @@ from residscope.models.recording import (
     whole,
 )
 from residscope.models.twin import Twin, fingerprint, twin_of
-from residscope.models.weights import has_heads, logits_of
+from residscope.models.weights import has_heads
 from residscope.models.windows import Window, windows_of
+from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.sources import scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Answer, Target
 
 PATTERN_BYTES = 4 * 2**20
 """Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
 
-KEPT_LAYERS = 8
-"""How many layers' maps that were computed on demand a trace keeps."""
+KEPT_BYTES = 256 * 2**20
+"""How much of what was computed on demand a trace keeps, the newest; and that whatever its size."""
 
 _ON_DEMAND = ("pattern", "weighted", "split")
 
@@ -60,26 +61,6 @@ class ComponentAttribution:
 
     labels: list[str]
     values: Float[Tensor, "row component"]
-
-
-@dataclass(frozen=True)
-class LensReadout:
-    """What the model would say if it stopped at each depth; padding is -1 and NaN.
-
-    Attributes:
-        top_ids: the k likeliest next tokens.
-        top_probs: their probabilities.
-        entropy: of the next-token distribution, in nats.
-        target_value: the target at the position it is read, in its unit.
-        target_rank: how many tokens score above the right answer there.
-    """
-
-    top_ids: Int[Tensor, "row depth pos k"]
-    top_probs: Float[Tensor, "row depth pos k"]
-    entropy: Float[Tensor, "row depth pos"]
-    target_value: Float[Tensor, "row depth"]
-    target_rank: Int[Tensor, "row depth"]
-    checks: list[Check]
 
 
 class Trace:
@@ -260,9 +241,76 @@ class Trace:
             ValueError: when k is not between 1 and the size of the vocabulary.
             StaleWeightsError: when the weights have changed since this run.
         """
+        cells = [self.lens_cells(row, 0, length, k, step=step) for row, length in enumerate(self.lengths)]
+        target = self.lens_target()
+
+        def padded(name: str, blank: float) -> Tensor:
+            parts = [getattr(part, name).transpose(0, 1) for part in cells]
+            return pad_sequence(parts, batch_first=True, padding_value=blank).transpose(1, 2)
+
+        return LensReadout(
+            padded("top_ids", -1),
+            padded("top_probs", torch.nan),
+            padded("entropy", torch.nan),
+            target.value,
+            target.rank,
+            target.checks,
+        )
+
+    def lens_cells(
+        self, row: int, start: int, stop: int, k: int = 10, *, step: Step = lambda _done, _of: None
+    ) -> LensCells:
+        """Read the lens at some positions of one row, at all depths.
+
+        Args:
+            row: the prompt.
+            start: the first position.
+            stop: one more than the last.
+            k: how many of the likeliest tokens to keep.
+            step: called with (vectors done, vectors in all); may raise to stop.
+
+        Raises:
+            IndexError: for a row or positions that this run does not have.
+            ValueError: when k is not between 1 and the size of the vocabulary.
+            StaleWeightsError: when the weights have changed since this run.
+        """
         if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
             raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
-        return self._remember(("lens", k), lambda twin: self._lens(twin, k, step))
+        if not 0 <= row < len(self.lengths):
+            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(self.lengths) - 1}")
+        if not 0 <= start < stop <= self.lengths[row]:
+            raise IndexError(f"there are no positions {start} to {stop}: this prompt has {self.lengths[row]} tokens")
+        resid = self._recording.resid[:, row, start:stop]
+        return self._remember(
+            ("cells", row, start, stop, k), lambda twin: read_cells(twin, resid, self._d_vocab, k, step)
+        )
+
+    def lens_target(self) -> LensTarget:
+        """Read the target through the lens at each depth, at the position it is read, with the check of the last.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._remember(
+            ("lens target",), lambda twin: read_target(twin, self._recording.resid, self.target, self.logits)
+        )
+
+    def target_curve(self, *, step: Step = lambda _done, _of: None) -> Float[Tensor, "row depth pos"]:
+        """Read the target through the lens at each depth and position, as if it were read there; NaN at padding.
+
+        Of a difference of answers only their own logits are computed, so that a long prompt costs little; of a
+        log-probability those of the whole vocabulary.
+
+        Args:
+            step: called with (depths done, depths of all rows); may raise to stop.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._remember(
+            ("curve",),
+            lambda twin: read_curve(twin, self._recording.resid, self.target, self.mask, self._d_vocab, step),
+        )
 
     def attention(self, layer: int, head: int | None = None) -> Tensor:
         """Return where a layer's heads look, or one head's: `[row (head) query key]`, NaN at padding.
@@ -371,29 +419,12 @@ class Trace:
         with self._memory_lock:
             value = self._remember((kind, layer), of_heads)
             self._memory[kind, layer] = self._memory.pop((kind, layer))  # the newest stands last
-            for key in [key for key in self._memory if key[0] in _ON_DEMAND][:-KEPT_LAYERS]:
-                del self._memory[key]
+            kept = 0
+            for key in reversed([key for key in self._memory if key[0] in _ON_DEMAND]):
+                kept += self._memory[key].nbytes
+                if kept > KEPT_BYTES and key != (kind, layer):
+                    del self._memory[key]
         return value
-
-    def _lens(self, twin: TransformerBridge, k: int, step: Step) -> LensReadout:
-        resid = self._recording.resid.transpose(0, 1)
-        depth = torch.arange(resid.shape[1], device=resid.device)
-        real = self.mask[:, None, :].expand(-1, len(depth), -1)
-        columns = lens.read_out(resid[real], lambda x: logits_of(twin, x), self._d_vocab, k, step)
-        shape = (*real.shape, k)
-        top_ids = torch.full(shape, -1, dtype=torch.long, device=resid.device)
-        top_probs = torch.full(shape, torch.nan, dtype=torch.float32, device=resid.device)
-        entropy = torch.full(real.shape, torch.nan, dtype=torch.float32, device=resid.device)
-        top_ids[real], top_probs[real], entropy[real] = columns.top_ids, columns.top_probs, columns.entropy
-        values, ranks, last = [], [], []
-        for row, position in enumerate(self.target.positions):
-            logits = logits_of(twin, resid[row, :, position]).float()
-            values.append(self.target.of_row(row, len(logits)).value(logits))
-            right = self.tokens.new_full((len(logits),), self.target.right[row].ids[0])
-            ranks.append(lens.rank_of(logits, right))
-            last.append(logits[-1])
-        checks = lens_check(torch.stack(last), self.logits.float(), self.logits.dtype)
-        return LensReadout(top_ids, top_probs, entropy, torch.stack(values), torch.stack(ranks), checks)
 
     def _remember(self, key: Any, compute: Callable[[TransformerBridge], Value]) -> Value:
         with self._memory_lock:

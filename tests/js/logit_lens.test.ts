@@ -5,7 +5,7 @@ import type { Run } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";
 import { readPayload } from "../../js/lib/wire";
 import { axisOf, depthAt } from "../../js/views/logit_lens/curve";
-import { placeOf, readLens } from "../../js/views/logit_lens/data";
+import { type Part, placeOf, readLens, remember } from "../../js/views/logit_lens/data";
 import {
   boxOf,
   columnWidths,
@@ -15,7 +15,7 @@ import {
   spotAt,
 } from "../../js/views/logit_lens/layout";
 import { sentence } from "../../js/views/logit_lens/words";
-import { bytesOf, safetensors } from "./safetensors";
+import { bytesOf, type Entry, safetensors } from "./safetensors";
 
 const RUN = {
   number: 7,
@@ -37,28 +37,42 @@ const RUN = {
   warnings: [],
 } as unknown as Run;
 
-const HALVES = { nan: 0x7e00, one: 0x3c00, half: 0x3800, quarter: 0x3400 };
+const HALVES = { one: 0x3c00, half: 0x3800, quarter: 0x3400 };
 
-/** Two rows of two depths, three positions and two guesses; the second row is one token shorter. */
-function lensOf(row: number) {
-  const { one, half, quarter, nan } = HALVES;
-  const ids = Int32Array.from({ length: 24 }, (_, i) => (i % 2 ? 2 : i < 12 ? 1 : 9));
-  const probs = Uint16Array.from({ length: 24 }, (_, i) => (i % 2 ? quarter : i < 12 ? half : one));
-  for (const at of [16, 17, 22, 23]) {
-    ids[at] = -1;
-    probs[at] = nan;
-  }
+function cells(suffix: string, width: number, id: number, share: number): Record<string, Entry> {
+  const size = 2 * width * 2;
+  const ids = Int32Array.from({ length: size }, (_, i) => (i % 2 ? 2 : id));
+  const probs = Uint16Array.from({ length: size }, (_, i) => (i % 2 ? HALVES.quarter : share));
+  return {
+    [`top_ids${suffix}`]: { dtype: "I32", shape: [2, width, 2], data: bytesOf(ids) },
+    [`top_probs${suffix}`]: { dtype: "F16", shape: [2, width, 2], data: bytesOf(probs) },
+    [`entropy${suffix}`]: { dtype: "F16", shape: [2, width], data: new Uint8Array(4 * width) },
+  };
+}
+
+/** Two rows of two depths and two guesses; of the first its last two positions of three are here. */
+function lensOf(row: number, more: Part[] = []) {
+  const curve = Float32Array.from({ length: 12 }, (_, i) => i);
   const file = safetensors(
     {
-      top_ids: { dtype: "I32", shape: [2, 2, 3, 2], data: bytesOf(ids) },
-      top_probs: { dtype: "F16", shape: [2, 2, 3, 2], data: bytesOf(probs) },
-      entropy: { dtype: "F16", shape: [2, 2, 3], data: new Uint8Array(24) },
+      ...cells(".0", 2, 1, HALVES.half),
+      ...cells(".1", 2, 9, HALVES.one),
+      curve: { dtype: "F32", shape: [2, 2, 3], data: bytesOf(curve) },
       target_value: { dtype: "F32", shape: [2, 2], data: bytesOf(Float32Array.of(-1, 2, 3, 4)) },
       target_rank: { dtype: "I32", shape: [2, 2], data: bytesOf(Int32Array.of(5, 0, 6, 1)) },
     },
-    { info: { texts: { 9: " Zoe" }, check: [] } },
+    { info: { texts: { 9: " Zoe" }, check: [], starts: [1, 0] } },
   );
-  return readLens({ payload: readPayload(file)!, run: RUN })(row);
+  return readLens({ payload: readPayload(file)!, run: RUN })(row, more);
+}
+
+/** The first row's first position, as the kernel sends it when it comes on screen. */
+function first(run = 7): Part[] {
+  const file = safetensors(cells("", 1, 5, HALVES.one), {
+    run,
+    info: { row: 0, start: 0, texts: { 5: " Ann" } },
+  });
+  return remember([], readPayload(file));
 }
 
 describe("a lens", () => {
@@ -76,6 +90,26 @@ describe("a lens", () => {
     expect(lensOf(1).top(0, 2)).toBeNull();
     expect(lensOf(0).top(0, 2)).not.toBeNull();
     expect(lensOf(0).top(2, 0)).toBeNull();
+  });
+
+  test("holds what came on screen, of its own run and row", () => {
+    expect(lensOf(0).top(0, 0)).toBeNull();
+    expect(lensOf(0, first()).top(1, 0)).toEqual({ id: 5, probability: 1 });
+    expect(lensOf(0, first()).name(5).text).toBe(" Ann");
+    expect(lensOf(0, first(6)).top(1, 0)).toBeNull();
+    expect(lensOf(1, first()).top(1, 0)).toEqual({ id: 9, probability: 1 });
+    expect(remember(first(), null)).toHaveLength(1);
+  });
+
+  test("asks for the block of the first position that is not here", () => {
+    expect(lensOf(0).missing(0, 2)).toEqual({ start: 0, stop: 3 });
+    expect(lensOf(0).missing(1, 9)).toBeNull();
+    expect(lensOf(0, first()).missing(0, 2)).toBeNull();
+  });
+
+  test("has the target at every position", () => {
+    expect([...lensOf(0).curve(1)!]).toEqual([1, 4]);
+    expect([...lensOf(1).curve(0)!]).toEqual([6, 9]);
   });
 
   test("is put into one sentence", () => {

@@ -37,15 +37,21 @@ def arrays(rows=1, depths=DEPTHS, length=LENGTH, seed=0):
 
 
 LENS = arrays()
+CELLS = ("top_ids", "top_probs", "entropy")
 
 
-def data(tensors=LENS, run=7, texts=TEXTS, **check):
+def data(tensors=LENS, run=7, texts=TEXTS, starts=None, curve=None, **check):
     rows = len(tensors["top_ids"])
-    return payload(tensors, run=run, texts=texts, check=[{**CHECK, **check}] * rows, unit="logits")
+    sent = {name: tensors[name] for name in ("target_value", "target_rank")}
+    for name in CELLS:
+        sent |= {f"{name}.{row}": np.ascontiguousarray(tensors[name][row]) for row in range(rows)}
+    sent |= {} if curve is None else {"curve": curve}
+    checks = [{**CHECK, **check}] * rows
+    return payload(sent, run=run, texts=texts, check=checks, unit="logits", starts=starts or [0] * rows)
 
 
 def models(run=None, _data=None, chosen=None, **status_traits):
-    lens = view("logit_lens", "lens", _data=_data or data())
+    lens = view("logit_lens", "lens", _data=_data or data(), _window=None, _cells={"$bytes": ""})
     return [lens, selection(**{"depth": DEPTHS - 1, **(chosen or {})}), status(run or make_run(), **status_traits)]
 
 
@@ -205,6 +211,30 @@ def test_a_long_row_of_a_deep_model_is_drawn_by_windows(open_views):
     screenshot(page, "logit_lens-long")
 
 
+def test_of_a_long_row_cells_come_when_they_are_on_screen(open_views):
+    length = 300
+    lens = arrays(length=length)
+    here = {name: values[:, :, 268:] if name in CELLS else values for name, values in lens.items()}
+    run = make_run()
+    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "read": length - 1}
+    curve = np.arange(DEPTHS * length, dtype=np.float32).reshape(1, DEPTHS, length)
+    page = open_views(models(run, data(here, starts=[268], curve=curve)), width=1000, height=700)
+    page.wait_for_timeout(300)
+    assert saved(page, "lens") == [], "what is on screen at first is here"
+    set_state(page, "selection", position=100)
+    page.get_by_text("over layers, after ").wait_for()
+    assert "the likeliest token is not here yet" in say(page)
+    page.wait_for_function("window.residscope.saved.length > 0")
+    asked = saved(page, "lens")[0]["_window"]
+    assert (asked["run"], asked["row"]) == (7, 0)
+    assert asked["stop"] - asked["start"] == 32 == 32 * (asked["start"] % 32 == 0)
+    for start in (96, 64, 128):
+        part = {name: np.ascontiguousarray(lens[name][0, :, start : start + 32]) for name in CELLS}
+        set_state(page, "lens", _cells=payload(part, row=0, start=start, texts=TEXTS))
+    top = lens["top_ids"][0, -1, 100, 0]
+    page.get_by_text(f"{shown(TEXTS[str(top)])} leads with").wait_for()
+
+
 def test_token_text_stays_text(open_views):
     run = make_run()
     run["texts"] = {id: HOSTILE.get(str(100 + int(id) % 4)) for id in run["texts"]}
@@ -253,10 +283,8 @@ def test_one_answer_alone_is_a_log_probability(open_views):
     assert say(page).endswith("; the log-probability of ·Mary is 10.80 nats.")
 
 
-def test_padding_is_blank_and_cannot_be_chosen(open_views):
-    lens = {name: values.copy() for name, values in LENS.items()}
-    lens["top_ids"][0, :, 2:] = -1
-    lens["top_probs"][0, :, 2:] = np.nan
+def test_a_prompt_of_two_tokens_is_two_columns(open_views):
+    lens = {name: values[:, :, :2] if name in CELLS else values for name, values in LENS.items()}
     run = make_run()
     run["rows"][0] |= {"ids": run["rows"][0]["ids"][:2], "read": 1}
     page = open_views(models(run, data(lens)), width=1240)

@@ -126,15 +126,18 @@ def test_large_patterns_are_sent_for_the_selected_and_pinned_heads_only(experime
         np.testing.assert_allclose(arrays["patterns"][index], expected, atol=5e-4)
 
 
-def test_the_logit_lens_sends_its_columns_and_their_texts(experiment):
+def test_the_logit_lens_sends_its_cells_the_target_and_their_texts(experiment):
     _, info, arrays = read(rs.LogitLens(experiment)._data)
-    lens = experiment.trace.logit_lens(10)
-    np.testing.assert_array_equal(arrays["top_ids"], lens.top_ids.numpy())
-    np.testing.assert_allclose(arrays["top_probs"], lens.top_probs.numpy(), atol=5e-4)
+    trace = experiment.trace
+    lens = trace.logit_lens(10)
+    assert info["starts"] == [0, 0]
+    for row, length in enumerate(trace.lengths):
+        np.testing.assert_array_equal(arrays[f"top_ids.{row}"], lens.top_ids[row, :, :length].numpy())
+        np.testing.assert_allclose(arrays[f"top_probs.{row}"], lens.top_probs[row, :, :length].numpy(), atol=5e-4)
+        assert all(str(token) in info["texts"] for token in np.unique(arrays[f"top_ids.{row}"]))
     np.testing.assert_array_equal(arrays["target_rank"], lens.target_rank.numpy())
     np.testing.assert_array_equal(arrays["target_value"], lens.target_value.numpy())
-    for token in np.unique(arrays["top_ids"]):
-        assert token < 0 or str(token) in info["texts"]
+    np.testing.assert_array_equal(arrays["curve"], trace.target_curve().numpy())
     assert all(check["ok"] for check in info["check"])
 
 

@@ -3,14 +3,18 @@
 import type { JSX, TargetedMouseEvent } from "preact";
 import { useState } from "preact/hooks";
 import { number, precise } from "../../lib/number";
-import { plain, Say } from "../../lib/sentence";
+import { plain, Say, token } from "../../lib/sentence";
 import type { TargetWords } from "../../lib/target";
+import type { TokenName } from "../../lib/tokens";
 import { Tooltip } from "../../lib/tooltip";
 
 type Props = {
   names: string[];
   values: Float32Array;
-  rank: Int32Array;
+  /** Null where the target is not read. */
+  rank: Int32Array | null;
+  /** The token after which the target is put, where it is another than the one it is read at. */
+  after: TokenName | null;
   target: TargetWords;
   depth: number | null;
   onDepth(depth: number): void;
@@ -43,7 +47,7 @@ export function depthAt(x: number, depths: number): number {
   return Math.min(depths - 1, Math.max(0, Math.round(share * (depths - 1))));
 }
 
-export function Curve({ names, values, rank, target, depth, onDepth }: Props): JSX.Element {
+export function Curve({ names, values, rank, after, target, depth, onDepth }: Props): JSX.Element {
   const [hover, setHover] = useState<number | null>(null);
   const { x, y, ticks } = axisOf(values);
   const points = Array.from(values, (value, i) => `${x(i)},${y(value)}`);
@@ -55,7 +59,14 @@ export function Curve({ names, values, rank, target, depth, onDepth }: Props): J
   return (
     <figure class="rs-lens-curve">
       <figcaption class="rs-soft">
-        <Say words={[...target.name, ` over layers · ${target.unit}`]} />
+        <Say
+          words={[
+            ...target.name,
+            " over layers",
+            ...(after ? [", after ", token(after)] : []),
+            ` · ${target.unit}`,
+          ]}
+        />
       </figcaption>
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider does the same by keyboard */}
       <svg
@@ -96,8 +107,12 @@ export function Curve({ names, values, rank, target, depth, onDepth }: Props): J
       {hover !== null && (
         <Tooltip anchor={{ x: x(hover), y: y(values[hover]!), width: 6, height: 0 }} key={hover}>
           <b>{names[hover]}</b> {precise(values[hover]!)} {target.unit}
-          <br />
-          {answer} at rank {rank[hover]}
+          {rank && (
+            <>
+              <br />
+              {answer} at rank {rank[hover]}
+            </>
+          )}
         </Tooltip>
       )}
     </figure>

@@ -1,7 +1,7 @@
 /** The grid of positions by depths: a canvas that shows a window of it, one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { type Cell, move, type Spot } from "../../lib/grid";
 import { prepare } from "../../lib/paint";
@@ -9,7 +9,7 @@ import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";
 import { useUnique } from "../../lib/unique";
-import { boxOf, type Layout, layOut, scrollTo, spotAt } from "./layout";
+import { boxOf, type Layout, layOut, layOutEven, scrollTo, seenColumns, spotAt } from "./layout";
 import {
   type AxisWords,
   type CellWords,
@@ -33,6 +33,8 @@ type Props = {
   tooltip(cell: Cell): ComponentChildren;
   speak(cell: Cell): string;
   onSelect(spot: Spot): void;
+  /** Which positions can be seen; compared by identity, and called anew when it is another. */
+  onSeen(from: number, to: number): void;
   /** Beside the grid, as high as its cells. */
   legend(height: number): ComponentChildren;
 };
@@ -56,6 +58,13 @@ export function LensGrid(props: Props): JSX.Element {
     () => ({ layout, scroll: Math.min(scroll, layout.full - layout.width), theme, ratio }),
     [layout, scroll, theme, ratio],
   );
+
+  const { onSeen } = props;
+  useEffect(() => {
+    // Not while it still scrolls.
+    const timer = setTimeout(() => onSeen(...seenColumns(layout, window.scroll)), SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [onSeen, layout, window.scroll]);
 
   const shownColumn = cursor?.col ?? chosen.col;
   useLayoutEffect(() => {
@@ -172,6 +181,9 @@ function layOutTexts(
   const names = Array.from({ length: depths }, (_, i) => context.measureText(axis.depth(i)).width);
   context.font = cellFont(theme);
   const measure = measurer(context);
+  const gutter = Math.ceil(Math.max(0, ...names)) + 12;
+  // Columns must not move while cells come in.
+  if (positions > MOST_FITTED) return layOutEven({ depths, positions, gutter, available });
   const texts = Array.from({ length: positions }, (_, position) => {
     let widest = measure(axis.position(position)) + (position === axis.read ? FLAG : 0);
     for (let depth = 0; depth < depths; depth++) {
@@ -179,11 +191,13 @@ function layOutTexts(
     }
     return widest;
   });
-  const gutter = Math.ceil(Math.max(0, ...names)) + 12;
   return layOut({ depths, texts, gutter, available });
 }
 
 const FLAG = 8;
+const SETTLE_MS = 80;
+/** Columns are as wide as their texts in prompts up to so many tokens. */
+const MOST_FITTED = 64;
 
 function isCell(spot: Spot | null): spot is Cell {
   return spot !== null && spot.row !== null && spot.col !== null;

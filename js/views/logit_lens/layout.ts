@@ -36,7 +36,20 @@ const WIDEST = 128;
 const TALL = 460;
 
 export function layOut({ depths, texts, gutter, available }: LayoutRequest): Layout {
-  const widths = columnWidths(texts, available - gutter - RIGHT);
+  return placed(depths, columnWidths(texts, available - gutter - RIGHT), gutter, available);
+}
+
+/** The same with columns of one width, whatever stands in them. */
+export function layOutEven({
+  depths,
+  positions,
+  gutter,
+  available,
+}: Omit<LayoutRequest, "texts"> & { positions: number }): Layout {
+  return placed(depths, new Array(positions).fill(EVEN), gutter, available);
+}
+
+function placed(depths: number, widths: number[], gutter: number, available: number): Layout {
   const edges = [0];
   for (const width of widths) edges.push(edges.at(-1)! + width);
   const full = gutter + edges.at(-1)! + RIGHT;

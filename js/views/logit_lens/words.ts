@@ -13,7 +13,7 @@ export function sentence(run: Run, lens: Lens, depth: number, position: number):
   const after: Part[] = [" after ", token(tokenAt(run, lens.row, position)), ` (${position}), `];
   const leads: Part[] = top
     ? [token(lens.name(top.id)), " leads with ", strong(share(top.probability))]
-    : ["nothing is known"];
+    : ["the likeliest token is not here yet"];
   return [
     "At ",
     strong(depthWords(run, depth)),

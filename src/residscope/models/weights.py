@@ -116,7 +116,13 @@ def unembedding(model: TransformerBridge) -> tuple[Float[Tensor, "d_model d_voca
 
 def logits_of(model: TransformerBridge, resid: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_vocab"]:
     """Apply the model's own final norm, unembedding, logit scale and soft cap to residual vectors."""
-    return logit_tail(model)(model.unembed(model.ln_final(resid[None]))[0].to(resid.device))
+    return logit_tail(model)(model.unembed(final_norm_of(model, resid)[None])[0].to(resid.device))
+
+
+def final_norm_of(model: TransformerBridge, resid: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_model"]:
+    """Apply the model's own final norm to residual vectors."""
+    normed: Tensor = model.ln_final(resid[None])[0]
+    return normed.to(resid.device)
 
 
 def _read_norm(norm: torch.nn.Module, home: torch.device) -> Norm:
