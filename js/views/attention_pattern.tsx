@@ -2,21 +2,17 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Choice } from "../lib/choice";
 import { Frame, needsKernel } from "../lib/frame";
-import { Heatmap, type Ring } from "../lib/heatmap";
-import { Legend } from "../lib/legend";
 import { type Part, strong } from "../lib/sentence";
-import { type Head, headName, type SharedTraits, togglePin } from "../lib/state";
-import { shorten, visible } from "../lib/tokens";
+import { headName, type SharedTraits, togglePin } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import { type Bytes, readPayload } from "../lib/wire";
-import { ATTENTION, COLOURS, type Numbers, numbersOf } from "./attention_pattern/numbers";
+import { HeadMaps } from "./attention_pattern/heads";
+import { ATTENTION, COLOURS, numbersOf } from "./attention_pattern/numbers";
 import * as patterns from "./attention_pattern/pattern";
-import { PinnedHead } from "./attention_pattern/pinned";
-import { openRow, pinsOf, type Scene } from "./attention_pattern/scene";
-import { CellTip, LabelTip, speakCell, speakLabel } from "./attention_pattern/tips";
+import { openRow } from "./attention_pattern/scene";
 import { sentence } from "./attention_pattern/words";
 import "./attention_pattern.css";
 
@@ -31,12 +27,23 @@ const HELP = [
   "Other colours say what is moved: value-weighted is the weight times the length of the value that the " +
     "head reads there, after its output map; the direct effect is what that value adds to the target, " +
     "as if the row's token were where the target is read.",
+  "Of a long prompt the map is a window, and the small picture beside it the whole, each of its pixels the " +
+    "largest number under it: drag there, or use the arrow keys, to move the window.",
   "Click a cell to select both tokens, a label at the left to select the query, one above to select " +
     "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape leaves.",
 ];
 
+/** How far a layer looks back: over so many tokens, or to the beginning of its chunk of so many. */
+type Window = { size: number; chunked: boolean };
+
+function windowWords(window: Window | null): string {
+  if (!window) return "";
+  return window.chunked
+    ? ` · local: chunks of ${window.size} tokens`
+    : ` · local: the last ${window.size} tokens`;
+}
+
 const WAIT_MS = 150;
-const PINS_WIDTH = 164;
 
 /** Whether `wanted` has been missing for a moment. */
 function useLate(wanted: string | null): boolean {
@@ -102,6 +109,8 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
     if (outside === undefined) return null;
     return `Position ${outside} is not in this prompt, which has ${scene.length} tokens.`;
   };
+  const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
+  const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
   const query = position ?? scene?.read ?? 0;
   const isPinned = head && pinned.includes(headName(head));
 
@@ -110,7 +119,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
       <Frame
         view={view}
         title="Attention"
-        what={[...(head ? [strong(headName(head)), " · "] : []), numbers.what]}
+        what={[...(head ? [strong(headName(head)), " · "] : []), numbers.what, local]}
         meta={
           rows > 1 && (wanted === null ? `first of ${rows} prompts` : `prompt ${row} of ${rows}`)
         }
@@ -145,109 +154,8 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             without the first token
           </label>
         </div>
-        {scene && <Heads view={view} {...{ scene, numbers, pattern, query }} head={chosen} />}
+        {scene && <HeadMaps view={view} {...{ scene, numbers, pattern, query }} head={chosen} />}
       </Frame>
-    </div>
-  );
-}
-
-type HeadsProps = {
-  view: View<Model>;
-  scene: Scene;
-  numbers: Numbers;
-  head: Head | null;
-  pattern: patterns.Pattern | null;
-  query: number;
-};
-
-function Heads({ view, scene, numbers, head, pattern, query }: HeadsProps): JSX.Element {
-  const theme = view.theme.value;
-  const { key, pinned } = view.selection.value;
-  const { length, read, name } = scene;
-  const width = view.width.value;
-  const hideFirst = view.trait("hide_first").value;
-  const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
-  const scale = useMemo(() => {
-    const shown = [pattern, ...pins.map((pin) => pin.pattern)];
-    return numbers.scale(
-      shown.filter((one) => one !== null),
-      hideFirst,
-      theme,
-    );
-  }, [numbers, pattern, pins, hideFirst, theme]);
-  const cells = useMemo(() => {
-    const hidden = (col: number) => !pattern || (hideFirst && col === 0);
-    return {
-      scale,
-      value: (row: number, col: number) =>
-        hidden(col) ? Number.NaN : patterns.weightAt(pattern!, row, col),
-    };
-  }, [pattern, scale, hideFirst]);
-  const told = pattern && { pattern, numbers, name };
-  const longest = width > 420 ? 24 : 12;
-  const colLabel = useCallback(
-    (position: number) => shorten(visible(name(position).text), longest),
-    [name, longest],
-  );
-  const rowLabel = useCallback(
-    (position: number) => `${position === read ? "⚑ " : ""}${colLabel(position)}`,
-    [colLabel, read],
-  );
-  const room = width - 56 - (pins.length && width > 480 ? PINS_WIDTH : 0);
-  const rings: Ring[] = [];
-  if (pattern && query < length) {
-    rings.push({ row: query, col: null, cols: query + 1, kind: "selected" });
-    if (key !== null && key <= query) rings.push({ row: query, col: key, kind: "selected" });
-  }
-  const togglePinned = (one: Head) => view.select({ pinned: togglePin(pinned, headName(one)) });
-
-  return (
-    <div class="rs-side-by-side">
-      <Heatmap
-        name={`attention of ${head ? headName(head) : "no head"}, ${length} tokens by ${length}`}
-        rows={length}
-        cols={length}
-        cells={cells}
-        rowLabel={rowLabel}
-        colLabel={colLabel}
-        rowsAre="tokens"
-        colsAre="tokens"
-        colSide="above"
-        theme={theme}
-        available={Math.max(160, room)}
-        tallest={Math.min(640, Math.max(280, room))}
-        size={[1, 24]}
-        rings={rings}
-        start={query < length ? { row: query, col: Math.min(key ?? 0, query) } : null}
-        tooltip={(cell) => told && <CellTip {...told} {...cell} />}
-        speak={(cell) => (told ? speakCell(told, cell) : "")}
-        labelTip={(label) => told && <LabelTip {...told} {...label} />}
-        speakLabel={(label) => speakLabel(told, name, label)}
-        onSelect={({ row, col }, { pin }) => {
-          if (!pin) view.select({ position: row, key: col });
-          else if (head) togglePinned(head);
-        }}
-        onRowLabel={(position) => view.select({ position })}
-        onColLabel={(position) => view.select({ key: position })}
-        legend={() => pattern && <Legend scale={scale} height={96} />}
-      />
-      {pins.length > 0 && (
-        <ul class="rs-pins" aria-label="pinned heads">
-          {pins.map((pin) => (
-            <PinnedHead
-              key={headName(pin.head)}
-              pin={pin}
-              chosen={head !== null && headName(head) === headName(pin.head)}
-              query={query}
-              scale={scale}
-              hideFirst={hideFirst}
-              theme={theme}
-              onSelect={() => view.select({ head: pin.head })}
-              onUnpin={() => togglePinned(pin.head)}
-            />
-          ))}
-        </ul>
-      )}
     </div>
   );
 }

@@ -29,9 +29,9 @@ def packed(weights):
     return np.ascontiguousarray(weights[..., query, key])
 
 
-def data(*rows, run=7):
+def data(*rows, run=7, windows=(None,) * 4):
     tensors = {f"row.{row}": packed(weights) for row, weights in enumerate(rows or (WEIGHTS,))}
-    return payload(tensors, run=run, ahead=True)
+    return payload(tensors, run=run, ahead=True, windows=list(windows))
 
 
 def heads_of(*heads, row=0, run=7, weights=WEIGHTS, name="patterns", colour="attention", **info):
@@ -253,7 +253,6 @@ def test_three_hundred_tokens_are_not_slow(open_views):
     run["rows"][0]["read"] = 299
     weights = patterns(2, 2, 300)
     page = open_views(models(run, {"head": [0, 1], "pinned": ["L1H1"]}, data(weights)), height=900)
-    assert shows(page, weights[0, 1])
     assert page.locator(".rs-view *").count() < 100
     longest = page.evaluate(
         """async () => {
@@ -321,3 +320,65 @@ def test_the_first_token_can_be_left_out_and_the_colours_run_to_what_is_left(ope
     page.get_by_label("without the first token").uncheck()
     assert saved(page, "pattern") == [{"hide_first": False}]
     assert shows(page, WEIGHTS[3, 1])
+
+
+def long_models(length=1024):
+    """One head of a long prompt, fetched, with one bright cell far from the diagonal."""
+    weights = np.full((1, 1, length, length), 1e-4, np.float16)
+    weights[0, 0, length - 1, 200] = 0.9
+    weights[0, 0, 600, 40] = 0.8
+    run = make_run(n_layers=1, n_heads=1)
+    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "read": length - 1}
+    sent = heads_of((0, 0), weights=weights)
+    return models(run, chosen={"head": [0, 0]}, _data=payload({}, ahead=False, windows=[None]), _heads=sent)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_of_a_long_prompt_a_window_is_shown_beside_the_whole(open_views, theme):
+    page = open_views(long_models(), dark=theme == "dark", width=1000, height=900, ratio=2)
+    assert say(page).startswith("L0H0 at BOS (1023)") or "(1023) looks most at" in say(page)
+    whole = page.get_by_role("application")
+    assert whole.get_attribute("aria-label").startswith("all 1024 tokens; the map shows rows 976 to 1023, columns 176 ")
+    assert "48 of 1,024" in page.inner_text(".rs-overview")
+    assert page.locator(".rs-map").bounding_box()["width"] < 900
+    screenshot(page, f"attention_pattern-long-{theme}")
+    page.get_by_role("button", name="show fewer tokens").click()
+    assert "24 of 1,024" in page.inner_text(".rs-overview")
+    box = whole.bounding_box()
+    page.mouse.click(box["x"] + 144 * 40 / 1024 + 1, box["y"] + 144 * 600 / 1024 + 1)
+    page.mouse.move(0, 0)
+    assert "rows 58" in whole.get_attribute("aria-label") or "rows 59" in whole.get_attribute("aria-label")
+
+
+def test_a_window_follows_the_selection_and_its_cells_are_those_of_the_prompt(open_views):
+    page = open_views(long_models(), width=1000, height=900)
+    set_state(page, "selection", position=600, key=40)
+    page.get_by_text("(600) looks most at").wait_for()
+    whole = page.get_by_role("application")
+    assert "rows 576 to 623, columns 16 to 63" in whole.get_attribute("aria-label")
+    grid = page.get_by_role("grid")
+    grid.focus()
+    page.keyboard.press("ArrowRight")
+    assert "(600) looks at" in page.get_by_role("gridcell").inner_text()
+    assert "(41): 0.0001" in page.get_by_role("gridcell").inner_text()
+    page.keyboard.press("Enter")
+    assert saved(page, "selection") == [{"key": 41}]
+    whole.focus()
+    page.keyboard.press("ArrowDown")
+    assert "rows 600 to 647, columns 16 to 63" in whole.get_attribute("aria-label")
+
+
+def test_however_long_the_prompt_no_more_is_painted(open_views):
+    page = open_views(long_models(2048), width=1000, height=900)
+    sizes = page.eval_on_selector_all("canvas", "every => every.map((canvas) => canvas.width * canvas.height)")
+    assert max(sizes) < 1000 * 1000
+    assert page.locator(".rs-view *").count() < 100
+
+
+def test_a_layer_that_looks_back_so_far_says_so(open_views):
+    local = data(windows=[None, None, None, {"size": 512, "chunked": False}])
+    page = open_views(models(_data=local))
+    assert "local: the last 512 tokens" in page.inner_text(".rs-title")
+    set_state(page, "selection", head=[0, 0])
+    page.get_by_text("L0H0 at").wait_for()
+    assert "local" not in page.inner_text(".rs-title")
