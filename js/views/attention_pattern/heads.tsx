@@ -46,16 +46,18 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
   }, [numbers, pattern, pins, hideFirst, theme]);
   const [asked, setAsked] = useState<Pane | null>(null);
   const best = pattern ? (patterns.keysOf(pattern, query, 1)[0]?.position ?? null) : null;
+  const wanted = key ?? best ?? 0;
   const pane = useMemo((): Pane => {
     if (length <= MOST_WHOLE) return { row: 0, col: 0, side: length };
-    return asked ?? paneAt(query, key ?? best ?? 0, SIDES[1]!, length);
-  }, [asked, length, query, key, best]);
+    const fits = asked && Math.max(asked.row, asked.col) + asked.side <= length;
+    return fits ? asked : paneAt(query, wanted, asked?.side ?? SIDES[1]!, length);
+  }, [asked, length, query, wanted]);
   useEffect(() => {
-    // A window that was moved by hand follows a selection made elsewhere.
-    if (asked && !holds(asked, query, key)) {
-      setAsked(paneAt(query, key ?? best ?? 0, asked.side, length));
+    // It stays where it is as long as it shows what is selected.
+    if (!asked || !holds(asked, query, wanted)) {
+      setAsked(paneAt(query, wanted, asked?.side ?? SIDES[1]!, length));
     }
-  }, [query, key, length]);
+  }, [query, wanted, length]);
   const cells = useMemo(() => {
     const hidden = (col: number) => !pattern || (hideFirst && col + pane.col === 0);
     return {
