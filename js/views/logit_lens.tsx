@@ -4,6 +4,7 @@ import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useCallback, useMemo, useRef } from "preact/hooks";
 import { sequentialScale } from "../lib/colour";
+import { FindBox } from "../lib/find-box";
 import { type Check, Frame } from "../lib/frame";
 import type { Cell, Spot } from "../lib/grid";
 import { Legend } from "../lib/legend";
@@ -17,7 +18,7 @@ import { type Bytes, readPayload } from "../lib/wire";
 import { DepthControls } from "./logit_lens/controls";
 import { Curve } from "./logit_lens/curve";
 import { type Lens, type Part, type Place, placeOf, readLens, remember } from "./logit_lens/data";
-import { LensGrid } from "./logit_lens/grid";
+import { LensGrid, MOST_FITTED } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
 import { rowHeightOf } from "./logit_lens/layout";
 import { sentence } from "./logit_lens/words";
@@ -160,6 +161,16 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
   return (
     <>
       <DepthControls names={run.depths} depth={depth} onDepth={onDepth} />
+      {lens.positions > MOST_FITTED && (
+        <div class="rs-controls">
+          <FindBox
+            run={run}
+            row={lens.row}
+            position={position ?? axis.read}
+            onFind={(found) => view.select({ position: found })}
+          />
+        </div>
+      )}
       <div class="rs-side-by-side">
         <LensGrid
           depths={lens.depths}

@@ -4,6 +4,7 @@ import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Choice } from "../lib/choice";
+import { FindBox } from "../lib/find-box";
 import { Frame, needsKernel } from "../lib/frame";
 import { FlatLegend } from "../lib/legend";
 import { Menu } from "../lib/menu";
@@ -23,7 +24,7 @@ import {
 import { Editor, holdsKeyboard } from "./token_strip/editor";
 import { Facts, sentence } from "./token_strip/facts";
 import type { Spot } from "./token_strip/spot";
-import { Strip } from "./token_strip/strip";
+import { isLong, Strip } from "./token_strip/strip";
 import { tintOf } from "./token_strip/tint";
 import "./token_strip.css";
 
@@ -193,6 +194,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
           chosenRow={row}
           tint={tint}
           theme={theme}
+          width={view.width.value}
           holder={strip}
           onSelect={select}
           onEdit={view.kernel ? () => setTyped({}) : undefined}
@@ -208,6 +210,14 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
       <div class="rs-strip-foot">
         <Facts run={run} row={row} own={inputs.own} />
         <div class="rs-strip-buttons">
+          {isLong(run) && (
+            <FindBox
+              run={run}
+              row={shownRow}
+              position={position ?? run.rows[shownRow]?.read ?? 0}
+              onFind={(found) => view.select({ position: found })}
+            />
+          )}
           <Choice view={view} trait="colour" label="colour" options={COLOURS} />
           {several && (
             <button

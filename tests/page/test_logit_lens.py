@@ -233,6 +233,10 @@ def test_of_a_long_row_cells_come_when_they_are_on_screen(open_views):
         set_state(page, "lens", _cells=payload(part, row=0, start=start, texts=TEXTS))
     top = lens["top_ids"][0, -1, 100, 0]
     page.get_by_text(f"{shown(TEXTS[str(top)])} leads with").wait_for()
+    find = page.get_by_role("searchbox", name="find in the prompt")
+    find.fill("store")
+    find.press("Enter")
+    assert saved(page, "selection") == [{"position": 113}], "the next store after 100"
 
 
 def test_token_text_stays_text(open_views):

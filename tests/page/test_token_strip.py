@@ -273,6 +273,69 @@ def test_keys_typed_in_fields_never_reach_the_notebook(open_views):
     assert page.evaluate(inside)
 
 
+def long_run(length=2000, rows=1):
+    run = make_run(rows=rows)
+    words = run["rows"][0]["ids"]
+    row = run["rows"][0] | {"ids": [words[i % 15] for i in range(length)], "read": length - 1}
+    row["ids"][7 * length // 20] = 900
+    return {**run, "rows": [row] * rows, "texts": {**run["texts"], "900": " Zoe"}}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_of_a_long_prompt_only_the_lines_in_sight_are_drawn(open_views, theme):
+    page = open_views(models(long_run()), dark=theme == "dark", width=900, ratio=2)
+    chips = page.get_by_role("gridcell")
+    assert chips.count() < 400
+    # Where the target is read is in sight, and nothing sticks out.
+    assert page.locator(".rs-read").count() == 1
+    rows = page.locator(".rs-strip-rows")
+    assert rows.evaluate("(el) => el.scrollTop > 0 && el.scrollWidth <= el.clientWidth")
+    positions = chips.evaluate_all("(every) => every.map((chip) => +chip.dataset.position)")
+    assert positions == list(range(positions[0], 2000))
+    screenshot(page, f"token_strip-long-{theme}")
+    rows.evaluate("(el) => { el.scrollTop = 0; }")
+    page.locator("[data-position='0']").wait_for()
+    page.locator("[data-position='5']").click()
+    assert saved(page, "selection") == [{"position": 5}]
+
+
+def test_find_goes_from_place_to_place_and_scrolls_there(open_views):
+    page = open_views(models(long_run()), width=900)
+    find = page.get_by_role("searchbox", name="find in the prompt")
+    find.fill("zoe")
+    page.get_by_text("1 found").wait_for()
+    find.press("Enter")
+    assert saved(page, "selection") == [{"position": 700}]
+    page.locator("[data-position='700'].rs-ringed").wait_for()
+    page.get_by_text("1 of 1").wait_for()
+    find.fill("mary and")
+    find.press("Enter")
+    find.press("Shift+Enter")
+    first, second = (change["position"] for change in saved(page, "selection")[1:])
+    assert (first % 15, second % 15) == (2, 2)
+    assert second < 700 < first
+    page.locator(f"[data-position='{second}'].rs-ringed").wait_for()
+
+
+def test_keys_lead_through_long_prompts_and_each_has_its_number_above(open_views):
+    page = open_views(models(long_run(500, rows=2)), width=900)
+    page.locator(".rs-strip-rows").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    assert saved(page, "selection") == [{"position": 0}, {"position": 499, "row": 1}]
+    page.locator("[data-row='1'][data-position='499']").wait_for()
+    page.keyboard.press("Home")
+    assert page.locator(".rs-row-number").last.inner_text() == "1"
+
+
+def test_a_short_prompt_has_nothing_to_find_in(open_views):
+    page = open_views(models())
+    assert page.get_by_role("searchbox").count() == 0
+
+
 def test_token_text_stays_text(open_views):
     hostile = ['<img src=x onerror="document.title=1">', "</script><b>", "a\u202eb", "\u05de\u05dc\u05da", "\n", " "]
     run = make_run(warnings=["<i>careful</i>"])

@@ -197,7 +197,7 @@ function layOutTexts(
 const FLAG = 8;
 const SETTLE_MS = 80;
 /** Columns are as wide as their texts in prompts up to so many tokens. */
-const MOST_FITTED = 64;
+export const MOST_FITTED = 64;
 
 function isCell(spot: Spot | null): spot is Cell {
   return spot !== null && spot.row !== null && spot.col !== null;

@@ -9,6 +9,8 @@ import type { Theme } from "../../lib/theme";
 import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
 import { type Anchor, Tooltip } from "../../lib/tooltip";
 import { useUnique } from "../../lib/unique";
+import { MOST_FLOWING } from "./lines";
+import { LongRows } from "./long";
 import { moveIn, type Spot } from "./spot";
 import type { Tint } from "./tint";
 
@@ -21,6 +23,7 @@ type Props = {
   chosenRow: number | null;
   tint: Tint | null;
   theme: Theme;
+  width: number;
   holder: { current: HTMLDivElement | null };
   onSelect(spot: Spot): void;
   /** Undefined where nothing can be edited. */
@@ -28,7 +31,18 @@ type Props = {
 };
 
 export function Strip(props: Props): JSX.Element {
-  const { run, row: shownRow, position, chosenRow, tint, theme, holder, onSelect, onEdit } = props;
+  const {
+    run,
+    row: shownRow,
+    position,
+    chosenRow,
+    tint,
+    theme,
+    width,
+    holder,
+    onSelect,
+    onEdit,
+  } = props;
   const [hover, setHover] = useState<Spot | null>(null);
   const [cursor, setCursor] = useState<Spot | null>(null);
   const [anchor, setAnchor] = useState<Anchor | null>(null);
@@ -68,6 +82,53 @@ export function Strip(props: Props): JSX.Element {
     event.stopPropagation();
   };
 
+  const chip = (row: number, at: number): JSX.Element => {
+    const of = run.rows[row]!;
+    const name = tokenAt(run, row, at);
+    const ringed = row === shownRow && at === position;
+    const marks = [
+      "rs-chip",
+      ringed ? "rs-ringed" : "",
+      at === of.read ? "rs-read" : "",
+      isTemplate(of, at) ? "rs-template" : "",
+      cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
+    ];
+    return (
+      <span
+        class={marks.filter(Boolean).join(" ")}
+        role="gridcell"
+        key={at}
+        id={nameOf({ row, position: at })}
+        data-row={row}
+        data-position={at}
+        style={tint ? tinted(tint, theme, tint.rows[row]?.[at]) : undefined}
+        aria-selected={ringed}
+        aria-label={`${visible(name.text)}, position ${at}, id ${of.ids[at]}`}
+      >
+        <Token {...name} />
+      </span>
+    );
+  };
+  const rowNumber = (row: number): JSX.Element => (
+    <span
+      class={chosenRow === row ? "rs-row-number rs-chosen" : "rs-row-number"}
+      role="rowheader"
+      id={nameOf({ row, position: null })}
+      data-row={row}
+      aria-selected={chosenRow === row}
+    >
+      {row}
+    </span>
+  );
+  const rowValue = (row: number): JSX.Element => {
+    const { value, unit } = run.rows[row]!.target;
+    return (
+      <span class="rs-row-value">
+        {number(value)} {unit}
+      </span>
+    );
+  };
+
   return (
     <div class="rs-strip" ref={around}>
       <div
@@ -90,55 +151,36 @@ export function Strip(props: Props): JSX.Element {
         onPointerOver={(event) => setHover(spotOf(event))}
         onPointerLeave={() => setHover(null)}
       >
-        {run.rows.map((of, row) => (
-          <div class="rs-strip-row" role="row" key={row}>
-            {several && (
-              <span
-                class={chosenRow === row ? "rs-row-number rs-chosen" : "rs-row-number"}
-                role="rowheader"
-                id={nameOf({ row, position: null })}
-                data-row={row}
-                aria-selected={chosenRow === row}
-              >
-                {row}
-              </span>
+        {isLong(run) ? (
+          <LongRows
+            run={run}
+            theme={theme}
+            room={width}
+            holder={holder}
+            looking={cursor ?? { row: shownRow, position }}
+            chip={chip}
+            header={(row) => (
+              <>
+                {rowNumber(row)} {rowValue(row)}
+              </>
             )}
-            <span class="rs-chips" role="none">
-              {of.ids.map((token, at) => {
-                const name = tokenAt(run, row, at);
-                const ringed = row === shownRow && at === position;
-                const marks = [
-                  "rs-chip",
-                  ringed ? "rs-ringed" : "",
-                  at === of.read ? "rs-read" : "",
-                  isTemplate(of, at) ? "rs-template" : "",
-                  cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
-                ];
-                return [
-                  <span
-                    class={marks.filter(Boolean).join(" ")}
-                    role="gridcell"
-                    key={at}
-                    id={nameOf({ row, position: at })}
-                    data-row={row}
-                    data-position={at}
-                    style={tint ? tinted(tint, theme, tint.rows[row]?.[at]) : undefined}
-                    aria-selected={ringed}
-                    aria-label={`${visible(name.text)}, position ${at}, id ${token}`}
-                  >
-                    <Token {...name} />
-                  </span>,
-                  name.text.endsWith("\n") && <span class="rs-break" key={`${at}-break`} />,
-                ];
-              })}
-            </span>
-            {several && (
-              <span class="rs-row-value">
-                {number(of.target.value)} {of.target.unit}
+          />
+        ) : (
+          run.rows.map((of, row) => (
+            <div class="rs-strip-row" role="row" key={row}>
+              {several && rowNumber(row)}
+              <span class="rs-chips" role="none">
+                {of.ids.map((_, at) => [
+                  chip(row, at),
+                  tokenAt(run, row, at).text.endsWith("\n") && (
+                    <span class="rs-break" key={`${at}-break`} />
+                  ),
+                ])}
               </span>
-            )}
-          </div>
-        ))}
+              {several && rowValue(row)}
+            </div>
+          ))
+        )}
       </div>
       {told && anchor && (
         <Tooltip anchor={anchor} key={nameOf(told)}>
@@ -147,6 +189,11 @@ export function Strip(props: Props): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Whether a run is drawn line by line: a chip each would be thousands of elements. */
+export function isLong({ rows }: Run): boolean {
+  return rows.reduce((sum, { ids }) => sum + ids.length, 0) > MOST_FLOWING;
 }
 
 function tinted({ scale }: Tint, theme: Theme, value = 0) {
