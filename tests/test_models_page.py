@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from tests import architectures
-from tests.test_architectures import ANOTHER_MODEL, UNPROCESSED, trace_of
+from tests.test_architectures import ANOTHER_MODEL, EAGER_ONLY, UNPROCESSED, trace_of
 
 PAGE = Path(__file__).parents[1] / "docs/models.md"
 HEAD = """\
@@ -37,6 +37,9 @@ def table():
         relative = float(apart / raw.head_attribution().abs().max())
         heads = ANOTHER_MODEL.get(name, f"agree to {relative:.0e}")
         text += row(name, "raw", raw, heads) + row(name, "processed", processed, heads)
+        if name not in EAGER_ONLY:
+            by_sdpa = trace_of(architectures.build(name, attention="sdpa"), "log-probability")
+            text += row(name, "raw, sdpa", by_sdpa, "")
     return text
 
 

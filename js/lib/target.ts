@@ -35,13 +35,14 @@ export function targetOf(rows: Row[], row: number | null): TargetWords {
   };
 }
 
-/** "of the 10.80 logits by which ·Mary beats ·John". */
+/** "of the 10.80 logits by which ·Mary beats ·John", or where it does not "logits to ·Mary − ·John, −2.13". */
 export function ofTarget({ value, unit, right, wrong, rows }: TargetWords): Part[] {
-  const amount = `${number(Math.abs(value))} ${unit}`;
   const mean = rows.length > 1 ? "on average " : "";
+  if (wrong && value < 0) {
+    return [`${unit} to `, right, " − ", wrong, `, ${mean}${number(value)}`];
+  }
   if (wrong) {
-    const verb = value < 0 ? ` ${mean}trails ` : ` ${mean}beats `;
-    return [`of the ${amount} by which `, right, verb, wrong];
+    return [`of the ${number(value)} ${unit} by which `, right, ` ${mean}beats `, wrong];
   }
   const kind = rows[0]?.right ? "the log-probability of " : "";
   return ["to ", kind, right, `, ${mean}${number(value)} ${unit}`];

@@ -54,9 +54,9 @@ describe("the sentence", () => {
     }
   });
 
-  test("says who trails when the wrong answer is ahead", () => {
+  test("says the difference when the wrong answer is ahead: a part that helps is not part of that", () => {
     const behind = { ...ROW, target: { ...ROW.target, value: -2 } };
-    expect(say(behind, [1, 1])).toContain("of the 2.00 logits by which ·Mary trails ·John");
+    expect(say(behind, [1, 1])).toContain("L1H1 adds +4.00 logits to ·Mary − ·John, −2.00; all");
   });
 
   test("names a single answer's log-probability", () => {
