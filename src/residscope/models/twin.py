@@ -135,8 +135,6 @@ def _copy_of(model: TransformerBridge) -> TransformerBridge:
     _wire(twin)
     # Other implementations of attention never hold the weights that patterns show.
     force_eager_attention(twin.original_model, per_layer=True)
-    # Nothing is generated.
-    cast(Any, twin.original_model).config.use_cache = False
     return twin.eval()
 
 
