@@ -55,6 +55,17 @@ def test_the_target_is_the_models_own_and_its_parts_sum_to_it(case, kind):
     assert [check.reason for check in trace.logit_lens(3).checks] == ["", ""]
 
 
+@pytest.mark.parametrize("name", ["Gemma-2", "Granite", "Cohere"])
+def test_a_single_logit_sums_too_where_logits_are_capped_or_scaled(name):
+    model = architectures.build(name)
+    trace = Trace(model, Reader(model).read(PROMPTS, " Mary", None, None, "logit"))
+    for row, length in enumerate(trace.lengths):
+        with torch.no_grad():
+            logits = model(trace.tokens[row : row + 1, :length])[0, -1]
+        assert float(trace.target_value[row]) == pytest.approx(float(logits[trace.target.right[0].ids[0]]), abs=2e-5)
+    assert [check.reason for check in trace.sum_check()] == ["", ""]
+
+
 def test_each_dropped_row_turns_the_check_amber(case, monkeypatch):
     _, _, model = case
     trace = trace_of(model, "log-probability")

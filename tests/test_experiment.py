@@ -85,6 +85,20 @@ def test_refused_input_raises_at_once_and_changes_nothing(experiment, change, se
     assert experiment.prompts == (PROMPT,)
 
 
+def test_one_answer_alone_is_explained_by_its_log_probability_or_on_request_by_its_logit(experiment):
+    experiment.update(answers=" Mary", target="logit")
+    assert experiment.trace.target.names == ["logit(' Mary')"]
+    with pytest.raises(rs.InputError, match='target="logit" explains one answer alone'):
+        experiment.update(answers=(" Mary", " John"), target="logit")
+    with pytest.raises(rs.InputError, match="a target is a Target, or \"logit\", not 'odds'"):
+        experiment.update(target="odds")
+    experiment.update(answers=(" Mary", " John"))
+    assert experiment.trace.target.unit == "logits"
+    assert any("explains one answer alone" in warning for warning in experiment.warnings), "it is set aside and named"
+    experiment.update(answers=" Mary", target=None)
+    assert experiment.trace.target.unit == "nats"
+
+
 def test_a_misspelt_input_is_refused_with_the_names_there_are(experiment):
     with pytest.raises(TypeError, match="no input is called prompt; there are prompts, answers, corrupted, target"):
         experiment.update(prompt=SHORT)

@@ -138,6 +138,20 @@ def test_a_single_answer_is_its_log_probability_and_its_parts_sum_to_it(case):
     assert all(check.ok for check in trace.sum_check())
 
 
+def test_a_single_answer_may_be_its_logit_and_its_parts_sum_to_it(case):
+    _, processed, model, _, forwards = case
+    trace = Trace(model, Reader(model).read(PROMPTS, " Mary", None, None, "logit"))
+    # Weight processing takes the vocabulary's mean out of all logits.
+    centred = [f.logits[-1] - f.logits[-1].mean() if processed else f.logits[-1] for f in forwards]
+    expected = [float(logits[trace.target.right[0].ids[0]]) for logits in centred]
+    assert trace.target_value.tolist() == pytest.approx(expected, abs=3e-4)
+    assert (trace.target.unit, trace.target.names[0]) == ("logits", "logit(' Mary')")
+    assert "entropy" not in trace.component_attribution().labels
+    assert all(check.ok for check in trace.sum_check())
+    for row, at in enumerate(trace.target.positions):
+        torch.testing.assert_close(trace.target_curve()[row, -1, at], trace.target_value[row], atol=1e-4, rtol=1e-4)
+
+
 def test_transformer_lens_agrees_on_processed_models(case):
     _, processed, model, trace, _ = case
     if not processed:
@@ -209,11 +223,12 @@ def test_without_answers_the_models_top_token_stands_against_its_second(case):
         ((3.0,), (Answer((5,), "x"),), None),
         ((3,), (Answer((5,), "x"),), ()),
         ((3, 4), (Answer((5,), "x"),), None),
+        ((3,), (Answer((5,), "x"),), None, "probability"),
     ],
     ids=str,
 )
 def test_a_target_that_cannot_be_read_is_refused(parts):
-    with pytest.raises(ValueError, match=r"an answer has|a target (is|without|has)"):
+    with pytest.raises(ValueError, match=r"an answer has|a target (is|without|has)|one answer alone is"):
         Target(*parts)
 
 

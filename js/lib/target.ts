@@ -13,6 +13,8 @@ export type TargetWords = {
   right: Part;
   /** Null where one answer alone is explained. */
   wrong: Part | null;
+  /** What that one is explained by. */
+  alone: "log-probability" | "logit";
   /** "·Mary − ·John", as in title rows. */
   name: Part[];
 };
@@ -31,12 +33,13 @@ export function targetOf(rows: Row[], row: number | null): TargetWords {
     unit: first?.target.unit ?? "",
     right: right ?? first?.target.name ?? "the target",
     wrong,
+    alone: first?.target.unit === "logits" ? "logit" : "log-probability",
     name: right && wrong ? [right, " − ", wrong] : named,
   };
 }
 
 /** "of the 10.80 logits by which ·Mary beats ·John", or where it does not "logits to ·Mary − ·John, −2.13". */
-export function ofTarget({ value, unit, right, wrong, rows }: TargetWords): Part[] {
+export function ofTarget({ value, unit, right, wrong, alone, rows }: TargetWords): Part[] {
   const mean = rows.length > 1 ? "on average " : "";
   if (wrong && value < 0) {
     return [`${unit} to `, right, " − ", wrong, `, ${mean}${number(value)}`];
@@ -44,7 +47,7 @@ export function ofTarget({ value, unit, right, wrong, rows }: TargetWords): Part
   if (wrong) {
     return [`of the ${number(value)} ${unit} by which `, right, ` ${mean}beats `, wrong];
   }
-  const kind = rows[0]?.right ? "the log-probability of " : "";
+  const kind = rows[0]?.right ? `the ${alone} of ` : "";
   return ["to ", kind, right, `, ${mean}${number(value)} ${unit}`];
 }
 

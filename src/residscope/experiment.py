@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
@@ -17,9 +17,9 @@ from residscope.models import ActivationCache, NotShownError, PreTrainedModel, T
 from residscope.prompts import Prompts, plain
 from residscope.scene import extent_of, scene_of
 from residscope.selection import Selection, Status
-from residscope.target import Target
+from residscope.target import Alone, Target
 from residscope.trace import Trace
-from residscope.vocabulary import InputError
+from residscope.vocabulary import InputError, brief
 from residscope.wire import text
 from residscope.worker import Cancelled, Ticket, Worker
 
@@ -38,11 +38,16 @@ class Asked:
     prompts: Prompts
     answers: Answers | None
     corrupted: Prompts | None
-    target: Target | None
+    target: Target | Literal["logit"] | None
     target_position: int | None
     prepend_bos: bool | None
     chat_template: bool | Mapping[str, Any] | None
     prefill: str | Sequence[str] | None
+
+    @property
+    def made(self) -> Target | None:
+        """Return the target made by hand, if there is one."""
+        return self.target if isinstance(self.target, Target) else None
 
     def copy(self) -> "Asked":
         """Return a copy that shares no list with this one."""
@@ -69,7 +74,8 @@ class Experiment:
             one entry per prompt; a side is text, a token id, or a list of them. None explains the model's top token
             against its second.
         corrupted: for each prompt one of the same number of tokens, in the same form.
-        target: a `Target` made by hand, instead of answers.
+        target: a `Target` made by hand, instead of answers; or "logit", to explain one answer alone by its logit and
+            not its log-probability.
         target_position: where the target is read; None is each row's last token.
         prepend_bos: of texts; None is the model's own habit.
         chat_template: True puts each text into the model's chat template as a user's message, a dict does so with
@@ -89,7 +95,7 @@ class Experiment:
         answers: Answers | None = None,
         corrupted: Prompts | None = None,
         *,
-        target: Target | None = None,
+        target: Target | Literal["logit"] | None = None,
         target_position: int | None = None,
         prepend_bos: bool | None = None,
         chat_template: bool | Mapping[str, Any] | None = None,
@@ -112,7 +118,7 @@ class Experiment:
         self._worker = Worker("residscope", lambda *told: _report(me, *told))
         weakref.finalize(self, self._worker.close)
         self.status.observe(lambda _change: _cancel(me), "_cancel")
-        self._ticket = self._submit(self._inputs, target)
+        self._ticket = self._submit(self._inputs, self._asked.made)
 
     @classmethod
     def from_cache(
@@ -246,7 +252,7 @@ class Experiment:
         """
         with self._lock:
             inputs, asked = self._fitted(self._changed(changes), changes)
-            self._ticket = self._submit(inputs, asked.target)
+            self._ticket = self._submit(inputs, asked.made)
             self._inputs, self._asked = inputs, asked
 
     def run(self, **changes: Any) -> Trace:
@@ -258,7 +264,7 @@ class Experiment:
         """
         asked = self._changed(changes)
         inputs, asked = self._fitted(asked, changes)
-        return Trace(self.model, inputs, target=asked.target)
+        return Trace(self.model, inputs, target=asked.made)
 
     def on_run(self, fn: Callable[[Trace], object]) -> Callable[[], None]:
         """Call fn with each new run, on the worker's thread and outside every lock; returns what undoes this."""
@@ -295,11 +301,14 @@ class Experiment:
 
     def _read(self, asked: Asked) -> Inputs:
         reader = Reader(self.model, asked.prepend_bos, asked.chat_template, asked.prefill)
-        if asked.target is not None and asked.answers is not None:
+        if asked.made and asked.answers is not None:
             raise InputError("target", "both target and answers were given: give one of the two")
-        inputs = reader.read(asked.prompts, asked.answers, asked.corrupted, asked.target_position)
-        if asked.target is not None:
-            reader.check_target(asked.target, inputs)
+        if asked.target not in (None, asked.made, "logit"):
+            raise InputError("target", f'a target is a Target, or "logit", not {brief(asked.target)}')
+        alone: Alone = "logit" if asked.target == "logit" else "log-probability"
+        inputs = reader.read(asked.prompts, asked.answers, asked.corrupted, asked.target_position, alone)
+        if asked.made:
+            reader.check_target(asked.made, inputs)
         return inputs
 
     def _changed(self, changes: dict[str, Any]) -> Asked:

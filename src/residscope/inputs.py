@@ -13,7 +13,7 @@ from residscope.encoding import Encoding
 from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 from residscope.prompts import Form, Prompts, form_of, read_prompts, written
-from residscope.target import Target
+from residscope.target import Alone, Target
 from residscope.vocabulary import InputError, Span, brief
 
 
@@ -26,6 +26,7 @@ class Inputs:
             that they begin with.
         tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
         answers: one pair a row, or None for the model's own top two.
+        alone: what a right answer alone is explained by.
         corrupted: the corrupted prompts' texts, or None.
         corrupted_tokens: their token ids, each as long as its prompt's.
         target_position: where the target is read, from the end where negative, or None for each row's last token.
@@ -41,6 +42,7 @@ class Inputs:
     prompts: tuple[str, ...]
     tokens: tuple[tuple[int, ...], ...]
     answers: tuple[AnswerPair, ...] | None = None
+    alone: Alone = "log-probability"
     corrupted: tuple[str, ...] | None = None
     corrupted_tokens: tuple[tuple[int, ...], ...] | None = None
     target_position: int | None = None
@@ -84,6 +86,7 @@ class Reader:
         answers: Answers | None,
         corrupted: Prompts | None,
         target_position: int | None,
+        alone: Alone = "log-probability",
     ) -> Inputs:
         """Check and tokenise all inputs together.
 
@@ -94,6 +97,10 @@ class Reader:
         form = form_of(rows[0])
         self._encoding.check(form)
         pairs = None if answers is None else read_answers(self._vocabulary, answers, len(rows))
+        if alone == "logit" and (pairs is None or pairs[0].wrong is not None):
+            raise InputError(
+                "target", 'target="logit" explains one answer alone: give answers=" right", and no wrong one'
+            )
         shared = [pair.shared for pair in pairs] if pairs else [()] * len(rows)
         if any(shared) and target_position is not None:
             raise InputError(
@@ -114,6 +121,7 @@ class Reader:
             prompts=tuple(map(self._encoding.text_of, rows)),
             tokens=tokens,
             answers=pairs,
+            alone=alone,
             target_position=_checked_position(target_position, tokens),
             bos=self._encoding.bos_of(form),
             bos_policy=self._encoding.policy_of(form),

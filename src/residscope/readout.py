@@ -92,7 +92,7 @@ def read_curve(
 ) -> Float[Tensor, "row depth pos"]:
     """Read the target at each depth and position, NaN at padding.
 
-    A difference of answers needs their own logits alone; a log-probability needs those of the whole vocabulary.
+    Logits of answers need no others; a log-probability needs those of the whole vocabulary.
     """
     depths, rows, width, _ = resid.shape
     curve = torch.full((rows, depths, width), torch.nan, device=resid.device)
@@ -101,13 +101,15 @@ def read_curve(
         for depth in range(depths):
             step(row * depths + depth, rows * depths)
             vectors = resid[depth, row, :length]
-            if target.wrong is None:
+            if target.unit == "nats":
                 chunks = torch.split(vectors, max(1, lens.CHUNK_BYTES // (4 * d_vocab)))
                 each = [target.of_row(row, len(one)).value(logits_of(model, one).float()) for one in chunks]
                 curve[row, depth, :length] = torch.cat(each)
             else:
-                right = _mean_logit(model, vectors, target.right[row].ids)
-                curve[row, depth, :length] = right - _mean_logit(model, vectors, target.wrong[row].ids)
+                value = _mean_logit(model, vectors, target.right[row].ids)
+                if target.wrong is not None:
+                    value = value - _mean_logit(model, vectors, target.wrong[row].ids)
+                curve[row, depth, :length] = value
     return curve
 
 

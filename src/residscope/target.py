@@ -1,13 +1,16 @@
-"""The number being explained: a logit difference or a log-probability, read at one position of each row."""
+"""The number being explained: a logit difference, a log-probability or a logit, read at one position of each row."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from residscope.analysis.attribution import unembedded
+
+Alone = Literal["log-probability", "logit"]
+"""What one answer alone is explained by."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,20 @@ class Target:
     """What is explained, as terms that stay fixed under interventions: row, position, token ids.
 
     With a wrong answer it is the logit of the right one less that of the wrong one, in logits; with a right answer
-    alone it is that answer's log-probability, in nats. Positive always means towards the right answer.
+    alone it is that answer's log-probability, in nats, or its logit. Positive always means towards the right answer.
+    A single logit means little: a constant added to all logits, as weight processing does, changes it and nothing else.
 
     Attributes:
         positions: where each row's logits are read, counted in the row's own tokens from 0.
         right: the right answer of each row.
-        wrong: the wrong answer of each row, or None for log-probabilities.
+        wrong: the wrong answer of each row, or None for right answers alone.
+        alone: what these are explained by, their log-probability or their logit.
     """
 
     positions: tuple[int, ...]
     right: tuple[Answer, ...]
     wrong: tuple[Answer, ...] | None
+    alone: Alone = "log-probability"
 
     def __post_init__(self) -> None:
         answers = (*self.right, *(self.wrong or ()))
@@ -42,6 +48,10 @@ class Target:
                 raise ValueError(f"an answer has one token id or more, whole numbers, not {answer.ids!r:.80}")
         if not all(type(position) is int for position in self.positions):
             raise ValueError(f"a target is read at whole-numbered positions, not {self.positions!r:.80}")
+        if self.alone not in get_args(Alone):
+            raise ValueError(
+                f"one answer alone is explained by its {' or its '.join(get_args(Alone))}, not {self.alone!r:.80}"
+            )
         if self.wrong == ():
             raise ValueError("a target without wrong answers has wrong=None, not an empty tuple")
         if not len(self.positions) == len(self.right) == len(self.wrong or self.right):
@@ -53,32 +63,33 @@ class Target:
     @property
     def unit(self) -> Literal["logits", "nats"]:
         """Return the unit of the target's value."""
-        return "nats" if self.wrong is None else "logits"
+        return "nats" if self.wrong is None and self.alone == "log-probability" else "logits"
 
     @property
     def names(self) -> list[str]:
         """Name the number in words, one a row."""
         if self.wrong is None:
-            return [f"{'mean ' if len(answer.ids) > 1 else ''}log P({answer.text!r})" for answer in self.right]
+            called = "log P" if self.unit == "nats" else "logit"
+            return [f"{'mean ' if len(answer.ids) > 1 else ''}{called}({answer.text!r})" for answer in self.right]
         return [f"{r.text!r} \N{MINUS SIGN} {w.text!r}" for r, w in zip(self.right, self.wrong, strict=True)]
 
     def of_row(self, row: int, times: int) -> "Target":
         """Return one row's target, to be read on several logits of that row."""
         wrong = None if self.wrong is None else (self.wrong[row],) * times
-        return Target((self.positions[row],) * times, (self.right[row],) * times, wrong)
+        return Target((self.positions[row],) * times, (self.right[row],) * times, wrong, self.alone)
 
     def value(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row"]:
         """Return the target on logits read at `positions`."""
-        return self.along(logits) - (0 if self.wrong is not None else logits.logsumexp(-1))
+        return self.along(logits) - (logits.logsumexp(-1) if self.unit == "nats" else 0)
 
     def along(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row"]:
         """Return the part of the target that is linear in the logits: right less wrong, or right alone."""
         return (self._answer_weights(logits) * logits).sum(-1)
 
     def gradient(self, logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row d_vocab"]:
-        """Return the token weights w: the target's gradient in the logits, constant for a logit difference."""
+        """Return the token weights w: the target's gradient in the logits, constant but for a log-probability."""
         weights = self._answer_weights(logits)
-        return weights if self.wrong is not None else weights - logits.softmax(-1)
+        return weights - logits.softmax(-1) if self.unit == "nats" else weights
 
     def directions(
         self, W_U: Float[Tensor, "d_model d_vocab"], logits: Float[Tensor, "row d_vocab"]

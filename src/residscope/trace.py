@@ -298,8 +298,8 @@ class Trace:
     def target_curve(self, *, step: Step = lambda _done, _of: None) -> Float[Tensor, "row depth pos"]:
         """Read the target through the lens at each depth and position, as if it were read there; NaN at padding.
 
-        Of a difference of answers only their own logits are computed, so that a long prompt costs little; of a
-        log-probability those of the whole vocabulary.
+        Of answers only their own logits are computed, so that a long prompt costs little; of a log-probability those
+        of the whole vocabulary.
 
         Args:
             step: called with (depths done, depths of all rows); may raise to stop.
@@ -446,7 +446,7 @@ def _resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: An
         return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
     right = tuple(pair.right for pair in inputs.answers)
     wrong = tuple(pair.wrong for pair in inputs.answers if pair.wrong is not None)
-    return Target(inputs.positions, right, wrong or None)
+    return Target(inputs.positions, right, wrong or None, inputs.alone)
 
 
 def _checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:

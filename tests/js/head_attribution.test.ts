@@ -64,6 +64,11 @@ describe("the sentence", () => {
     expect(say(alone, [1, 1])).toContain("to the log-probability of ·Mary, −0.500 nats");
   });
 
+  test("names a single answer's logit", () => {
+    const alone = { ...ROW, wrong: null, target: { name: "", value: 9.5, unit: "logits" } };
+    expect(say(alone, [1, 1])).toContain("to the logit of ·Mary, 9.50 logits");
+  });
+
   test("speaks of averages and of sides where prompts differ", () => {
     const other = { ...ROW, right: { ids: [3], text: " Tom" } };
     const text = say(ROW, [1, 1], [ROW, other]);

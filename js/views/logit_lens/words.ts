@@ -36,7 +36,7 @@ function aim(run: Run, lens: Lens, depth: number, position: number): Part[] {
       : ["; where the target is read, after ", token(tokenAt(run, lens.row, read)), ` (${read}), `];
   if (!words.wrong) {
     const amount = strong(number(value));
-    return [...where, "the log-probability of ", words.right, " is ", amount, ` ${words.unit}.`];
+    return [...where, `the ${words.alone} of `, words.right, " is ", amount, ` ${words.unit}.`];
   }
   const order = value < 0 ? " is behind " : " is ahead of ";
   const amount = strong(number(Math.abs(value)));

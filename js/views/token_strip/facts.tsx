@@ -39,8 +39,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
       {own && <span>the model's own top two</span>}
       <span>
         {mean}
-        {target.wrong ? "difference" : "log-probability"} <b>{number(target.value)}</b>{" "}
-        {target.unit}
+        {target.wrong ? "difference" : target.alone} <b>{number(target.value)}</b> {target.unit}
       </span>
       {one ? (
         <>
@@ -88,7 +87,7 @@ export function sentence(run: Run, row: number | null, position: number | null):
       : ["After ", ...at(shown.read), ", "];
   const value = target.wrong ? Math.abs(target.value) : target.value;
   const amount: Part[] = [strong(number(value)), ` ${target.unit}.`];
-  if (!target.wrong) return [...where, "the log-probability of ", target.right, " is ", ...amount];
+  if (!target.wrong) return [...where, `the ${target.alone} of `, target.right, " is ", ...amount];
   const order = target.value < 0 ? " is behind " : " is ahead of ";
   return [...where, target.right, order, target.wrong, " by ", ...amount];
 }

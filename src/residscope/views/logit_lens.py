@@ -52,7 +52,7 @@ class LogitLens(View):
             "target_value": target.value.float().cpu().numpy(),
             "target_rank": target.rank.cpu().numpy().astype(np.int32),
         }
-        if trace.target.wrong is not None:
+        if trace.target.unit == "logits":
             # That of a log-probability would cost as much as all cells.
             arrays["curve"] = trace.target_curve(step=step).cpu().numpy().astype(np.float32)
         starts = [_start(length) for length in trace.lengths]
