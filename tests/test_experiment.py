@@ -86,8 +86,11 @@ def test_refused_input_raises_at_once_and_changes_nothing(experiment, change, se
 
 
 def test_one_answer_alone_is_explained_by_its_log_probability_or_on_request_by_its_logit(experiment):
-    experiment.update(answers=" Mary", target="logit")
+    experiment.update(answers=" Mary")
+    experiment.update(target="logit")
     assert experiment.trace.target.names == ["logit(' Mary')"]
+    experiment.update(answers=" John")
+    assert experiment.trace.target.names == ["logit(' John')"]
     with pytest.raises(rs.InputError, match='target="logit" explains one answer alone'):
         experiment.update(answers=(" Mary", " John"), target="logit")
     with pytest.raises(rs.InputError, match="a target is a Target, or \"logit\", not 'odds'"):

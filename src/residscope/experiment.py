@@ -315,9 +315,10 @@ class Experiment:
         unknown = changes.keys() - Asked.__annotations__.keys()
         if unknown:
             raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Asked.__annotations__)}")
-        if "answers" in changes and "target" not in changes:
+        # A target made by hand stands in place of answers.
+        if "answers" in changes and "target" not in changes and self._asked.made:
             changes = {**changes, "target": None}
-        elif changes.get("target") is not None and "answers" not in changes:
+        elif isinstance(changes.get("target"), Target) and "answers" not in changes:
             changes = {**changes, "answers": None}
         return replace(self._asked, **changes).copy()
 
