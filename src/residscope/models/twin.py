@@ -105,7 +105,7 @@ def permanent_hooks(model: TransformerBridge) -> list[str]:
 
 
 def fingerprint(model: TransformerBridge) -> bytes:
-    """Sample every parameter (up to 64 values each, evenly spaced) and its version, to notice an edit in place.
+    """Sample every parameter (up to 64 values each, evenly spread) and its version, to notice an edit in place.
 
     Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample;
     none of offloaded weights.
@@ -115,13 +115,17 @@ def fingerprint(model: TransformerBridge) -> bytes:
     for parameter in model.parameters():
         if parameter.is_meta:
             continue
-        flat = parameter.detach().reshape(-1)
-        stride = max(1, flat.numel() // 64)
-        samples.setdefault(parameter.device, []).append(flat[::stride][:64].float())
+        samples.setdefault(parameter.device, []).append(_sample(parameter.detach()).float())
         versions.append(0 if parameter.is_inference() else parameter._version)
     # One transfer a device: on a GPU each one waits for all that is queued.
     values = [torch.cat(of_device).cpu().numpy().tobytes() for of_device in samples.values()]
     return b"".join(values) + repr(versions).encode()
+
+
+def _sample(weight: Tensor) -> Tensor:
+    """Take values from a grid: to flatten a weight that is not contiguous would copy all of it."""
+    per_axis = round(64 ** (1 / max(1, weight.ndim)))
+    return weight[tuple(slice(None, None, max(1, -(-size // per_axis))) for size in weight.shape)].reshape(-1)
 
 
 def _resume(model: TransformerBridge, training: bool) -> None:
