@@ -1,6 +1,6 @@
 """Run the twin once and keep what the views need, at the places they need it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -145,7 +145,8 @@ def points_of(model: TransformerBridge) -> list[str]:
 def mixing_points(model: TransformerBridge) -> list[str]:
     """Name the hook points that tell how heads mix values."""
     points = [f"blocks.{layer}.{point}" for layer in range(model.cfg.n_layers) for point in _MIXING.values()]
-    return [point for point in points if point in model.hook_dict]
+    known = model.hook_dict
+    return [point for point in points if point in known]
 
 
 class _Part(NamedTuple):
@@ -166,13 +167,15 @@ def _parts(model: TransformerBridge, read: Int[Tensor, "row"], *, keep_patterns:
     def row_sums(pattern: Tensor) -> Tensor:
         return at_read(pattern.transpose(1, 2)).sum(-1)
 
+    # The model gathers it anew each time.
+    known = model.hook_dict
     parts = [_Part(name, name, at_read) for name in ("hook_embed", "hook_pos_embed")]
     parts += [_Part(name, name, whole) for name in ("ln_final.hook_in", "ln_final.hook_scale")]
     parts.append(_Part(_UNCAPPED, _UNCAPPED, lambda value: value[:, 0]))
     for layer in range(model.cfg.n_layers):
         block = f"blocks.{layer}"
         parts.append(_Part(f"{block}.hook_in", f"{block}.hook_in", whole))
-        parts.append(_Part(f"{block}.added", _mixer_output(model, layer), whole))
+        parts.append(_Part(f"{block}.added", _mixer_output(model, layer, known), whole))
         for name in ("hook_mlp_out", "attn.hook_z", "ln1_post.hook_scale"):
             parts.append(_Part(f"{block}.{name}", f"{block}.{name}", at_read))
         pattern = f"{block}.attn.hook_pattern"
@@ -180,7 +183,7 @@ def _parts(model: TransformerBridge, read: Int[Tensor, "row"], *, keep_patterns:
         if keep_patterns:
             parts.append(_Part(pattern, pattern, whole))
     # Some hook points are named by every model and reached by few, such as rotary models' position embeddings.
-    return [part for part in parts if part.point in model.hook_dict]
+    return [part for part in parts if part.point in known]
 
 
 def _recording(
@@ -223,13 +226,13 @@ def whole(value: Tensor) -> Tensor:
     return value
 
 
-def _mixer_output(model: TransformerBridge, layer: int) -> str:
+def _mixer_output(model: TransformerBridge, layer: int, known: Container[str]) -> str:
     """Name the hook point of what a layer's attention, or the mixer in its place, adds to the residual stream."""
     block = f"blocks.{layer}"
     for name in (f"{block}.hook_attn_out", f"{block}.attn.hook_out"):
-        if name in model.hook_dict:
+        if name in known:
             return name
-    mixers = [name for name, _ in model.blocks[layer].named_children() if f"{block}.{name}.hook_out" in model.hook_dict]
+    mixers = [name for name, _ in model.blocks[layer].named_children() if f"{block}.{name}.hook_out" in known]
     mixer = next(name for name in mixers if name != "mlp" and not name.startswith("ln"))
     return f"{block}.{mixer}.hook_out"
 
