@@ -1,0 +1,116 @@
+"""Bars, curves, tokens and tables."""
+
+import numpy as np
+
+from residscope.export.colours import ACCENT, HAIR, INK, LEVELS, SOFT, colour, ink_on, level
+from residscope.export.pen import MONO, Pen, Size, width_of
+from residscope.export.words import number, shorten, visible
+from residscope.figure import Bars, Chips, Curve, Table
+
+_SIZE = 11
+_MOST_TOKENS = 400
+_CHIP = 20
+_TALL = (320, 84)
+
+
+def draw_bars(pen: Pen, block: Bars, room: float) -> Size:
+    """Draw horizontal bars about zero, the first at the bottom; return the size."""
+    line = 15.0 if len(block.labels) <= 48 else 8.0
+    left = max((width_of(label, _SIZE) for label in block.labels), default=0) + 10
+    right = min(room, 640) - 64
+    every = np.concatenate([np.ravel(block.values), np.ravel(block.spread if block.spread is not None else [])])
+    low, high = min(0.0, float(every.min(initial=0))), max(0.0, float(every.max(initial=0)))
+    span = (high - low) or 1.0
+
+    def x(value: float) -> float:
+        return left + (value - low) / span * (right - left)
+
+    bottom = len(block.labels) * line
+    largest = float(np.abs(block.values).max(initial=0))
+    for at, (label, value) in enumerate(zip(block.labels, block.values.tolist(), strict=True)):
+        y = bottom - (at + 1) * line
+        if line > 10 or at % 2 == 0:
+            pen.text(left - 8, y + line / 2 + 4, label, size=_SIZE, fill=SOFT, anchor="end")
+        step = level("signed", float(np.sign(value)), 1.0)
+        thick = 3.0 if "bias" in label else line - 5
+        middle = y + line / 2
+        pen.box(min(x(0), x(value)), middle - thick / 2, abs(x(value) - x(0)), thick, fill=colour("signed", step))
+        if block.spread is not None:
+            pen.dots(((x(one), middle) for one in block.spread[:, at].tolist()), 1.8, INK)
+        if line > 10 or abs(value) > 0.25 * largest:
+            pen.text(right + 58, middle + 4, number(value, sign=True), size=_SIZE, fill=SOFT, anchor="end")
+    pen.line([(x(0), 0), (x(0), bottom + 4)], SOFT)
+    for value in (low, 0.0, high):
+        if value and abs(x(value) - x(0)) < 40:
+            continue  # it would touch the zero
+        pen.text(x(value), bottom + 18, number(value, sign=True), size=_SIZE, fill=SOFT, anchor="middle")
+    return right + 58, bottom + 24
+
+
+def draw_curve(pen: Pen, block: Curve, _room: float) -> Size:
+    """Draw a number along named steps; return the size."""
+    width, height = _TALL
+    pen.text(0, 12, f"{block.name} · {block.unit}", size=_SIZE, fill=SOFT)
+    values = block.values
+    low, high = min(0.0, float(np.nanmin(values))), max(0.0, float(np.nanmax(values)))
+    span = (high - low) or 1.0
+    chart, last = pen.moved(48, 22), max(1, len(values) - 1)
+
+    def y(value: float) -> float:
+        return height * (1 - (value - low) / span)
+
+    points = [(at / last * width, y(value)) for at, value in enumerate(values.tolist())]
+    chart.line([(0, y(0)), (width, y(0))], HAIR)
+    chart.line(points, ACCENT, 1.5)
+    chart.dots(points, 2, ACCENT)
+    for value in {low, high}:
+        chart.text(-6, y(value) + 4, number(value), size=_SIZE, fill=SOFT, anchor="end")
+    for anchor, x, step in (("start", 0, block.steps[0]), ("end", width, block.steps[-1])):
+        chart.text(x, height + 16, step, size=_SIZE, fill=SOFT, anchor=anchor)
+    return width + 60, height + 44
+
+
+def draw_chips(pen: Pen, block: Chips, room: float) -> Size:
+    """Draw the tokens of a prompt, the last of a long one; return the size."""
+    first = max(0, len(block.texts) - _MOST_TOKENS)
+    x, y = 0.0, 6.0
+    if first:
+        pen.text(0, y + 13, f"{first:,} earlier tokens are left out", size=_SIZE, fill=SOFT)
+        y += _CHIP
+    for at in range(first, len(block.texts)):
+        words = shorten(visible(block.texts[at]), 40)
+        width = width_of(words, 13, MONO) + 6
+        if x + width > room and x > 0:
+            x, y = 0.0, y + _CHIP + 4
+        ground = None
+        if block.values is not None and not np.isnan(block.values[at]):
+            ground = colour("signed", level("signed", float(block.values[at]), block.high))
+            pen.box(x, y, width, _CHIP - 2, fill=ground, round=3)
+        if at == block.ringed:
+            pen.box(x, y, width, _CHIP - 2, stroke=ACCENT, round=3)
+        pen.text(x + 3, y + 13, words, size=13, font=MONO, fill=ink_on(ground) if ground else INK)
+        if at == block.read:
+            pen.text(x + width - 3, y, "⚑", size=9, fill=ACCENT)
+        x += width + 2
+        if block.texts[at].endswith("\n"):
+            x, y = 0.0, y + _CHIP + 4
+    y += _CHIP
+    if block.values is not None:
+        y += 18
+        pen.text(0, y, f"{number(-block.high, sign=True)}", size=_SIZE, fill=SOFT)
+        for step in range(LEVELS):
+            pen.box(44 + step * 1.5, y - 8, 1.9, 6, fill=colour("signed", step))
+        pen.text(148, y, f"{number(block.high, sign=True)} {block.unit} · {block.name}", size=_SIZE, fill=SOFT)
+    return room, y + 4
+
+
+def draw_table(pen: Pen, block: Table, _room: float) -> Size:
+    """Draw rows of a text and a number under a heading; return the size."""
+    rows = [(shorten(visible(left), 24), right) for left, right in block.rows]
+    width = max((width_of(left, 12, MONO) for left, _ in rows), default=0) + 64
+    width = max(width, width_of(block.heading, _SIZE), 112)
+    pen.text(0, 12, block.heading, size=_SIZE, fill=SOFT)
+    for at, (left, right) in enumerate(rows):
+        pen.text(0, 30 + 17 * at, left, font=MONO)
+        pen.text(width, 30 + 17 * at, right, anchor="end")
+    return width, 24.0 + 17 * len(rows)

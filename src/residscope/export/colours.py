@@ -1,0 +1,42 @@
+"""The views' colours on a white page, as js/lib/palette.ts has them."""
+
+from typing import Literal
+
+Scale = Literal["signed", "sequential"]
+
+STOPS: dict[Scale, str] = {
+    "signed": "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac",
+    "sequential": "f7f7f5 7fa6c9 084081",
+}
+"""ColorBrewer's RdBu, turned so that positive comes last; and from nothing to much."""
+
+INK, SOFT, HAIR, ACCENT, PAGE = "#1b1f24", "#5f6874", "#e4e7eb", "#1f6feb", "#ffffff"
+
+LEVELS = 64
+"""Colours told apart: what is painted in one colour is one path."""
+
+
+def level(scale: Scale, value: float, high: float) -> int:
+    """Return which of the `LEVELS` steps of a scale that ends at `high` a number is."""
+    share = value / high if high > 0 else 0.0
+    share = (share + 1) / 2 if scale == "signed" else share
+    return round(min(1.0, max(0.0, share)) * (LEVELS - 1))
+
+
+def colour(scale: Scale, step: int) -> str:
+    """Return a step's colour."""
+    stops = [bytes.fromhex(stop) for stop in STOPS[scale].split()]
+    at = step / (LEVELS - 1) * (len(stops) - 1)
+    low = min(int(at), len(stops) - 2)
+    mixed = (round(a + (b - a) * (at - low)) for a, b in zip(stops[low], stops[low + 1], strict=True))
+    return "#" + bytes(mixed).hex()
+
+
+def ink_on(ground: str) -> str:
+    """Return the ink that can be read on a colour."""
+    red, green, blue = (
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+        for channel in (byte / 255 for byte in bytes.fromhex(ground[1:]))
+    )
+    # At this luminance dark and white ink contrast alike.
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else PAGE

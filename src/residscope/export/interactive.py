@@ -1,0 +1,111 @@
+"""A still picture as a plotly figure, with its numbers on hover."""
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from residscope.export.colours import INK, STOPS
+from residscope.export.words import shorten, visible
+from residscope.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Numbers, Table
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+
+def plotly_figure(figure: Figure) -> "PlotlyFigure":
+    """Return a figure's first map, chart or table for plotly; maps side by side become facets."""
+    made = _made(next(iter(figure.blocks), Table("", ())))
+    made.update_layout(title=_plain(f"{figure.title}: {figure.what}"), plot_bgcolor="white")
+    return made
+
+
+def _made(block: Block) -> "PlotlyFigure":
+    import plotly.graph_objects as go
+
+    match block:
+        case Map():
+            return _facets([("", block)])
+        case Group():
+            return _facets(list(block.members))
+        case Chips():
+            return _tokens(block)
+        case Bars():
+            return _bars(block)
+        case Curve():
+            curve = go.Scatter(x=list(block.steps), y=block.values, mode="lines+markers", name=block.name)
+            return go.Figure(curve, {"yaxis": {"title": f"{block.name}, {block.unit}"}})
+        case Table():
+            columns = [[_plain(left) for left, _ in block.rows], [right for _, right in block.rows]]
+            return go.Figure(go.Table(header={"values": [block.heading, ""]}, cells={"values": columns}))
+
+
+def _facets(maps: Sequence[tuple[str, Map]]) -> "PlotlyFigure":
+    from plotly.subplots import make_subplots
+
+    made = make_subplots(1, max(1, len(maps)), subplot_titles=[name for name, _ in maps])
+    for col, (_, block) in enumerate(maps, 1):
+        made.add_trace(_heatmap(block, bar=col == 1), 1, col)
+        # By number: of equal labels, as tokens often are, plotly would make one.
+        for axis, labels in (("x", block.cols), ("y", block.rows)):
+            words = [shorten(label, 24) for label in _labels(block, labels)]
+            made.update_layout(
+                {f"{axis}axis{col if col > 1 else ''}": {"tickvals": list(range(len(words))), "ticktext": words}}
+            )
+        if not block.upward:
+            made.update_yaxes(autorange="reversed", row=1, col=col)
+    return made
+
+
+def _heatmap(block: Map, *, bar: bool) -> Any:
+    import plotly.graph_objects as go
+
+    colours = STOPS[block.scale].split()
+    written = None if block.texts is None else [[_plain(visible(text)) for text in row] for row in block.texts]
+    return go.Heatmap(
+        z=_blank(block.values),
+        zmin=-block.high if block.scale == "signed" else 0,
+        zmax=block.high,
+        colorscale=[[at / (len(colours) - 1), f"#{colour}"] for at, colour in enumerate(colours)],
+        showscale=bar,
+        colorbar={"title": block.unit},
+        text=written,
+        texttemplate=None if written is None else "%{text}",
+        customdata=[[[row, col] for col in _labels(block, block.cols)] for row in _labels(block, block.rows)],
+        hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}: %{{z:.4g}} {block.unit}<extra></extra>",
+    )
+
+
+def _tokens(block: Chips) -> "PlotlyFigure":
+    values = np.zeros(len(block.texts)) if block.values is None else block.values
+    positions = [str(position) for position in range(len(values))]
+    line = Map(values[None], [""], positions, "signed", block.high, block.name, block.unit, texts=[block.texts])
+    made = _facets([("", line)])
+    made.update_yaxes(visible=False)
+    made.update_traces(showscale=block.values is not None)
+    return made
+
+
+def _bars(block: Bars) -> "PlotlyFigure":
+    import plotly.graph_objects as go
+
+    made = go.Figure(go.Bar(x=block.values, y=list(block.labels), orientation="h", name=block.name))
+    for row, values in enumerate([] if block.spread is None else block.spread):
+        dots = {"mode": "markers", "marker": {"size": 4, "color": INK}}
+        made.add_trace(go.Scatter(x=values, y=list(block.labels), name=f"prompt {row}", **dots))
+    made.update_layout(xaxis_title=f"{block.name}, {block.unit}", showlegend=block.spread is not None)
+    return made
+
+
+def _labels(block: Map, labels: Sequence[str]) -> list[str]:
+    return [_plain(visible(label) if block.tokens else label) for label in labels]
+
+
+def _plain(text: str) -> str:
+    """Keep plotly from taking a text for markup."""
+    return html.escape(text, quote=False)
+
+
+def _blank(values: Numbers) -> list[list[float | None]]:
+    return [[None if np.isnan(value) else float(value) for value in row] for row in values]

@@ -1,0 +1,39 @@
+"""Numbers and token texts as still pictures write them."""
+
+import math
+import textwrap
+
+MARKS = str.maketrans({"\n": "⏎", "\r": "⏎", "\t": "⇥"})
+
+
+def number(value: float, *, sign: bool = False) -> str:
+    """Write a number as the views do: three significant digits, a true minus, never an exponent.
+
+    0.0417, 3.08, −0.417; below a hundred there are at least two decimals: 10.80; of nothing to speak of it is 0.
+    """
+    size = abs(value)
+    if math.isnan(value):
+        return "–"
+    decimals = 0 if size >= 99.5 else 2 if size >= 1 else min(5, 2 - math.floor(math.log10(size or 1)))
+    text = f"{size:,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        return "0"
+    return f"{'−' if value < 0 else '+' if sign else ''}{text}"
+
+
+def visible(text: str) -> str:
+    """Return a token's text with the spaces at its edges and its line breaks marked."""
+    core = text.strip(" ")
+    left = len(text) - len(text.lstrip(" "))
+    marked = "·" * left + core + ("·" * (len(text) - left - len(core)) if core else "")
+    return marked.translate(MARKS)
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut a long text, keeping its beginning."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def lines(text: str, width: int) -> list[str]:
+    """Break a sentence into lines of at most so many characters."""
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]

@@ -1,0 +1,126 @@
+"""What a still picture of a view holds, as plain data, from which an SVG and a plotly figure are made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map of cells.
+
+    Attributes:
+        values: [row col], NaN where there is no cell.
+        rows: the rows' labels.
+        cols: the columns' labels.
+        scale: "signed" is symmetric about 0, "sequential" begins at 0.
+        high: the number at the scale's end.
+        name: what the numbers are.
+        unit: theirs.
+        texts: what stands in the cells, or nothing.
+        ringed: the selected cell; of a (row, None) the whole row, likewise for a column.
+        upward: whether row 0 stands at the bottom, as layers do.
+        tokens: whether the labels of the columns are tokens, which are written slanting above the map.
+    """
+
+    values: Numbers
+    rows: Sequence[str]
+    cols: Sequence[str]
+    scale: Literal["signed", "sequential"]
+    high: float
+    name: str
+    unit: str
+    texts: Sequence[Sequence[str]] | None = None
+    ringed: tuple[int | None, int | None] | None = None
+    upward: bool = False
+    tokens: bool = False
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Signed bars, one a label, the first at the bottom.
+
+    Attributes:
+        values: [bar].
+        spread: [row bar], one dot each, or nothing.
+    """
+
+    labels: Sequence[str]
+    values: Numbers
+    name: str
+    unit: str
+    spread: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number along named steps."""
+
+    steps: Sequence[str]
+    values: Numbers
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Chips:
+    """The tokens of one prompt.
+
+    Attributes:
+        texts: one a token, safe to show.
+        values: [token], what tints them, or nothing.
+        high: the number at the scale's end.
+        read: where the target is read.
+        ringed: the selected position.
+        name: what the tint is.
+        unit: its unit.
+    """
+
+    texts: Sequence[str]
+    read: int | None = None
+    ringed: int | None = None
+    values: Numbers | None = None
+    high: float = 1.0
+    name: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a text and a number, as it is written, under a heading."""
+
+    heading: str
+    rows: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Small maps side by side, each with its name."""
+
+    members: Sequence[tuple[str, Map]]
+
+
+Block = Map | Bars | Curve | Chips | Table | Group
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A still picture of a view.
+
+    Attributes:
+        title: the view's name.
+        what: the number shown, and its unit.
+        facts: what stands at the right of the title: the check, the run's number.
+        sentence: the caption, which is its text for those who do not see it, too.
+    """
+
+    title: str
+    what: str
+    facts: str
+    sentence: str
+    blocks: Sequence[Block] = field(default=())
