@@ -1,7 +1,7 @@
 /** A choice between a few named things that the kernel answers: a trait of the view, as a menu of the page. */
 
 import type { JSX } from "preact";
-import { needsKernel } from "./frame";
+import { needsModel } from "./frame";
 import type { SharedTraits } from "./state";
 import type { View } from "./view";
 
@@ -21,7 +21,7 @@ export function Choice({ view, trait, label, options }: Props): JSX.Element {
       <select
         aria-label={label}
         data-lm-suppress-shortcuts="true"
-        {...needsKernel(view)}
+        {...needsModel(view)}
         onChange={(event) => {
           view.model.set(trait, event.currentTarget.value);
           view.model.save_changes();

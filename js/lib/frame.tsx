@@ -5,7 +5,6 @@ import { useState } from "preact/hooks";
 import { type Action, Menu } from "./menu";
 import { ProgressLine } from "./progress";
 import { plain, Say, type Words } from "./sentence";
-import type { SharedTraits } from "./state";
 import type { View } from "./view";
 
 /** Whether the parts shown add up to what they should. */
@@ -20,6 +19,8 @@ type Props = {
   check?: Check | null;
   /** Quiet facts, right-aligned before the run's number. */
   meta?: ComponentChildren;
+  /** Whether the buttons to earlier and later runs stand about the run's number. */
+  history?: boolean;
   /** What the number means and how to read the picture, one paragraph each. */
   help: string[];
   actions?: Action[];
@@ -56,7 +57,13 @@ export function Frame(props: Props): JSX.Element {
         </span>
         {meta && <span class="rs-meta">{meta}</span>}
         {check && picture && <CheckMark check={check} />}
-        {picture && <span class="rs-meta rs-run">run {shownRun}</span>}
+        {picture?.run.model && (
+          <span class="rs-meta">
+            {props.history && <Step view={view} by={-1} />}
+            <span class="rs-run">run {shownRun}</span>
+            {props.history && <Step view={view} by={1} />}
+          </span>
+        )}
         <button
           type="button"
           class="rs-round"
@@ -68,13 +75,19 @@ export function Frame(props: Props): JSX.Element {
         </button>
         <Menu actions={[...actions, copy]} />
       </header>
-      <ProgressLine progress={progress} onCancel={view.kernel ? view.cancel : null} />
+      <ProgressLine progress={progress} onCancel={view.unasked.value ? null : view.cancel} />
       {helping && (
         <div class="rs-help">
           {help.map((paragraph) => (
             <p key={paragraph}>{paragraph}</p>
           ))}
         </div>
+      )}
+      {!view.alive.value && (
+        <p class="rs-warning" role="status">
+          The kernel is gone: run the cell again.{" "}
+          {picture && `What is shown is still run ${shownRun}.`}
+        </p>
       )}
       {check && picture && !check.ok && <p class="rs-warning">{check.reason}</p>}
       <div class="rs-picture">{picture && props.children}</div>
@@ -92,10 +105,38 @@ export function Frame(props: Props): JSX.Element {
 }
 
 /** What a control needs that only works with a kernel: disabled, with the reason on hover. */
-export function needsKernel(view: View<SharedTraits>): { disabled?: true; title?: string } {
-  return view.kernel
-    ? {}
-    : { disabled: true, title: "needs a kernel: open the notebook to use it" };
+export function needsKernel({ unasked }: Pick<View, "unasked">): Disabled {
+  return unasked.value ? { disabled: true, title: unasked.value } : {};
+}
+
+/** The same where a model must be there too, which views of arrays have not. */
+export function needsModel(view: Pick<View, "unasked" | "picture">): Disabled {
+  const arrays = view.picture.value?.run.model === null;
+  return arrays
+    ? { disabled: true, title: "these are arrays: there is no model to ask" }
+    : needsKernel(view);
+}
+
+type Disabled = { disabled?: true; title?: string };
+
+/** A button to the run before, or after: what was asked there is run again. */
+// biome-ignore lint/suspicious/noExplicitAny: of any model
+function Step({ view, by }: { view: View<any>; by: -1 | 1 }): JSX.Element {
+  const { at, of } = view.status.value._history;
+  const to = at + by;
+  const needs = needsKernel(view);
+  return (
+    <button
+      type="button"
+      class="rs-step"
+      aria-label={by < 0 ? "back to the run before" : "forward to the next run"}
+      {...needs}
+      disabled={needs.disabled || to < 0 || to >= of}
+      onClick={() => view.go(to)}
+    >
+      {by < 0 ? "‹" : "›"}
+    </button>
+  );
 }
 
 function CheckMark({ check }: { check: Check }): JSX.Element {

@@ -15,9 +15,13 @@ export type Shared = {
   status: ReadonlySignal<StatusState>;
   /** How the two are shared; "opening" until a host has answered. */
   way: ReadonlySignal<"opening" | "reference" | "mirror">;
+  /** Whether a kernel still holds the two, as far as the host tells. */
+  alive: ReadonlySignal<boolean>;
   /** Set what one gesture selects, in one message; nothing is sent when nothing changes. */
   select(patch: Partial<SelectionState>): void;
   cancel(): void;
+  /** Ask for another run of the history. */
+  go(to: number): void;
 };
 
 type AnyState = AnyModel<Record<string, unknown>>;
@@ -92,6 +96,7 @@ export function openShared(
     selection,
     status,
     way,
+    alive: followLife(model, signal),
     select(patch) {
       const before = selection.value;
       const changes = Object.entries(patch).filter(
@@ -105,7 +110,34 @@ export function openShared(
     cancel() {
       write("status", { _cancel: status.value._cancel + 1 });
     },
+    go(to) {
+      write("status", { _go: { id: (status.value._go?.id ?? 0) + 1, to } });
+    },
   };
+}
+
+/** What Jupyter's own models say beyond anywidget's interface. */
+type Held = AnyState & { comm_live?: boolean };
+
+/** Follow whether the kernel that made the shared models is still there; hosts that do not tell say nothing. */
+function followLife(model: AnyModel<SharedTraits>, signal: AbortSignal): ReadonlySignal<boolean> {
+  const alive = signalOf(true);
+  const follow = (held: Held | undefined) => {
+    if (signal.aborted || held?.comm_live === undefined) return;
+    const refresh = () => {
+      alive.value = held.comm_live !== false;
+    };
+    held.on("comm_live_update", refresh);
+    signal.addEventListener("abort", () => held.off("comm_live_update", refresh), { once: true });
+    refresh();
+  };
+  const id = idOf(model.get("status"));
+  void Promise.resolve(model.widget_manager?.get_model(id)).then(follow, () => {});
+  return alive;
+}
+
+function idOf(reference: unknown): string {
+  return String(reference ?? "").replace(/^(anywidget:|IPY_MODEL_)/, "");
 }
 
 async function openByReference(
@@ -113,7 +145,7 @@ async function openByReference(
   host: Host | undefined,
 ): Promise<Models | null> {
   const open = async (part: Part): Promise<AnyState | null> => {
-    const id = String(model.get(part) ?? "").replace(/^(anywidget:|IPY_MODEL_)/, "");
+    const id = idOf(model.get(part));
     if (!id) return null;
     const ways: (() => Promise<AnyState> | undefined)[] = [
       () => host?.getModel(`anywidget:${id}`),

@@ -22,7 +22,8 @@ export type Row = {
   read: number;
   right: Answer | null;
   wrong: Answer | null;
-  target: { name: string; value: number; unit: string };
+  /** The value is null where there is no model that gives one. */
+  target: { name: string; value: number | null; unit: string };
   right_prob: number | null;
   right_rank: number | null;
 };
@@ -36,7 +37,8 @@ export type Run = {
   depths: string[];
   n_layers: number;
   n_heads: number;
-  model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "hooks", string>;
+  /** Null where the numbers are arrays, and no model stands behind them. */
+  model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "hooks", string> | null;
   warnings: string[];
 };
 
@@ -49,7 +51,10 @@ export type StatusState = {
   _run: Run | null;
   _progress: Progress | null;
   _error: Failure | null;
+  /** Which run of how many different ones is in force. */
+  _history: { at: number; of: number };
   _cancel: number;
+  _go: { id: number; to: number } | null;
 };
 
 /** The traits that every view has, beside its own. */
@@ -75,7 +80,9 @@ export const NO_STATUS: StatusState = {
   _run: null,
   _progress: null,
   _error: null,
+  _history: { at: 0, of: 0 },
   _cancel: 0,
+  _go: null,
 };
 
 /** Return a head's name, as in pins and code. */

@@ -7,7 +7,7 @@ import type { Answer, Row } from "./state";
 export type TargetWords = {
   /** The rows that the number is of. */
   rows: Row[];
-  /** The mean of the target over the rows. */
+  /** The mean of the target over the rows; NaN of arrays, which have no model's value beside them. */
   value: number;
   unit: string;
   right: Part;
@@ -25,7 +25,7 @@ export function targetOf(rows: Row[], row: number | null): TargetWords {
   const [first] = chosen;
   const right = side(chosen, "right", "the right answer");
   const wrong = side(chosen, "wrong", "the wrong answer");
-  const total = chosen.reduce((sum, one) => sum + one.target.value, 0);
+  const total = chosen.reduce((sum, one) => sum + (one.target.value ?? Number.NaN), 0);
   const named = first && !first.right ? [first.target.name] : [right ?? ""];
   return {
     rows: chosen,

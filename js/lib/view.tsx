@@ -21,8 +21,8 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
   theme: ReadonlySignal<Theme>;
   /** The width for content, in CSS pixels. */
   width: ReadonlySignal<number>;
-  /** Whether a kernel can answer; an exported page has none. */
-  kernel: boolean;
+  /** Why no kernel can be asked, or null: an exported page has none, and one may have gone. */
+  unasked: ReadonlySignal<string | null>;
   /** A trait of this view, as a signal: always the same one. */
   trait<K extends keyof Model & string>(name: K): ReadonlySignal<Model[K]>;
 };
@@ -56,6 +56,7 @@ export function startView<Model extends SharedTraits>(
     return value;
   };
 
+  const hasKernel = (host as (Host & { kernel?: boolean }) | undefined)?.kernel !== false;
   const { held, unreadable, stop: unfollow } = followPicture(trait("_data"), shared);
   const view: View<Model> = {
     ...shared,
@@ -66,12 +67,15 @@ export function startView<Model extends SharedTraits>(
     unreadable,
     theme: followTheme(root, signal),
     width: followWidth(root, signal),
-    kernel: (host as (Host & { kernel?: boolean }) | undefined)?.kernel !== false,
+    unasked: computed(() => {
+      if (!hasKernel) return "needs a kernel: open the notebook to use it";
+      return shared.alive.value ? null : "the kernel is gone: run the cell again";
+    }),
     trait,
   };
-  const { picture, stale, theme, width, selection, status, way } = view;
+  const { picture, stale, theme, width, selection, status, way, unasked } = view;
   const stop = effect(() => {
-    const drawnFrom = [picture, stale, unreadable, theme, width, selection, status, way];
+    const drawnFrom = [picture, stale, unreadable, theme, width, selection, status, way, unasked];
     for (const one of [...drawnFrom, ...traits.values()]) void one.value;
     try {
       render(content(view), root);

@@ -4,14 +4,14 @@ import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Choice } from "../lib/choice";
-import { Frame, needsKernel } from "../lib/frame";
+import { Frame } from "../lib/frame";
+import * as patterns from "../lib/pattern";
 import { type Part, strong } from "../lib/sentence";
 import { headName, type SharedTraits, togglePin } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import { type Bytes, readPayload } from "../lib/wire";
 import { HeadMaps } from "./attention_pattern/heads";
 import { ATTENTION, COLOURS, numbersOf } from "./attention_pattern/numbers";
-import * as patterns from "./attention_pattern/pattern";
 import { openRow } from "./attention_pattern/scene";
 import { sentence } from "./attention_pattern/words";
 import "./attention_pattern.css";
@@ -80,7 +80,8 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
     [picture, row, rows, needed, colour],
   );
   const unit = picture?.run.rows[row]?.target.unit ?? "";
-  const numbers = useMemo(() => numbersOf(colour, unit), [colour, unit]);
+  const causal = picture?.payload.info.causal !== false;
+  const numbers = useMemo(() => numbersOf(colour, unit, causal), [colour, unit, causal]);
   const refused = answer?.info.colour === colour && answer.run === picture?.run.number;
   const refusal = refused ? (answer?.info.refused as string | undefined) : undefined;
   const chosen = head && scene?.inRun(head) ? head : null;
@@ -101,7 +102,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
     }
     if (!pattern && refusal) return refusal;
     if (!pattern) {
-      if (!view.kernel) return `${name} needs a kernel: open the notebook to see it.`;
+      if (view.unasked.value) return `${name} needs a kernel: open the notebook to see it.`;
       return late ? `${name} is waiting for the kernel.` : " ";
     }
     if (!patterns.hasAttention(pattern)) return `Layer ${chosen[0]} has no attention.`;
@@ -145,7 +146,6 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             <input
               type="checkbox"
               checked={view.trait("hide_first").value}
-              {...needsKernel(view)}
               onChange={(event) => {
                 view.model.set("hide_first", event.currentTarget.checked);
                 view.model.save_changes();

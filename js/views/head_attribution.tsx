@@ -127,15 +127,16 @@ function effectMap(sent: Sent, row: number | null, target: TargetWords, palette:
   const totals = sent.info.heads_total;
   const total = row === null ? mean(totals) : (totals[row] ?? Number.NaN);
   const tops = topHeads(numbers, LISTED);
+  const arrays = Number.isNaN(target.value);
   return {
     numbers,
-    called: EFFECT,
+    called: arrays ? plain(target.name) : EFFECT,
     unit: target.unit,
-    what: ["direct effect on ", ...target.name, ` · ${target.unit}`],
+    what: [arrays ? "" : "direct effect on ", ...target.name, ` · ${target.unit}`],
     ofAllPrompts: false,
     lists: [
-      { words: towards(target, true), heads: tops.towards },
-      { words: towards(target, false), heads: tops.against },
+      { words: arrays ? ["highest"] : towards(target, true), heads: tops.towards },
+      { words: arrays ? ["lowest"] : towards(target, false), heads: tops.against },
     ],
     scale: (theme) => signedScale(largest(numbers.values), theme, palette),
     tip: preciseSigned,

@@ -58,7 +58,11 @@ function LayerAttribution({ view }: { view: View<Model> }): JSX.Element {
     <Frame
       view={view}
       title="Layers"
-      what={["direct effect of attention and MLPs on ", ...target.name, ` · ${target.unit}`]}
+      what={[
+        picture?.run.model ? "direct effect of attention and MLPs on " : "",
+        ...target.name,
+        ` · ${target.unit}`,
+      ]}
       meta={row === null && rows.length > 1 && `mean of ${rows.length} prompts`}
       check={shown && checkOf(shown.info.check, row)}
       help={HELP}

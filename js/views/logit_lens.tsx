@@ -128,7 +128,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
   const target = useMemo(() => targetOf(run.rows, lens.row), [run, lens]);
   const onSeen = useCallback(
     (from: number, to: number) => {
-      const missing = view.kernel && lens.missing(from, to);
+      const missing = !view.unasked.value && lens.missing(from, to);
       if (!missing) return;
       const { run: before, row, start } = view.model.get("_window") ?? {};
       if (before === run.number && row === lens.row && start === missing.start) return;
@@ -197,15 +197,17 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
               most={beside ? Math.max(5, lines) : 10}
             />
           )}
-          <Curve
-            names={run.depths}
-            values={elsewhere ?? lens.target}
-            rank={elsewhere ? null : lens.rank}
-            after={elsewhere ? tokenAt(run, lens.row, position!) : null}
-            target={target}
-            depth={depth}
-            onDepth={onDepth}
-          />
+          {!Number.isNaN(lens.target[0]) && (
+            <Curve
+              names={run.depths}
+              values={elsewhere ?? lens.target}
+              rank={elsewhere || !run.model ? null : lens.rank}
+              after={elsewhere ? tokenAt(run, lens.row, position!) : null}
+              target={target}
+              depth={depth}
+              onDepth={onDepth}
+            />
+          )}
         </div>
       </div>
     </>

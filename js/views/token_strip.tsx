@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Choice } from "../lib/choice";
 import { FindBox } from "../lib/find-box";
-import { Frame, needsKernel } from "../lib/frame";
+import { Frame, needsModel } from "../lib/frame";
 import { FlatLegend } from "../lib/legend";
 import { Menu } from "../lib/menu";
 import type { Picture } from "../lib/picture";
@@ -25,7 +25,7 @@ import { Editor, holdsKeyboard } from "./token_strip/editor";
 import { Facts, sentence } from "./token_strip/facts";
 import type { Spot } from "./token_strip/spot";
 import { isLong, Strip } from "./token_strip/strip";
-import { tintOf } from "./token_strip/tint";
+import { EFFECT, tintOf } from "./token_strip/tint";
 import "./token_strip.css";
 
 /** The synced traits of `src/residscope/views/token_strip.py`. */
@@ -34,14 +34,19 @@ type Model = SharedTraits & { colour: string; _edit: Edit | null; _refused: Refu
 type Preset = { name: string; prompt: string; answers: [right: string, wrong: string] };
 
 type Info = {
-  inputs: Inputs;
+  /** Null where the tokens are arrays. */
+  inputs: Inputs | null;
   presets: Preset[];
+  /** What tints the tokens. */
+  called: string;
   colour: string;
   unit: string;
   refused: string | null;
 };
 
-const COLOURS = ["none", "direct effect"];
+const COLOURS = ["none", EFFECT];
+
+const NO_INPUTS: Inputs = { prompts: [], answers: null, own: false };
 
 const HELP = [
   "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
@@ -72,6 +77,7 @@ function TokenStrip({ view }: { view: View<Model> }): JSX.Element {
         what={run ? lengthWords(run) : ""}
         meta={facts && `${facts.name} · ${facts.dtype} · ${facts.processing} · ${facts.bos}`}
         help={HELP}
+        history
         sentence={run ? sentence(run, shown, position) : ""}
         notice={run && notInRun(run, view.selection.value)}
         empty="Nothing has been computed yet."
@@ -80,6 +86,10 @@ function TokenStrip({ view }: { view: View<Model> }): JSX.Element {
       </Frame>
     </div>
   );
+}
+
+function movedBy(whose: string): string {
+  return `what ${whose} move${whose === "all heads" ? "" : "s"} from each token to where the target is read`;
 }
 
 function lengthWords({ rows }: Run): string {
@@ -104,13 +114,14 @@ type Sent = { id: number; run: number };
 
 function Prompts({ view, picture, row }: Props): JSX.Element {
   const { run, payload } = picture;
-  const { inputs, presets, unit, refused: unsplit } = payload.info as Info;
+  const { inputs: asked, presets, unit, called, refused: unsplit } = payload.info as Info;
+  const inputs = asked ?? NO_INPUTS;
   const theme = view.theme.value;
   const { position, head } = view.selection.value;
   const tint = useMemo(
     () =>
       payload.names.includes("sources")
-        ? tintOf(payload.floats("sources"), head, unit, theme)
+        ? tintOf(payload.floats("sources"), head, { unit, called }, theme)
         : null,
     [payload, head, theme],
   );
@@ -121,7 +132,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   const toStrip = useRef(false);
   const several = run.rows.length > 1;
   const shownRow = row ?? 0;
-  const needs = needsKernel(view);
+  const needs = needsModel(view);
   const refused = view.trait("_refused").value;
   const refusal = sent && refused?.id === sent.id ? refused : null;
   const failed = sent !== null && (view.status.value._error?.run ?? 0) > sent.run;
@@ -197,18 +208,17 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
           width={view.width.value}
           holder={strip}
           onSelect={select}
-          onEdit={view.kernel ? () => setTyped({}) : undefined}
+          onEdit={needs.disabled ? undefined : () => setTyped({})}
         />
       )}
       {tint && (
         <p class="rs-soft">
-          <FlatLegend scale={tint.scale} /> {unit} · what {tint.whose} move
-          {tint.whose === "all heads" ? "" : "s"} from each token to where the target is read
+          <FlatLegend scale={tint.scale} /> {unit} · {asked ? movedBy(tint.whose) : called}
         </p>
       )}
       {unsplit && <p class="rs-soft">{unsplit}</p>}
       <div class="rs-strip-foot">
-        <Facts run={run} row={row} own={inputs.own} />
+        {asked && <Facts run={run} row={row} own={asked.own} />}
         <div class="rs-strip-buttons">
           {isLong(run) && (
             <FindBox
@@ -218,7 +228,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
               onFind={(found) => view.select({ position: found })}
             />
           )}
-          <Choice view={view} trait="colour" label="colour" options={COLOURS} />
+          {asked && <Choice view={view} trait="colour" label="colour" options={COLOURS} />}
           {several && (
             <button
               type="button"
@@ -236,15 +246,17 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
               {...needs}
             />
           )}
-          <button
-            type="button"
-            class="rs-button"
-            {...needs}
-            disabled={needs.disabled || typed !== null}
-            onClick={() => setTyped({})}
-          >
-            edit
-          </button>
+          {asked && (
+            <button
+              type="button"
+              class="rs-button"
+              {...needs}
+              disabled={needs.disabled || typed !== null}
+              onClick={() => setTyped({})}
+            >
+              edit
+            </button>
+          )}
         </div>
       </div>
       {refusal && !typed && (
@@ -252,7 +264,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
           {refusal.message}
         </p>
       )}
-      {run.model.hooks && <p class="rs-soft">{run.model.hooks}</p>}
+      {run.model?.hooks && <p class="rs-soft">{run.model.hooks}</p>}
       {run.warnings.map((warning) => (
         <p class="rs-warning" key={warning}>
           {warning}

@@ -4,22 +4,25 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import fields
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
 from residscope.answers import Answers
+from residscope.asked import Asked
 from residscope.cache import read_cache
-from residscope.inputs import Inputs, Reader
+from residscope.history import History, Past
+from residscope.inputs import Inputs
 from residscope.models import ActivationCache, NotShownError, PreTrainedModel, TransformerBridge, accept
-from residscope.prompts import Prompts, plain
+from residscope.prompts import Prompts
 from residscope.scene import extent_of, scene_of
 from residscope.selection import Selection, Status
-from residscope.target import Alone, Target
+from residscope.synced import SyncedWidget
+from residscope.target import Target
 from residscope.trace import Trace
-from residscope.vocabulary import InputError, brief
+from residscope.vocabulary import InputError
 from residscope.wire import text
 from residscope.worker import Cancelled, Ticket, Worker
 
@@ -29,36 +32,6 @@ class Follower(Protocol):
 
     def follow(self, trace: Trace, ticket: Ticket | None) -> None:
         """Show a new run."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user wrote, as written: the next change is made to this."""
-
-    prompts: Prompts
-    answers: Answers | None
-    corrupted: Prompts | None
-    target: Target | Literal["logit"] | None
-    target_position: int | None
-    prepend_bos: bool | None
-    chat_template: bool | Mapping[str, Any] | None
-    prefill: str | Sequence[str] | None
-
-    @property
-    def made(self) -> Target | None:
-        """Return the target made by hand, if there is one."""
-        return self.target if isinstance(self.target, Target) else None
-
-    def copy(self) -> "Asked":
-        """Return a copy that shares no list with this one."""
-        return replace(
-            self,
-            prompts=plain(self.prompts),
-            answers=plain(self.answers),
-            corrupted=plain(self.corrupted),
-            chat_template=plain(self.chat_template),
-            prefill=plain(self.prefill),
-        )
 
 
 class Experiment:
@@ -111,14 +84,17 @@ class Experiment:
         self._asked = Asked(
             prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill
         ).copy()
-        self._inputs = self._read(self._asked)
+        self._inputs = self._asked.read(self.model)
         self.selection = Selection()
         self.status = Status()
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda *told: _report(me, *told))
-        weakref.finalize(self, self._worker.close)
+        weakref.finalize(self, _close, self._worker, self.selection, self.status).atexit = False
         self.status.observe(lambda _change: _cancel(me), "_cancel")
-        self._ticket = self._submit(self._inputs, self._asked.made)
+        self.status.observe(lambda change: _go(me, change["new"]), "_go")
+        self._history = History()
+        self._ticket = self._submit(self._inputs, self._asked)
+        self._remember(self._history.add)
 
     @classmethod
     def from_cache(
@@ -230,12 +206,12 @@ class Experiment:
                 if told:
                     told()
             with self._lock:
+                if self._worker.closed:
+                    raise Cancelled("this experiment is closed: make a new one")
                 if ticket is not self._ticket:
                     continue
                 if isinstance(ticket.error, Cancelled):
-                    raise Cancelled(
-                        _CANCELLED if not self._worker.closed else "this experiment is closed: make a new one"
-                    )
+                    raise Cancelled(_CANCELLED)
                 ticket.raise_error()
                 assert self._trace is not None
                 return self._trace
@@ -251,9 +227,10 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         with self._lock:
-            inputs, asked = self._fitted(self._changed(changes), changes)
-            self._ticket = self._submit(inputs, asked.made)
+            inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
+            self._ticket = self._submit(inputs, asked)
             self._inputs, self._asked = inputs, asked
+            self._remember(self._history.add)
 
     def run(self, **changes: Any) -> Trace:
         """Ask a pure question: the run of these inputs, changed so; nothing moves on screen.
@@ -262,9 +239,45 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        asked = self._changed(changes)
-        inputs, asked = self._fitted(asked, changes)
+        inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
         return Trace(self.model, inputs, target=asked.made)
+
+    def fork(self, **changes: Any) -> "Experiment":
+        """Return an experiment of its own on the same model and inputs, changed so, with a copy of the selection.
+
+        Its views share nothing with this one's: two prompts, or two targets, can stand side by side.
+
+        Raises:
+            TypeError: for a name that is not an input.
+            InputError: for an input that cannot be used.
+        """
+        _, asked = self._asked.changed(changes).fitted(self.model, changes)
+        other = Experiment(self.model, **{field.name: getattr(asked, field.name) for field in fields(asked)})
+        other.selection.update(**self.selection.values)
+        return other
+
+    @property
+    def history(self) -> History:
+        """Return the runs so far, the oldest first; `history.at` is the index of the one in force."""
+        return self._history
+
+    def back(self, steps: int = 1) -> None:
+        """Run what was asked so many runs before, as a run of its own; like a browser's button.
+
+        Raises:
+            IndexError: when there is no such run.
+        """
+        with self._lock:
+            self._go(self._history.at - steps)
+
+    def forward(self, steps: int = 1) -> None:
+        """Run what was asked after the run in force, once `back` has gone there.
+
+        Raises:
+            IndexError: when there is no such run.
+        """
+        with self._lock:
+            self._go(self._history.at + steps)
 
     def on_run(self, fn: Callable[[Trace], object]) -> Callable[[], None]:
         """Call fn with each new run, on the worker's thread and outside every lock; returns what undoes this."""
@@ -278,14 +291,18 @@ class Experiment:
             self.status._error = {"run": self._number, "message": _CANCELLED}
 
     def close(self) -> None:
-        """Stop the worker and close the shared models; views keep their last picture."""
-        self._worker.close()
-        self.selection.close()
-        self.status.close()
+        """Stop the worker, let the run go and close the shared models; views keep their last picture."""
+        _close(self._worker, self.selection, self.status)
+        self._trace = None
+        self._history = History()
 
     def attach(self, view: Follower) -> None:
         """Let a view follow every run from now on; held weakly."""
         self._followers.append(weakref.ref(view))
+
+    def detach(self, view: Follower) -> None:
+        """Let a view go that is closed."""
+        self._followers = [one for one in self._followers if one() not in (None, view)]
 
     def soon(self, kind: str, job: Callable[[Ticket], None]) -> Ticket:
         """Do a view's job on the worker; a newer job of its kind replaces it."""
@@ -299,53 +316,28 @@ class Experiment:
 
         return self._worker.submit(kind, told)
 
-    def _read(self, asked: Asked) -> Inputs:
-        reader = Reader(self.model, asked.prepend_bos, asked.chat_template, asked.prefill)
-        if asked.made and asked.answers is not None:
-            raise InputError("target", "both target and answers were given: give one of the two")
-        if asked.target not in (None, asked.made, "logit"):
-            raise InputError("target", f'a target is a Target, or "logit", not {brief(asked.target)}')
-        alone: Alone = "logit" if asked.target == "logit" else "log-probability"
-        inputs = reader.read(asked.prompts, asked.answers, asked.corrupted, asked.target_position, alone)
-        if asked.made:
-            reader.check_target(asked.made, inputs)
-        return inputs
+    def _go(self, to: int) -> None:
+        if not 0 <= to < len(self._history):
+            raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
+        asked = self._history[to].asked
+        inputs = asked.read(self.model)
+        self._ticket = self._submit(inputs, asked)
+        self._inputs, self._asked = inputs, asked
+        self._remember(lambda run: self._history.move(to, run))
 
-    def _changed(self, changes: dict[str, Any]) -> Asked:
-        unknown = changes.keys() - Asked.__annotations__.keys()
-        if unknown:
-            raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Asked.__annotations__)}")
-        # A target made by hand stands in place of answers.
-        if "answers" in changes and "target" not in changes and self._asked.made:
-            changes = {**changes, "target": None}
-        elif isinstance(changes.get("target"), Target) and "answers" not in changes:
-            changes = {**changes, "answers": None}
-        return replace(self._asked, **changes).copy()
+    def _remember(self, add: Callable[[Past], None]) -> None:
+        """Put the newest run into the history."""
+        add(Past(self._number, self._inputs.prompts, self._asked))
+        self.status._history = {"at": self._history.at, "of": len(self._history)}
 
-    def _fitted(self, asked: Asked, changes: dict[str, Any]) -> tuple[Inputs, Asked]:
-        """Read inputs; old ones that no longer fit the changed ones are set aside, with a warning."""
-        notes: list[str] = []
-        while True:
-            try:
-                inputs = self._read(asked)
-            except InputError as error:
-                field = error.field
-                if field not in _SET_ASIDE or field in changes or getattr(asked, field) is None:
-                    raise
-                notes.append(f"Set aside, since it no longer fits: {error}.")
-                nothing: dict[str, Any] = {field: None}
-                asked = replace(asked, **nothing)
-            else:
-                return replace(inputs, warnings=(*inputs.warnings, *notes)), asked
-
-    def _submit(self, inputs: Inputs, target: Target | None) -> Ticket:
+    def _submit(self, inputs: Inputs, asked: Asked) -> Ticket:
         number, me = self._number + 1, weakref.ref(self)
 
         def job(ticket: Ticket) -> None:
             experiment = me()
             if experiment is not None:
                 with experiment._telling(number):
-                    experiment._compute(number, inputs, target, ticket)
+                    experiment._compute(number, inputs, asked.made, ticket)
 
         # The number goes up first: the job may begin before submit returns.
         self._number = number
@@ -361,6 +353,7 @@ class Experiment:
         )
         ticket.check()
         self._trace = trace
+        self._history.finish(number, trace.target.names, trace.target_value.tolist())
         with self.status.hold_sync():
             self.status.run = number
             self.status._run = scene_of(trace)
@@ -423,9 +416,14 @@ class Experiment:
 
 _CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
 
-_SET_ASIDE = ("corrupted", "answers", "target", "target_position", "prefill")
-
 _LOG = logging.getLogger("residscope")
+
+
+def _close(worker: Worker, *models: SyncedWidget) -> None:
+    """End what an experiment leaves behind; ipywidgets would keep its models for ever."""
+    worker.close()
+    for model in models:
+        model.close()
 
 
 def _show(reference: "weakref.ref[Experiment]", trace: Trace, ticket: Ticket) -> None:
@@ -450,6 +448,14 @@ def _cancel(reference: "weakref.ref[Experiment]") -> None:
     experiment = reference()
     if experiment is not None:
         experiment.cancel()
+
+
+def _go(reference: "weakref.ref[Experiment]", asked: Any) -> None:
+    """Go where the browser's buttons point; there may be no such run any more."""
+    experiment = reference()
+    if experiment is not None and type(asked) is dict and type(asked.get("to")) is int:
+        with experiment._lock, suppress(IndexError, RuntimeError):
+            experiment._go(asked["to"])
 
 
 def _accepted(model: Any, tokenizer: Any) -> TransformerBridge:

@@ -12,7 +12,7 @@ from residscope.synced import SyncedWidget
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a run reaches: what a selection may name in it."""
+    """How far a run reaches: what a selection may name in it; arrays may have no depths."""
 
     lengths: tuple[int, ...]
     n_depths: int
@@ -99,6 +99,11 @@ class Selection(SyncedWidget):
         state = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("row", "depth", "head", "position", "key"))
         return f"Selection({state}, pinned={list(self.pinned)!r})"
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return what is selected, by name."""
+        return {name: getattr(self, name) for name in sorted(self.from_browser)}
+
     def update(self, **changes: Any) -> None:
         """Change several selected values at once, as one message.
 
@@ -118,7 +123,7 @@ class Selection(SyncedWidget):
     def settle(self, owner: object, extent: Extent) -> None:
         """Take note of an owner's newest run, and drop what no longer exists in any attached run."""
         first = owner not in self._extents
-        was_last = {e.n_depths - 1 for e in self._extents.values()}
+        was_last = {e.n_depths - 1 for e in self._extents.values() if e.n_depths}
         self._extents[owner] = extent
         extents = list(self._extents.values())
         gone = {
@@ -127,7 +132,8 @@ class Selection(SyncedWidget):
             if not any(e.holds(name, getattr(self, name)) for e in extents)
         }
         follows_output = (first and len(extents) == 1 and self.depth == 0) or self.depth in was_last
-        if follows_output or not any(e.holds("depth", self.depth) for e in extents):
+        # Arrays may have no depths at all, and then say nothing about the slider.
+        if extent.n_depths and (follows_output or not any(e.holds("depth", self.depth) for e in extents)):
             gone["depth"] = extent.n_depths - 1  # type: ignore[assignment]
         self.update(**gone)
 
@@ -140,9 +146,11 @@ class Status(SyncedWidget):
     _run = traitlets.Dict().tag(sync=True)
     _progress: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
     _error: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _history = traitlets.Dict({"at": 0, "of": 0}).tag(sync=True)
     _cancel = traitlets.Int(0).tag(sync=True)
+    _go: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
 
-    from_browser = frozenset({"_cancel"})
+    from_browser = frozenset({"_cancel", "_go"})
 
 
 def shared_state(widget: SyncedWidget, names: Iterable[str]) -> dict[str, Any]:

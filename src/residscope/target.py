@@ -104,3 +104,20 @@ class Target:
                 for token in answer.ids:
                     weights[row, token] += sign / len(answer.ids)
         return weights
+
+
+@dataclass(frozen=True)
+class Named:
+    """What plain numbers are called, in place of a target that a model explains.
+
+    Attributes:
+        positions: where each row ends.
+        names: one a row.
+        unit: of all.
+    """
+
+    positions: tuple[int, ...]
+    names: tuple[str, ...]
+    unit: str
+    right: tuple[Answer, ...] = ()
+    wrong: None = None

@@ -1,7 +1,7 @@
 """One frozen run: its tokens, its activations, and the numbers read off them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from residscope.analysis.check import Check, LayerCheck, sum_check
-from residscope.decomposition import Decomposition, decompose
+from residscope.decomposition import Decomposition, check_layers, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
@@ -82,6 +82,8 @@ class Trace:
             those of the cache then. Empty for a run that the model made.
         warnings: what the reader should know, one sentence each.
     """
+
+    is_causal = True
 
     def __init__(
         self,
@@ -165,10 +167,9 @@ class Trace:
     def patterns_travel_ahead(self) -> bool:
         """Tell whether all patterns of this run are small enough to be kept and sent at once."""
         maps = self.n_layers * self.n_heads
-        packed = 2 * maps * sum(length * (length + 1) // 2 for length in self.lengths)
         # Kept, they are padded squares, in twice the bytes.
         kept = 4 * maps * len(self.lengths) * max(self.lengths) ** 2
-        return packed <= PATTERN_BYTES and kept <= 4 * PATTERN_BYTES + 2**16
+        return travels_ahead(maps, self.lengths) and kept <= 4 * PATTERN_BYTES + 2**16
 
     @property
     def vocabulary_size(self) -> int:
@@ -225,7 +226,7 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._decomposed().layer_checks
+        return self._remember(("layers",), lambda twin: check_layers(twin, self._recording, self.weights))
 
     def logit_lens(self, k: int = 10, *, step: Step = lambda _done, _of: None) -> LensReadout:
         """Read the residual stream at each depth through the model's own final norm and unembedding.
@@ -321,7 +322,7 @@ class Trace:
             IndexError: for a layer or head outside the model.
             StaleWeightsError: when the weights have changed since this run.
         """
-        layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
+        layer, head = checked_head(self.n_layers, self.n_heads, layer, head)
         kept = self._recording.patterns
         if kept is None:
             pattern = self._of_layer(
@@ -343,7 +344,7 @@ class Trace:
             NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
             StaleWeightsError: when the weights have changed since this run.
         """
-        layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
+        layer, head = checked_head(self.n_layers, self.n_heads, layer, head)
         weighted = self._of_layer("weighted", layer, lambda twin: weighted_pattern(twin, self._run, layer))
         return weighted if head is None else weighted[:, head]
 
@@ -359,7 +360,7 @@ class Trace:
             NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
             StaleWeightsError: when the weights have changed since this run.
         """
-        layer, head = _checked_head(self.n_layers, self.n_heads, layer, head)
+        layer, head = checked_head(self.n_layers, self.n_heads, layer, head)
         split = self._of_layer(
             "split", layer, lambda twin: source_split(twin, self._run, self._recording, self.target, layer)
         )
@@ -401,7 +402,9 @@ class Trace:
         )
 
     def _decomposed(self) -> Decomposition:
-        return self._remember(("parts",), lambda twin: decompose(twin, self._recording, self.target))
+        return self._remember(
+            ("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights)
+        )
 
     def _blanked(self, pattern: Float[Tensor, "row head query key"]) -> Float[Tensor, "row head query key"]:
         real = self.mask[:, None, :, None] & self.mask[:, None, None, :]
@@ -449,7 +452,17 @@ def _resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: An
     return Target(inputs.positions, right, wrong or None, inputs.alone)
 
 
-def _checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:
+def travels_ahead(maps: int, lengths: Sequence[int]) -> bool:
+    """Tell whether so many maps of rows of these lengths, packed as triangles of float16, go to the browser at once."""
+    return 2 * maps * sum(length * (length + 1) // 2 for length in lengths) <= PATTERN_BYTES
+
+
+def checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:
+    """Return a layer and a head counted from 0, negative ones from the end.
+
+    Raises:
+        IndexError: for those that a model of this size does not have.
+    """
     if not -n_layers <= layer < n_layers:
         raise IndexError(f"there is no layer {layer}: this model has layers 0 to {n_layers - 1}")
     if head is not None and not -n_heads <= head < n_heads:

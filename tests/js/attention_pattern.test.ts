@@ -1,9 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { plain } from "../../js/lib/sentence";
-import type { Head } from "../../js/lib/state";
-import type { Theme } from "../../js/lib/theme";
-import type { Payload } from "../../js/lib/wire";
-import { numbersOf } from "../../js/views/attention_pattern/numbers";
 import {
   type Cache,
   cacheKey,
@@ -16,7 +11,12 @@ import {
   share,
   shrink,
   weightAt,
-} from "../../js/views/attention_pattern/pattern";
+} from "../../js/lib/pattern";
+import { plain } from "../../js/lib/sentence";
+import type { Head } from "../../js/lib/state";
+import type { Theme } from "../../js/lib/theme";
+import type { Payload } from "../../js/lib/wire";
+import { numbersOf } from "../../js/views/attention_pattern/numbers";
 import { sentence } from "../../js/views/attention_pattern/words";
 
 const PATTERN: Pattern = {
@@ -117,7 +117,7 @@ test("a share has two decimals", () => {
 
 describe("the sentence", () => {
   const say = (query: number, key: number | null) =>
-    plain(sentence(PATTERN, numbersOf("attention", "logits"), [3, 7], query, key, name));
+    plain(sentence(PATTERN, numbersOf("attention", "logits", true), [3, 7], query, key, name));
 
   test("names the two keys looked at most", () => {
     expect(say(2, null)).toBe("L3H7 at b (2) looks most at BOS (0) with 0.50; then b (2) 0.38.");
@@ -136,7 +136,7 @@ describe("the sentence", () => {
   test("says of other colours what is moved, the largest of either sign first", () => {
     const moved: Pattern = { length: 3, weights: new Float32Array([0, 0, 0, 1.5, -2.25, 0.001]) };
     const said = (colour: string) =>
-      plain(sentence(moved, numbersOf(colour, "logits"), [3, 7], 2, null, name));
+      plain(sentence(moved, numbersOf(colour, "logits", true), [3, 7], 2, null, name));
     expect(said("direct effect")).toBe(
       "L3H7 at b (2) moves most from ·a (1) with −2.25 logits; then BOS (0) +1.50 logits.",
     );
@@ -148,13 +148,17 @@ describe("the colours", () => {
   const theme = { dark: false, page: [255, 255, 255], ink: [0, 0, 0] } as unknown as Theme;
   const other: Pattern = { length: 3, weights: new Float32Array([9, 0, 3, -4, 0, 0]) };
   const ends = (colour: string, hideFirst: boolean) => {
-    const { low, high } = numbersOf(colour, "logits").scale([PATTERN, other], hideFirst, theme);
+    const { low, high } = numbersOf(colour, "logits", true).scale(
+      [PATTERN, other],
+      hideFirst,
+      theme,
+    );
     return [low, high];
   };
 
   test("of attention run from 0 to 1, or without the first token to the largest left", () => {
     expect(ends("attention", false)).toEqual([0, 1]);
-    expect(numbersOf("attention", "").scale([PATTERN], true, theme).high).toBe(0.75);
+    expect(numbersOf("attention", "", true).scale([PATTERN], true, theme).high).toBe(0.75);
   });
 
   test("of what is moved run to the largest of all that is shown, signed where effects are", () => {

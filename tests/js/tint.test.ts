@@ -8,14 +8,22 @@ const SOURCES = {
   data: new Float32Array([1, 2, 0.5, -4, Number.NaN, Number.NaN, Number.NaN, Number.NaN]),
 };
 
+const CALLED = { unit: "logits", called: "direct effect" };
+
 test("without a head all heads are summed, those that do not exist left out", () => {
-  const { rows, scale, whose } = tintOf(SOURCES, null, "logits", theme);
+  const { rows, scale, whose } = tintOf(SOURCES, null, CALLED, theme);
   expect(rows.map((row) => [...row])).toEqual([[1.5, -2]]);
   expect([scale.low, scale.high, whose]).toEqual([-2, 2, "all heads"]);
 });
 
 test("the selected head is taken alone, and one outside the run is not taken", () => {
-  const alone = tintOf(SOURCES, [0, 1], "logits", theme);
+  const alone = tintOf(SOURCES, [0, 1], CALLED, theme);
   expect([[...alone.rows[0]!], alone.whose]).toEqual([[0.5, -4], "L0H1"]);
-  expect(tintOf(SOURCES, [5, 0], "logits", theme).whose).toBe("all heads");
+  expect(tintOf(SOURCES, [5, 0], CALLED, theme).whose).toBe("all heads");
+});
+
+test("numbers of arrays are called as their maker calls them", () => {
+  expect(tintOf(SOURCES, null, CALLED, theme).told).toBe("direct effect through all heads");
+  const arrays = { unit: "", called: "surprise" };
+  expect(tintOf(SOURCES, null, arrays, theme).told).toBe("surprise");
 });

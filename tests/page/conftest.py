@@ -119,7 +119,8 @@ def selection(**state: Any) -> dict[str, Any]:
 
 
 def status(run: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
-    empty = {"_run": run or {}, "_progress": None, "_error": None, "_cancel": 0}
+    empty = {"_run": run or {}, "_progress": None, "_error": None, "_cancel": 0, "_go": None}
+    empty["_history"] = {"at": 0, "of": 1}
     return {"id": "status", "state": {"run": run["number"] if run else 0, **empty, **state}}
 
 

@@ -16,7 +16,8 @@ def data(run=7, prompts=(PROMPT,), answers=((" Mary", " John"),), presets=(), so
     answers = None if answers is None else [list(pair) for pair in answers]
     inputs = {"prompts": list(prompts), "answers": answers, "own": answers is None, "corrupted": None}
     arrays = {} if sources is None else {"sources": sources}
-    return payload(arrays, run=run, inputs=inputs, presets=list(presets), unit="logits", refused=refused)
+    shown = {"unit": "logits", "called": "direct effect", "refused": refused}
+    return payload(arrays, run=run, inputs=inputs, presets=list(presets), **shown)
 
 
 def models(run=None, _data=None, chosen=None, **status_traits):

@@ -68,8 +68,10 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
         np.testing.assert_allclose(attention, heads[:, layer], atol=1e-5)
     assert [check["target"] for check in info["check"]] == pytest.approx(trace.target_value.tolist())
     assert info["unit"] == "logits"
-    strongest = info["labels"][int(np.abs(arrays["values"][0]).argmax())]
-    assert f"strongest {strongest} " in view.summary(trace)
+    for row, shown in ((None, arrays["values"].mean(0)), (1, arrays["values"][1])):
+        experiment.selection.update(row=row)
+        strongest = info["labels"][int(np.abs(shown).argmax())]
+        assert f"strongest {strongest} " in view.summary(trace)
 
 
 @pytest.mark.parametrize("kind", [rs.HeadAttribution, rs.LayerAttribution], ids=lambda kind: kind.__name__)
@@ -83,7 +85,7 @@ def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypa
 
 def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):
     _, info, arrays = read(rs.AttentionPattern(experiment)._data)
-    assert info == {"ahead": True, "windows": [None] * tiny.LAYERS}
+    assert info == {"ahead": True, "causal": True, "windows": [None] * tiny.LAYERS}
     for row, length in enumerate(experiment.trace.lengths):
         query, key = np.tril_indices(length)
         for layer in range(tiny.LAYERS):

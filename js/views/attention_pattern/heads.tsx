@@ -5,13 +5,13 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { Cell, Spot } from "../../lib/grid";
 import { Heatmap, type Ring } from "../../lib/heatmap";
 import { Legend } from "../../lib/legend";
+import * as patterns from "../../lib/pattern";
 import { type Head, headName, type SharedTraits, togglePin } from "../../lib/state";
 import { shorten, visible } from "../../lib/tokens";
 import type { View } from "../../lib/view";
 import type { Numbers } from "./numbers";
 import { Overview } from "./overview";
 import { holds, MOST_WHOLE, type Pane, paneAt, SIDES } from "./panes";
-import * as patterns from "./pattern";
 import { PinnedHead } from "./pinned";
 import { pinsOf, type Scene } from "./scene";
 import { CellTip, LabelTip, speakCell, speakLabel } from "./tips";
@@ -85,9 +85,9 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
   const rings: Ring[] = [];
   if (pattern && query < length && holds(pane, query, null)) {
     const row = query - pane.row;
-    const cols = Math.min(pane.side, query + 1 - pane.col);
+    const cols = Math.min(pane.side, patterns.keysIn(pattern, query) - pane.col);
     if (cols > 0) rings.push({ row, col: null, cols, kind: "selected" });
-    if (key !== null && key <= query && holds(pane, query, key)) {
+    if (key !== null && key < patterns.keysIn(pattern, query) && holds(pane, query, key)) {
       rings.push({ row, col: key - pane.col, kind: "selected" });
     }
   }

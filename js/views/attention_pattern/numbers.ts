@@ -2,8 +2,8 @@
 
 import { largest, type Scale, sequentialScale, signedScale } from "../../lib/colour";
 import { number, precise, preciseSigned, signed } from "../../lib/number";
+import { keysIn, type Pattern, share, weightAt } from "../../lib/pattern";
 import type { Theme } from "../../lib/theme";
-import { type Pattern, share, weightAt } from "./pattern";
 
 export const ATTENTION = "attention";
 export const COLOURS = [ATTENTION, "value-weighted", "direct effect"];
@@ -25,8 +25,8 @@ export type Numbers = {
 
 const MOVED = { takes: "moves from", gives: "is moved to", most: "moves most from" };
 
-/** The numbers of one colour; `unit` is the target's. */
-export function numbersOf(colour: string, unit: string): Numbers {
+/** The numbers of one colour; `unit` is the target's, and `causal` says that no token looks at later ones. */
+export function numbersOf(colour: string, unit: string, causal: boolean): Numbers {
   const counts = (second: number, first: number) => Math.abs(second) >= 0.01 * Math.abs(first);
   if (colour === "value-weighted") {
     return {
@@ -49,7 +49,7 @@ export function numbersOf(colour: string, unit: string): Numbers {
     };
   }
   return {
-    what: "how much each token (row) looks at each earlier one",
+    what: `how much each token (row) looks at each ${causal ? "earlier" : "other"} one`,
     takes: "looks at",
     gives: "is looked at by",
     most: "looks most at",
@@ -68,8 +68,8 @@ function limit(patterns: Pattern[], hideFirst: boolean): number {
     ...patterns.map((pattern) => {
       if (!hideFirst) return largest(pattern.weights);
       let most = 0;
-      for (let query = 1; query < pattern.length; query++) {
-        for (let key = 1; key <= query; key++) {
+      for (let query = 0; query < pattern.length; query++) {
+        for (let key = 1; key < keysIn(pattern, query); key++) {
           const size = Math.abs(weightAt(pattern, query, key));
           if (size > most) most = size;
         }

@@ -6,10 +6,10 @@ import { css, type Scale } from "../../lib/colour";
 import { layOut } from "../../lib/grid";
 import { number } from "../../lib/number";
 import { paintCells, prepare } from "../../lib/paint";
+import { type Pattern, shrink, weightAt } from "../../lib/pattern";
 import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { type Pane, paneAfter, paneAt, SIDES } from "./panes";
-import { type Pattern, shrink, weightAt } from "./pattern";
 
 type Props = {
   pattern: Pattern;

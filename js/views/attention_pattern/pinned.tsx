@@ -5,10 +5,10 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { layOut } from "../../lib/grid";
 import { paintCells, paintMarks, prepare } from "../../lib/paint";
+import { hasAttention, keysIn, shrink, weightAt } from "../../lib/pattern";
 import { useScreen } from "../../lib/screen";
 import { headName } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
-import { hasAttention, shrink, weightAt } from "./pattern";
 import type { Pin } from "./scene";
 
 type PinProps = {
@@ -55,7 +55,7 @@ export function PinnedHead(props: PinProps): JSX.Element {
     paintCells(context, grid, { value, scale }, theme);
     if (query === null || query >= full) return;
     const row = Math.floor((query * rows) / full);
-    const ring = { row, col: null, cols: row + 1, kind: "selected" } as const;
+    const ring = { row, col: null, cols: keysIn(small, row), kind: "selected" } as const;
     paintMarks(context, grid, { ...NO_LABELS, colSide: "above" }, [ring], null, theme);
   }, [small, full, query, scale, hideFirst, theme, ratio, seen]);
 

@@ -1,10 +1,10 @@
 /** One row of a run: its tokens, and the maps of its heads as far as they are here. */
 
+import { type Cache, cacheKey, cutHead, type Pattern } from "../../lib/pattern";
 import type { Picture } from "../../lib/picture";
 import { type Head, parseHead } from "../../lib/state";
 import { type TokenName, tokenAt } from "../../lib/tokens";
 import { ATTENTION } from "./numbers";
-import { type Cache, cacheKey, cutHead, type Pattern } from "./pattern";
 
 export type Scene = {
   row: number;

@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import type { Cell, Spot } from "../../lib/grid";
+import { keysOf, type Look, type Pattern, queriesOf, weightAt } from "../../lib/pattern";
 import { Token, type TokenName, visible } from "../../lib/tokens";
 import type { Numbers } from "./numbers";
-import { keysOf, type Look, type Pattern, queriesOf, weightAt } from "./pattern";
 
 type Name = (position: number) => TokenName;
 

@@ -1,10 +1,10 @@
 /** The sentence about one head's row of the map. */
 
+import { keysIn, keysOf, type Pattern, weightAt } from "../../lib/pattern";
 import { type Part, strong, token } from "../../lib/sentence";
 import { type Head, headName } from "../../lib/state";
 import type { TokenName } from "../../lib/tokens";
 import type { Numbers } from "./numbers";
-import { keysOf, type Pattern, weightAt } from "./pattern";
 
 /** "L3H7 at ·to (14) looks most at ·Mary (2) with 0.93; then ·John (4) 0.04." */
 export function sentence(
@@ -26,7 +26,7 @@ export function sentence(
     words.push("; then ", ...at(second.position), ` ${said(second.weight)}`);
     named.push(second.position);
   }
-  if (key !== null && key <= query && !named.includes(key)) {
+  if (key !== null && key < keysIn(pattern, query) && !named.includes(key)) {
     words.push("; at ", ...at(key), ` ${said(weightAt(pattern, query, key))}`);
   }
   return [...words, "."];

@@ -45,6 +45,7 @@ export function sentence(
     target.rows.length > 1 ? "all heads together, on average, " : "all heads together ";
   const colours: Part[] = [`. ${POSITIVE_NAME[palette]} pushes towards `, target.right, "."];
   const value = head ? valueAt(effects, head) : Number.NaN;
+  if (Number.isNaN(target.value)) return ofArrays(effects, head, value, target.unit);
   if (head && !Number.isNaN(value)) {
     const adds: Part[] = [strong(headName(head)), " adds ", strong(signed(value)), " "];
     return [...adds, ...ofTarget(target), `; ${together}${signed(total)}`, ...colours];
@@ -55,6 +56,17 @@ export function sentence(
     : "";
   const all: Part[] = ["All heads together add ", strong(signed(total)), " "];
   return [...all, ...ofTarget(target), most, ...colours];
+}
+
+/** "L3H1: +3.08 logits; the largest is L1H0's, +4.10." Numbers of arrays need not sum to anything. */
+function ofArrays(effects: Effects, head: Head | null, value: number, unit: string): Part[] {
+  const { towards, against } = topHeads(effects, 1);
+  const ends = [...towards, ...against].sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  const most = ends[0] ? `${headName(ends[0].head)}'s, ${signed(ends[0].value)}` : "none";
+  if (!head || Number.isNaN(value)) return [`The largest is ${most} ${unit}.`];
+  const own = [strong(headName(head)), ": ", strong(signed(value)), ` ${unit}`];
+  const isMost = ends[0] && headName(ends[0].head) === headName(head);
+  return isMost ? [...own, ", the largest."] : [...own, `; the largest is ${most}.`];
 }
 
 /** Why what is selected cannot be shown, or null. */

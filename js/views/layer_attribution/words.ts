@@ -90,6 +90,7 @@ export function sentence(
   palette: Diverging,
 ): Part[] {
   if (names.length === 0) return [];
+  if (Number.isNaN(target.value)) return ofArrays(names, values, subject, target);
   const together = sums(names, values).map(([group, sum]) => `${group} ${signed(sum)}`);
   return [
     strong(subjectOf(names[subject]!)),
@@ -103,4 +104,17 @@ export function sentence(
     target.right,
     ".",
   ];
+}
+
+/** "L3.attn: +2.43 logits; the most is L1.attn's, +5.43." Parts of arrays need not sum to anything. */
+function ofArrays(
+  names: string[],
+  values: ArrayLike<number>,
+  subject: number,
+  { unit }: TargetWords,
+): Part[] {
+  const most = strongest(values);
+  const own = [strong(names[subject]!), ": ", strong(signed(values[subject]!)), ` ${unit}`];
+  if (subject === most) return [...own, ", the most."];
+  return [...own, `; the most is ${names[most]}'s, ${signed(values[most]!)}.`];
 }

@@ -29,13 +29,15 @@ export function Guesses({ lens, row, depth, position, most }: Props): JSX.Elemen
           </tr>
         ))}
       </tbody>
-      <tfoot>
-        <tr>
-          <td colSpan={3} class="rs-soft">
-            entropy {number(lens.entropy(depth, position))} nats
-          </td>
-        </tr>
-      </tfoot>
+      {!Number.isNaN(lens.entropy(depth, position)) && (
+        <tfoot>
+          <tr>
+            <td colSpan={3} class="rs-soft">
+              entropy {number(lens.entropy(depth, position))} nats
+            </td>
+          </tr>
+        </tfoot>
+      )}
     </table>
   );
 }

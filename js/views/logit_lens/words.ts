@@ -29,11 +29,14 @@ function aim(run: Run, lens: Lens, depth: number, position: number): Part[] {
   const words = targetOf(run.rows, lens.row);
   const value = lens.target[depth];
   const read = run.rows[lens.row]?.read;
-  if (value === undefined || read === undefined) return ["."];
+  if (value === undefined || Number.isNaN(value) || read === undefined) return ["."];
   const where: Part[] =
     read === position
       ? ["; "]
       : ["; where the target is read, after ", token(tokenAt(run, lens.row, read)), ` (${read}), `];
+  if (!words.wrong && !run.model) {
+    return [...where, ...words.name, " is ", strong(number(value)), ` ${words.unit}.`];
+  }
   if (!words.wrong) {
     const amount = strong(number(value));
     return [...where, `the ${words.alone} of `, words.right, " is ", amount, ` ${words.unit}.`];

@@ -71,6 +71,7 @@ export function sentence(run: Run, row: number | null, position: number | null):
   const shown = run.rows[row ?? 0];
   if (!shown) return [];
   const at = (where: number): Part[] => [token(tokenAt(run, row ?? 0, where)), ` (${where})`];
+  if (!run.model) return position === null ? [] : ["Looking at ", ...at(position), "."];
   if (position !== null && position !== shown.read) {
     const id = shown.ids[position];
     return [

@@ -122,11 +122,7 @@ export function Strip(props: Props): JSX.Element {
   );
   const rowValue = (row: number): JSX.Element => {
     const { value, unit } = run.rows[row]!.target;
-    return (
-      <span class="rs-row-value">
-        {number(value)} {unit}
-      </span>
-    );
+    return <span class="rs-row-value">{value !== null && `${number(value)} ${unit}`}</span>;
   };
 
   return (
@@ -215,7 +211,7 @@ function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element 
       </div>
       {tint && (
         <div>
-          direct effect through {tint.whose}{" "}
+          {tint.told}{" "}
           <b>
             {preciseSigned(tint.rows[row]?.[position] ?? Number.NaN)} {tint.unit}
           </b>

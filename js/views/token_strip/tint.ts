@@ -5,6 +5,8 @@ import { type Head, headName } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import type { Tensor } from "../../lib/wire";
 
+export const EFFECT = "direct effect";
+
 export type Tint = {
   /** One number a token, a list a row. */
   rows: Float32Array[];
@@ -12,10 +14,17 @@ export type Tint = {
   unit: string;
   /** Whose effects they are. */
   whose: string;
+  /** What a number is, before it. */
+  told: string;
 };
 
 /** Read the tint off `sources` [row layer head key], NaN in layers that have no heads. */
-export function tintOf(sources: Tensor, head: Head | null, unit: string, theme: Theme): Tint {
+export function tintOf(
+  sources: Tensor,
+  head: Head | null,
+  { unit, called }: { unit: string; called: string },
+  theme: Theme,
+): Tint {
   const [count = 0, layers = 0, heads = 0, width = 0] = sources.shape;
   const one = head && head[0] < layers && head[1] < heads ? head : null;
   const rows = Array.from({ length: count }, (_, row) => {
@@ -28,5 +37,7 @@ export function tintOf(sources: Tensor, head: Head | null, unit: string, theme: 
     return values;
   });
   const limit = Math.max(0, ...rows.map(largest));
-  return { rows, scale: signedScale(limit, theme), unit, whose: one ? headName(one) : "all heads" };
+  const whose = one ? headName(one) : "all heads";
+  const told = called === EFFECT ? `${EFFECT} through ${whose}` : called;
+  return { rows, scale: signedScale(limit, theme), unit, whose, told };
 }

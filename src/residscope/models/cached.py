@@ -23,7 +23,7 @@ class NotCachedError(ValueError):
     """An activation is asked of a cache that does not hold it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CachedRun:
     """Activations by hook point, and what one run of the model said about them.
 

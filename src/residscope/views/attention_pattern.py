@@ -11,10 +11,17 @@ import traitlets
 from torch import Tensor
 
 from residscope import wire
+from residscope.arrays import Run
 from residscope.experiment import Experiment
+from residscope.export.words import number
+from residscope.figure import Figure, Map
+from residscope.scene import tokens_of
+from residscope.selection import Selection
 from residscope.sources import NoSplitError
-from residscope.trace import Trace
+from residscope.still import Still
 from residscope.views.base import View
+from residscope.views.patterns import cells_of, flat, pattern_run
+from residscope.views.stills import caption, facts
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -45,17 +52,37 @@ class AttentionPattern(View):
 
     from_browser = View.from_browser | {"colour", "hide_first"}
 
-    def __init__(self, experiment: Experiment, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.selection.observe(self._fetch, ["head", "pinned", "row"])
         self.observe(self._fetch, "colour")
 
-    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    @classmethod
+    def from_arrays(cls, weights: Any, tokens: Any, *, selection: Selection | None = None) -> "AttentionPattern":
+        """Show any attention weights; there is no model. The selected head is shown, the first one at first.
+
+        Args:
+            weights: `[query key]`, `[head query key]`, `[layer head query key]` or `[row layer head query key]`, an
+                array, a tensor or nested lists. Weights on later tokens, as encoders have them, are shown too.
+            tokens: their texts, or a list of texts for each row.
+            selection: share this one, so that a click selects here and in other views.
+
+        Raises:
+            ValueError: for another shape, or another number of tokens.
+        """
+        run = pattern_run(weights, tokens)
+        view = cls(Still(run), selection=selection)
+        if view.selection.head is None:
+            view.selection.update(head=(0, 0))
+        return view
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         if not trace.patterns_travel_ahead or self.colour != ATTENTION:
             self._send_heads(trace)
         info = {
             "ahead": trace.patterns_travel_ahead,
+            "causal": trace.is_causal,
             "windows": [window and asdict(window) for window in trace.windows],
         }
         if not trace.patterns_travel_ahead:
@@ -66,7 +93,7 @@ class AttentionPattern(View):
                 ticket.step("pattern", layer, trace.n_layers)
             layers.append(trace.attention(layer).half().cpu().numpy())
         return {
-            f"row.{row}": wire.lower_triangles(np.stack([layer[row, :, :length, :length] for layer in layers]))
+            f"row.{row}": flat(trace, np.stack([layer[row, :, :length, :length] for layer in layers]))
             for row, length in enumerate(trace.lengths)
         }, info
 
@@ -78,11 +105,11 @@ class AttentionPattern(View):
         import pandas as pd
 
         trace = self.experiment.trace
-        (layer, head), row = self.selection.head or (0, 0), self.selection.row or 0
+        layer, head = self.selection.head or (0, 0)
+        row = self.selection.row or 0
         if row >= len(trace.lengths):
             raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(trace.lengths) - 1}")
-        length = trace.lengths[row]
-        query, key = np.tril_indices(length)
+        query, key = cells_of(trace, trace.lengths[row])
         tokens = np.array(trace.str_tokens[row], dtype=object)
         columns = {
             "head": f"L{layer}H{head}",
@@ -91,29 +118,60 @@ class AttentionPattern(View):
             "key": key,
             "query_token": tokens[query],
             "key_token": tokens[key],
-            "weight": _cells(trace.attention(layer, head)[row], query, key),
+            "weight": trace.attention(layer, head)[row].cpu().numpy()[query, key],
         }
         if self.colour != ATTENTION:
-            columns[self.colour] = _cells(_maps(trace)[self.colour](layer, head)[row], query, key)
+            columns[self.colour] = _maps(trace, self.colour)(layer, head)[row].cpu().numpy()[query, key]
         return pd.DataFrame(columns)
 
-    def summary(self, trace: Trace) -> str:
-        """Say where the selected head looks from where the target is read."""
-        if self.selection.head is None:
-            return "no head is selected"
-        layer, head = self.selection.head
-        row = self.selection.row or 0
-        if row >= len(trace.lengths):
-            return "the selection is not in this run"
-        position = trace.target.positions[row] if self.selection.position is None else self.selection.position
-        if not (layer < trace.n_layers and head < trace.n_heads and position < trace.lengths[row]):
-            return "the selection is not in this run"
+    def summary(self, trace: Run) -> str:
+        """Say where the selected head looks from the selected token, or where the target is read."""
+        spot = self._spot(trace)
+        if isinstance(spot, str):
+            return spot
+        layer, head, row, position = spot
         weights = trace.attention(layer, head)[row, position].nan_to_num()
         key = int(weights.argmax())
-        tokens = trace.str_tokens[row]
+        tokens = tokens_of(trace, row)
         return (
-            f"L{layer}H{head} at {tokens[position]!r} ({position}) looks most at {tokens[key]!r} ({key}) "
-            f"with {float(weights[key]):.3g}"
+            f"L{layer}H{head} at {tokens[position]} ({position}) looks most at {tokens[key]} ({key}) "
+            f"with {number(float(weights[key]))}"
+        )
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the selected head's map."""
+        spot = self._spot(trace)
+        if isinstance(spot, str):
+            return Figure("Attention", "", facts(trace), caption(spot))
+        layer, head, row, position = spot
+        length, tokens = trace.lengths[row], tokens_of(trace, row)
+        try:
+            numbers = _maps(trace, self.colour)(layer, head)[row, :length, :length]
+        except NoSplitError as error:
+            return Figure("Attention", f"L{layer}H{head}", facts(trace), f"{error}.")
+        values = numbers.float().cpu().numpy().copy()
+        if trace.is_causal:
+            values[np.triu_indices(length, 1)] = np.nan
+        if self.hide_first:
+            values[:, 0] = np.nan
+        signed = self.colour == EFFECT
+        unit = "" if self.colour == ATTENTION else _UNITS.get(self.colour, trace.target.unit)
+        whole = self.colour == ATTENTION and not self.hide_first
+        high = 1.0 if whole else float(np.nanmax(np.abs(values), initial=0))
+        shown = Map(
+            values,
+            tokens,
+            tokens,
+            "signed" if signed else "sequential",
+            high,
+            self.colour,
+            unit,
+            ringed=(position, None),
+            tokens=True,
+        )
+        what = f"L{layer}H{head} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
+        return Figure(
+            "Attention", f"{what}{unit and f' · {unit}'}", facts(trace), caption(self.summary(trace)), [shown]
         )
 
     def close(self) -> None:
@@ -122,13 +180,25 @@ class AttentionPattern(View):
             self.selection.unobserve(self._fetch, ["head", "pinned", "row"])
         super().close()
 
+    def _spot(self, trace: Run) -> tuple[int, int, int, int] | str:
+        """Return the layer, head, row and position shown, or why there is none."""
+        if self.selection.head is None:
+            return "no head is selected"
+        (layer, head), row = self.selection.head, self.selection.row or 0
+        outside = "the selection is not in this run"
+        if row >= len(trace.lengths) or layer >= trace.n_layers or head >= trace.n_heads:
+            return outside
+        asked = self.selection.position
+        position = trace.target.positions[row] if asked is None else asked
+        return (layer, head, row, position) if position < trace.lengths[row] else outside
+
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none
         if trace is not None and not (trace.patterns_travel_ahead and self.colour == ATTENTION):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self.experiment.soon(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
 
-    def _send_heads(self, trace: Trace) -> None:
+    def _send_heads(self, trace: Run) -> None:
         row = self.selection.row or 0
         heads = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
         if self.selection.head is not None:
@@ -143,22 +213,19 @@ class AttentionPattern(View):
         if self.colour != ATTENTION:
             info["unit"] = _UNITS.get(self.colour, trace.target.unit)
             try:
-                arrays["values"] = _packed(trace, row, heads, _maps(trace)[self.colour])
+                arrays["values"] = _packed(trace, row, heads, _maps(trace, self.colour))
             except NoSplitError as error:
                 info["refused"] = wire.text(str(error))
         self._heads = wire.pack(trace.number, arrays, info)
 
 
-def _maps(trace: Trace) -> dict[str, Callable[[int, int], Tensor]]:
-    return {ATTENTION: trace.attention, WEIGHTED: trace.value_weighted, EFFECT: trace.source_split}
+def _maps(trace: Run, colour: str) -> Callable[[int, int], Tensor]:
+    """Return what gives the maps of a colour."""
+    names = {ATTENTION: "attention", WEIGHTED: "value_weighted", EFFECT: "source_split"}
+    maps: Callable[[int, int], Tensor] = getattr(trace, names[colour])
+    return maps
 
 
-def _cells(pattern: Tensor, query: wire.Array, key: wire.Array) -> wire.Array:
-    return pattern.cpu().numpy()[query, key]
-
-
-def _packed(trace: Trace, row: int, heads: list[tuple[int, int]], of: Callable[[int, int], Tensor]) -> wire.Array:
+def _packed(trace: Run, row: int, heads: list[tuple[int, int]], of: Callable[[int, int], Tensor]) -> wire.Array:
     length = trace.lengths[row]
-    return wire.lower_triangles(
-        np.stack([of(layer, head)[row, :length, :length].half().cpu().numpy() for layer, head in heads])
-    )
+    return flat(trace, np.stack([of(layer, head)[row, :length, :length].half().cpu().numpy() for layer, head in heads]))

@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from residscope import wire
+from residscope import cells, wire
+from residscope.arrays import Run
 from residscope.experiment import Experiment
+from residscope.export.interactive import plotly_figure
+from residscope.export.mime import still_bundle
+from residscope.export.svg import WIDTH, png, svg
+from residscope.figure import Figure
 from residscope.scene import extent_of
 from residscope.selection import Selection, shared_state
+from residscope.still import Still
 from residscope.synced import SyncedWidget, bundle
-from residscope.trace import Trace
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly.graph_objects import Figure as PlotlyFigure
 
 _SELECTION = ("row", "depth", "head", "position", "key", "pinned")
-_STATUS = ("run", "_run", "_progress", "_error", "_cancel")
+_STATUS = ("run", "_run", "_progress", "_error", "_history", "_cancel", "_go")
 
 
 class View(SyncedWidget):
@@ -42,15 +48,16 @@ class View(SyncedWidget):
     _mirror = traitlets.Dict().tag(sync=True)
 
     bundle_name: ClassVar[str]
+    _experiment: Experiment | Still | None = None
     from_browser = frozenset({"_link", "_mirror"})
 
-    def __init__(self, experiment: Experiment, *, selection: Selection | None = None, **traits: Any) -> None:
-        if not isinstance(experiment, Experiment):
+    def __init__(self, experiment: Experiment | Still, *, selection: Selection | None = None, **traits: Any) -> None:
+        if not isinstance(experiment, Experiment | Still):
             raise TypeError(
                 f"{type(self).__name__} takes an Experiment, not {type(experiment).__name__}: "
                 "rs.Experiment(model, prompts, answers)"
             )
-        self.experiment = experiment
+        self._experiment = experiment
         self._showing = threading.RLock()
         self._shown = 0
         trace = _wait_aloud(experiment)
@@ -67,12 +74,24 @@ class View(SyncedWidget):
         except BaseException:
             self.close()
             raise
+        cells.made(self)
         experiment.attach(self)
         if experiment.trace_or_none is not trace:
             # A run that ended meanwhile found no view to tell.
             self.follow(experiment.trace, None)
 
-    def follow(self, trace: Trace, ticket: Ticket | None) -> None:
+    @property
+    def experiment(self) -> Any:
+        """Return what the view shows: its `Experiment`, or what stands for one where it shows arrays.
+
+        Raises:
+            RuntimeError: when the view is closed, which lets the run go.
+        """
+        if self._experiment is None:
+            raise RuntimeError("this view is closed: make a new one")
+        return self._experiment
+
+    def follow(self, trace: Run, ticket: Ticket | None) -> None:
         """Show a run, unless a newer one is shown already or the view is closed."""
         with self._showing:
             if trace.number < self._shown or self.comm is None:
@@ -90,7 +109,7 @@ class View(SyncedWidget):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self.experiment.soon(f"view {self.model_id}", lambda ticket: self.follow(trace, ticket))
 
-    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[Mapping[str, wire.Array], dict[str, Any]]:
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[Mapping[str, wire.Array], dict[str, Any]]:
         """Return the arrays of a run and what is said about them."""
         raise NotImplementedError
 
@@ -98,23 +117,52 @@ class View(SyncedWidget):
         """Return what the view shows of the newest run as a table, one row a number."""
         raise NotImplementedError
 
-    def summary(self, trace: Trace) -> str:
+    def summary(self, trace: Run) -> str:
         """Say in a line what the view shows."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def figure(self, trace: Run) -> Figure:
+        """Return what the view shows of a run as a still picture, drawn by nobody yet."""
+        raise NotImplementedError
+
+    def to_plotly(self) -> "PlotlyFigure":
+        """Return what the view shows of the newest run as a plotly figure."""
+        return plotly_figure(self.figure(self.experiment.trace))
+
+    def to_svg(self, width: int = WIDTH) -> str:
+        """Return a still picture of the newest run as SVG, so many pixels wide, on white."""
+        return svg([self.figure(self.experiment.trace)], width)
+
+    def to_png(self, width: int = WIDTH, zoom: float = 2) -> bytes:
+        """Return a still picture of the newest run as PNG, `zoom` pixels to each of the SVG's."""
+        return png(self.to_svg(width), zoom)
+
+    def line(self) -> str:
+        """Return what the view is, of which run, and its summary."""
         trace = self.experiment.trace
+        return f"{type(self).__name__}, run {trace.number}: {self.summary(trace)}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundled = super()._repr_mimebundle_(**kwargs)
         if bundled is not None:
-            bundled[0]["text/plain"] = f"{type(self).__name__}, run {trace.number}: {self.summary(trace)}"
+            bundled[0]["text/plain"] = self.line()
+            bundled[0].update(still_bundle([self.figure(self.experiment.trace)]))
         return bundled
 
+    def retire(self) -> None:
+        """Close: the cell that made this has made another."""
+        self.close()
+
     def close(self) -> None:
-        """Stop following the shared models, and close the widget."""
+        """Stop following the shared models, close the widget, and let the run go."""
         if self.comm is not None and self._link == "mirror":
             self.selection.unobserve(self._send_mirror, list(_SELECTION))
             self.status.unobserve(self._send_mirror, list(_STATUS))
         super().close()
+        if self._experiment is not None:
+            self._experiment.detach(self)
+        # A notebook's Out keeps this object, and must not keep the run.
+        self._experiment, self._data = None, b""
 
     @traitlets.observe("_link")
     def _start_mirror(self, _change: Any) -> None:
@@ -146,7 +194,7 @@ class View(SyncedWidget):
         }
 
 
-def _wait_aloud(experiment: Experiment) -> Trace:
+def _wait_aloud(experiment: Experiment | Still) -> Run:
     """Wait for the newest run, with one line of output when it takes longer than a second."""
     spoke = False
 

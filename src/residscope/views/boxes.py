@@ -6,7 +6,10 @@ from typing import Any
 import anywidget
 import traitlets
 
+from residscope import cells
+from residscope.export.mime import still_bundle
 from residscope.synced import SyncedWidget, bundle
+from residscope.views.base import View
 
 
 class Box(SyncedWidget):
@@ -34,6 +37,7 @@ class Box(SyncedWidget):
                 )
         module, style = bundle("box")
         super().__init__(_esm=module, _css=style, children=children, **traits)
+        cells.made(self)
 
     def close(self) -> None:
         """Close the box and all it holds."""
@@ -41,11 +45,21 @@ class Box(SyncedWidget):
             child.close()
         super().close()
 
+    def retire(self) -> None:
+        """Close the box alone: the cell that made it has made another, which may hold the same views."""
+        super().close()
+
+    def views(self) -> list[View]:
+        """Return all views in it, in order."""
+        inside = [child.views() if isinstance(child, Box) else [child] for child in self.children]
+        return [child for children in inside for child in children if isinstance(child, View)]
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundled = super()._repr_mimebundle_(**kwargs)
         if bundled is not None:
-            bundles = [child._repr_mimebundle_() for child in self.children]
-            bundled[0]["text/plain"] = "\n".join(data["text/plain"] for data, _ in filter(None, bundles))
+            views = self.views()
+            bundled[0]["text/plain"] = "\n".join(view.line() for view in views)
+            bundled[0].update(still_bundle([view.figure(view.experiment.trace) for view in views]))
         return bundled
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from residscope.analysis.check import Check
-from residscope.trace import Trace
+from residscope.arrays import Run
 
 
 def check_info(check: Check) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def check_info(check: Check) -> dict[str, Any]:
     }
 
 
-def parts_info(trace: Trace) -> list[dict[str, Any]]:
+def parts_info(trace: Run) -> list[dict[str, Any]]:
     """Return each row's sum check, failed too where the parts of some layer, as vectors, are not what it adds."""
     return [
         check_info(whole)

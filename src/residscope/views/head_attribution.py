@@ -3,15 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 import traitlets
 
 from residscope import wire
 from residscope.analysis.scores import KINDS
+from residscope.arrays import ArrayRun, Run, shaped
 from residscope.experiment import Experiment
+from residscope.export.words import number
+from residscope.figure import Figure, Map, Table
+from residscope.selection import Selection
 from residscope.sources import head_scores
-from residscope.trace import Trace
+from residscope.still import Still
 from residscope.views.base import View
 from residscope.views.checks import parts_info
+from residscope.views.stills import caption, chosen_row, effect_name, effect_words, facts, sum_facts
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
 EFFECT = "direct effect"
 PROMPT, REPEATS = "this prompt", "random repeats"
+LISTED = 3
 
 
 class HeadAttribution(View):
@@ -38,12 +45,33 @@ class HeadAttribution(View):
 
     from_browser = View.from_browser | {"colour", "scores_on"}
 
-    def __init__(self, experiment: Experiment, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
         self._on_repeats: dict[str, tuple[bytes, wire.Array]] = {}
         super().__init__(experiment, **traits)
         self.observe(lambda _change: self.follow_again(), ["colour", "scores_on"])
 
-    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    @classmethod
+    def from_arrays(
+        cls, values: Any, *, name: str = "value", unit: str = "", selection: Selection | None = None
+    ) -> "HeadAttribution":
+        """Show any number that each head has; there is no model, and no sum to check.
+
+        Args:
+            values: `[layer head]` or `[row layer head]`, an array, a tensor or nested lists; NaN where there is none.
+            name: what the numbers are, for the title and the sentence.
+            unit: theirs.
+            selection: share this one, so that a click here selects in other views.
+
+        Raises:
+            ValueError: for another number of axes.
+        """
+        heads = shaped(values, "values", "layer head", "row layer head")
+        rows, n_layers, n_heads = heads.shape
+        numbers = {"head_attribution": lambda: torch.from_numpy(heads)}
+        run = ArrayRun([[]] * rows, n_layers=n_layers, n_heads=n_heads, name=name, unit=unit, numbers=numbers)
+        return cls(Still(run), selection=selection)
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return `values` [row layer head], the sum check and, where asked for, `scores` [row layer head]."""
         del ticket
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
@@ -64,24 +92,78 @@ class HeadAttribution(View):
         values = trace.head_attribution().cpu().numpy()
         index = pd.MultiIndex.from_product([range(n) for n in values.shape], names=["row", "layer", "head"])
         columns: dict[str, Any] = {"direct_effect": values.reshape(-1), "unit": trace.target.unit}
+        if isinstance(trace, ArrayRun):
+            columns = {"value": values.reshape(-1), "unit": trace.target.unit}
         if self.colour != EFFECT:
             columns[self.colour] = np.broadcast_to(self._scores(trace), values.shape).reshape(-1)
             columns["scores_on"] = self.scores_on
         return pd.DataFrame(columns, index=index).reset_index()
 
-    def summary(self, trace: Trace) -> str:
-        """Name the target and the strongest head."""
-        values = trace.head_attribution()[0]
-        layer, head = divmod(int(values.abs().nan_to_num().argmax()), trace.n_heads)
-        return (
-            f"direct effects on {trace.target.names[0]} = {float(trace.target_value[0]):.3g} {trace.target.unit}; "
-            f"strongest L{layer}H{head} {float(values[layer, head]):+.3g}; sum check "
-            f"{'passes' if trace.sum_check()[0].ok else 'fails: ' + trace.sum_check()[0].reason}"
+    def summary(self, trace: Run) -> str:
+        """Name the target, the strongest head and the selected one."""
+        values, row = self._numbers(trace)
+        layer, head = np.unravel_index(np.abs(np.nan_to_num(values)).argmax(), values.shape)
+        words = [
+            f"{effect_words(trace, row)}; all heads together {number(float(np.nansum(values)), sign=True)}"
+            if self.colour == EFFECT
+            else self._called(trace, row),
+            f"strongest L{layer}H{head} {number(float(values[layer, head]), sign=self.colour == EFFECT)}",
+        ]
+        chosen = self._chosen(trace)
+        if chosen and chosen != (layer, head):
+            words.append(f"L{chosen[0]}H{chosen[1]} {number(float(values[chosen]), sign=self.colour == EFFECT)}")
+        failed = [check.reason for check in trace.sum_check() if not check.ok]
+        return "; ".join([*words, *(f"sum check fails: {reason}" for reason in failed[:1])])
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the map and the strongest heads."""
+        values, row = self._numbers(trace)
+        signed = self.colour == EFFECT
+        high = float(np.nanmax(np.abs(values), initial=0)) if signed else 1.0
+        n_layers, n_heads = values.shape
+        heads = Map(
+            values,
+            [f"L{layer}" for layer in range(n_layers)],
+            [str(head) for head in range(n_heads)],
+            "signed" if signed else "sequential",
+            high,
+            self.colour,
+            trace.target.unit if signed else "of 1",
+            ringed=self._chosen(trace),
+            upward=True,
+        )
+        order = np.argsort(np.nan_to_num(values.reshape(-1)))
+        ends = (
+            [("towards", order[::-1][:LISTED]), ("away", order[:LISTED])] if signed else [("highest", order[::-1][:6])]
+        )
+        lists = [
+            Table(
+                words,
+                [(f"L{at // n_heads}H{at % n_heads}", number(float(values.flat[at]), sign=signed)) for at in heads],
+            )
+            for words, heads in ends
+        ]
+        title = f"{self._called(trace, row)} · {heads.unit}"
+        return Figure(
+            "Heads", title, facts(trace, sum_facts(trace, row)), caption(self.summary(trace)), [heads, *lists]
         )
 
-    def _scores(self, trace: Trace) -> wire.Array:
+    def _numbers(self, trace: Run) -> tuple[wire.Array, int | None]:
+        """Return the numbers on screen [layer head] and the row they are of, None for the mean."""
+        values = trace.head_attribution().cpu().numpy() if self.colour == EFFECT else self._scores(trace)
+        row = chosen_row(self.selection.row, len(values))
+        return (values.mean(0) if row is None else values[row]), row
+
+    def _called(self, trace: Run, row: int | None) -> str:
+        return effect_name(trace, row) if self.colour == EFFECT else f"{self.colour} score on {self.scores_on}"
+
+    def _chosen(self, trace: Run) -> tuple[int, int] | None:
+        head = self.selection.head
+        return head if head and head[0] < trace.n_layers and head[1] < trace.n_heads else None
+
+    def _scores(self, trace: Run) -> wire.Array:
         """Return the score shown; on random repeats, which no prompt changes, one row for all and measured once."""
-        if self.scores_on == PROMPT:
+        if self.scores_on == PROMPT or isinstance(trace, ArrayRun):
             return trace.head_scores(self.colour).cpu().numpy()
         weights, scores = self._on_repeats.get(self.colour, (b"", np.empty(0)))
         if weights != trace.weights:

@@ -1,12 +1,21 @@
 """The direct effect of each layer's attention and MLP on the target, beside every other part of the residual stream."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from residscope.trace import Trace
+from residscope import wire
+from residscope.arrays import ArrayRun, Run, shaped
+from residscope.export.words import number
+from residscope.figure import Bars, Figure
+from residscope.selection import Selection
+from residscope.still import Still
+from residscope.trace import ComponentAttribution
 from residscope.views.base import View
 from residscope.views.checks import parts_info
+from residscope.views.stills import caption, chosen_row, effect_name, effect_words, facts, sum_facts
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -22,7 +31,37 @@ class LayerAttribution(View):
 
     bundle_name = "layer_attribution"
 
-    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    @classmethod
+    def from_arrays(
+        cls,
+        values: Any,
+        labels: Sequence[str],
+        *,
+        name: str = "value",
+        unit: str = "",
+        selection: Selection | None = None,
+    ) -> "LayerAttribution":
+        """Show a signed number of each part of a model; there is no model, and no sum to check.
+
+        Args:
+            values: `[component]` or `[row component]`, an array, a tensor or nested lists.
+            labels: the components' names, the first at the bottom; "L3.attn" and "L3.mlp" stand in one band.
+            name: what the numbers are, for the title and the sentence.
+            unit: theirs.
+            selection: share this one, so that a click here selects in other views.
+
+        Raises:
+            ValueError: for another number of axes, or of labels.
+        """
+        parts = shaped(values, "values", "component", "row component")
+        if len(labels) != parts.shape[1]:
+            raise ValueError(f"there are {len(labels)} labels for {parts.shape[1]} components: give one for each")
+        attribution = ComponentAttribution([wire.text(str(label)) for label in labels], torch.from_numpy(parts))
+        numbers = {"component_attribution": lambda: attribution}
+        run = ArrayRun([[]] * len(parts), name=name, unit=unit, numbers=numbers)
+        return cls(Still(run), selection=selection)
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return `values` [row component], their names and the sum check."""
         del ticket
         parts = trace.component_attribution()
@@ -40,16 +79,33 @@ class LayerAttribution(View):
         trace = self.experiment.trace
         parts = trace.component_attribution()
         index = pd.MultiIndex.from_product([range(len(trace.lengths)), parts.labels], names=["row", "component"])
-        effects = parts.values.cpu().numpy().reshape(-1)
-        return pd.DataFrame({"direct_effect": effects, "unit": trace.target.unit}, index=index).reset_index()
+        column = "value" if isinstance(trace, ArrayRun) else "direct_effect"
+        values = parts.values.cpu().numpy().reshape(-1)
+        return pd.DataFrame({column: values, "unit": trace.target.unit}, index=index).reset_index()
 
-    def summary(self, trace: Trace) -> str:
+    def summary(self, trace: Run) -> str:
         """Name the target and the strongest component."""
-        parts = trace.component_attribution()
-        strongest = int(parts.values[0].abs().argmax())
-        check = trace.sum_check()[0]
-        return (
-            f"direct effects on {trace.target.names[0]} = {float(trace.target_value[0]):.3g} {trace.target.unit}; "
-            f"strongest {parts.labels[strongest]} {float(parts.values[0, strongest]):+.3g}; "
-            f"sum check {'passes' if check.ok else 'fails: ' + check.reason}"
+        labels, values, row = self._numbers(trace)
+        strongest = int(np.abs(values).argmax())
+        words = (
+            f"{effect_words(trace, row)}; strongest {labels[strongest]} {number(float(values[strongest]), sign=True)}"
         )
+        failed = [check.reason for check in trace.sum_check() if not check.ok]
+        return "; ".join([words, *(f"sum check fails: {reason}" for reason in failed[:1])])
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the bars, with a dot for each prompt where they are means."""
+        labels, values, row = self._numbers(trace)
+        spread = trace.component_attribution().values.cpu().numpy() if row is None else None
+        called, unit = effect_name(trace, row), trace.target.unit
+        bars = Bars(labels, values, called, unit, spread)
+        return Figure(
+            "Layers", f"{called} · {unit}", facts(trace, sum_facts(trace, row)), caption(self.summary(trace)), [bars]
+        )
+
+    def _numbers(self, trace: Run) -> tuple[list[str], wire.Array, int | None]:
+        """Return the labels, the numbers on screen [component], and the row they are of, None for the mean."""
+        parts = trace.component_attribution()
+        values = parts.values.cpu().numpy()
+        row = chosen_row(self.selection.row, len(values))
+        return parts.labels, (values.mean(0) if row is None else values[row]), row

@@ -1,5 +1,6 @@
 """What the model would say if it stopped at each depth, at each position."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +8,18 @@ import numpy as np
 import traitlets
 
 from residscope import wire
+from residscope.arrays import ArrayRun, Run
 from residscope.experiment import Experiment
+from residscope.export.words import number
+from residscope.figure import Block, Curve, Figure, Map, Table
 from residscope.readout import LensCells
-from residscope.scene import texts_of
-from residscope.trace import Trace
+from residscope.scene import name_of, texts_of, tokens_of
+from residscope.selection import Selection
+from residscope.still import Still
 from residscope.views.base import View
 from residscope.views.checks import check_info
+from residscope.views.lens_arrays import lens_run
+from residscope.views.stills import caption, facts, target_name
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -24,6 +31,9 @@ WHOLE, LAST = 64, 32
 """Of prompts up to so many tokens all positions are read; of longer ones the last, and those that come on screen."""
 
 MOST_ASKED = 256
+
+PICTURED, LISTED = 10, 5
+"""How many positions, and how many tokens of one cell, a still picture has."""
 
 
 class LogitLens(View):
@@ -40,11 +50,42 @@ class LogitLens(View):
 
     from_browser = View.from_browser | {"_window"}
 
-    def __init__(self, experiment: Experiment, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.observe(self._fetch, "_window")
 
-    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    @classmethod
+    def from_arrays(
+        cls,
+        tokens: Sequence[str],
+        top_tokens: Sequence[Sequence[Any]],
+        top_probs: Any,
+        *,
+        depths: Sequence[str] | None = None,
+        target: Any = None,
+        name: str = "",
+        unit: str = "",
+        selection: Selection | None = None,
+    ) -> "LogitLens":
+        """Show any guesses at each depth and position of one prompt; there is no model, and nothing to check.
+
+        Args:
+            tokens: the prompt's, as texts.
+            top_tokens: `[depth pos k]` or `[depth pos]`, the guesses' texts, the likeliest first.
+            top_probs: their probabilities, of the same shape.
+            depths: what each depth is called, the first at the bottom; None numbers them.
+            target: `[depth]`, a number to be drawn over depths.
+            name: what that number is.
+            unit: its unit.
+            selection: share this one, so that a click here selects in other views.
+
+        Raises:
+            ValueError: for shapes that do not fit each other.
+        """
+        run = lens_run(tokens, top_tokens, top_probs, depths=depths, target=target, name=name, unit=unit)
+        return cls(Still(run), selection=selection)
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the lens's cells by row, the target at each depth, its curve at every position, and the check."""
         step = (lambda done, total: ticket.step("logit lens", done, total)) if ticket else (lambda _done, _of: None)
         target = trace.lens_target()
@@ -52,7 +93,7 @@ class LogitLens(View):
             "target_value": target.value.float().cpu().numpy(),
             "target_rank": target.rank.cpu().numpy().astype(np.int32),
         }
-        if trace.target.unit == "logits":
+        if trace.target.unit == "logits" and not isinstance(trace, ArrayRun):
             # That of a log-probability would cost as much as all cells.
             arrays["curve"] = trace.target_curve(step=step).cpu().numpy().astype(np.float32)
         starts = [_start(length) for length in trace.lengths]
@@ -90,16 +131,63 @@ class LogitLens(View):
             }
         )
 
-    def summary(self, trace: Trace) -> str:
-        """Say what leads at the selected depth where the target is read."""
-        depth = min(self.selection.depth, len(trace.depths) - 1)
-        position = trace.target.positions[0]
-        cells = trace.lens_cells(0, position, position + 1, _k(trace))
-        return (
-            f"at {trace.depths[depth]}, position {position}, {trace.decode(int(cells.top_ids[depth, 0, 0]))!r} leads "
-            f"with {float(cells.top_probs[depth, 0, 0]):.3g}; {trace.target.names[0]} = "
-            f"{float(trace.lens_target().value[0, depth]):.3g} {trace.target.unit}"
+    def summary(self, trace: Run) -> str:
+        """Say what leads at the selected depth and position, and how large the target is there."""
+        row, depth, position = self._spot(trace)
+        cells = trace.lens_cells(row, position, position + 1, _k(trace))
+        leads = name_of(trace, int(cells.top_ids[depth, 0, 0]))
+        target = float(trace.lens_target().value[row, depth])
+        words = (
+            f"at {trace.depths[depth]}, after {tokens_of(trace, row)[position]} ({position}), {leads} leads "
+            f"with {number(float(cells.top_probs[depth, 0, 0]))}"
         )
+        told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}"
+        return words if np.isnan(target) else words + told
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the grid about the selected position, its likeliest tokens and the target's curve."""
+        row, depth, position = self._spot(trace)
+        stop = min(trace.lengths[row], max(position + 1, PICTURED))
+        start = max(0, stop - PICTURED)
+        cells = trace.lens_cells(row, start, stop, _k(trace))
+        ids, probabilities = cells.top_ids.cpu().numpy(), cells.top_probs.float().cpu().numpy()
+        grid = Map(
+            probabilities[:, :, 0],
+            trace.depths,
+            tokens_of(trace, row)[start:stop],
+            "sequential",
+            1.0,
+            "probability",
+            "",
+            texts=[[name_of(trace, int(token)) for token in line] for line in ids[:, :, 0]],
+            ringed=(depth, position - start),
+            upward=True,
+            tokens=True,
+        )
+        chosen = zip(
+            ids[depth, position - start].tolist(), probabilities[depth, position - start].tolist(), strict=True
+        )
+        likeliest = [
+            (name_of(trace, token), "<0.001" if 0 < share < 5e-4 else f"{share:.3f}")
+            for token, share in list(chosen)[:LISTED]
+        ]
+        blocks: list[Block] = [grid, Table(f"likeliest at {trace.depths[depth]}", likeliest)]
+        target = trace.lens_target()
+        if not target.value[row].isnan().all():
+            name = f"{target_name(trace, row)} over layers"
+            blocks.append(Curve(trace.depths, target.value[row].float().cpu().numpy(), name, trace.target.unit))
+        what = "most likely next token if the model stopped here · probability"
+        check = [
+            f"output {'=' if one.ok else '≠'} model {'✓' if one.ok else '!'}" for one in target.checks[row : row + 1]
+        ]
+        return Figure("Logit lens", what, facts(trace, *check), caption(self.summary(trace)), blocks)
+
+    def _spot(self, trace: Run) -> tuple[int, int, int]:
+        """Return the row, depth and position shown."""
+        row = min(self.selection.row or 0, len(trace.lengths) - 1)
+        asked = self.selection.position
+        position = trace.target.positions[row] if asked is None or asked >= trace.lengths[row] else asked
+        return row, min(self.selection.depth, len(trace.depths) - 1), position
 
     def _fetch(self, _change: Any) -> None:
         trace, asked = self.experiment.trace_or_none, self._window
@@ -107,7 +195,7 @@ class LogitLens(View):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self.experiment.soon(f"cells of {self.model_id}", lambda ticket: self._send_cells(trace, asked, ticket))
 
-    def _send_cells(self, trace: Trace, asked: dict[str, int], ticket: Ticket) -> None:
+    def _send_cells(self, trace: Run, asked: dict[str, int], ticket: Ticket) -> None:
         row, start, stop = asked["row"], asked["start"], asked["stop"]
         cells = trace.lens_cells(
             row, start, stop, _k(trace), step=lambda done, total: ticket.step("logit lens", done, total)
@@ -120,7 +208,7 @@ def _start(length: int) -> int:
     return 0 if length <= WHOLE else length - LAST
 
 
-def _k(trace: Trace) -> int:
+def _k(trace: Run) -> int:
     return min(TOP_K, trace.vocabulary_size)
 
 
@@ -136,7 +224,7 @@ def _arrays(cells: LensCells) -> dict[str, wire.Array]:
     }
 
 
-def _is_window(asked: Any, trace: Trace) -> bool:
+def _is_window(asked: Any, trace: Run) -> bool:
     """Tell whether the browser asks for positions that this run has, and not for too many at once."""
     if not isinstance(asked, dict) or asked.get("run") != trace.number:
         return False

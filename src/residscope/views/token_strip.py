@@ -3,14 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 import traitlets
 
+from residscope import wire
+from residscope.arrays import ArrayRun, Run, shaped, token_rows
 from residscope.experiment import Experiment
+from residscope.figure import Chips, Figure
 from residscope.inputs import Reader
 from residscope.models.demo import presets
+from residscope.scene import tokens_of
+from residscope.selection import Selection
 from residscope.sources import NoSplitError
-from residscope.trace import Trace
+from residscope.still import Still
 from residscope.views.base import View
+from residscope.views.stills import caption, facts, target_words
 from residscope.vocabulary import InputError
 from residscope.wire import text
 from residscope.worker import Ticket
@@ -37,44 +44,62 @@ class TokenStrip(View):
 
     from_browser = View.from_browser | {"_edit", "colour"}
 
-    def __init__(self, experiment: Experiment, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.observe(lambda _change: self.follow_again(), "colour")
 
-    def payload(self, trace: Trace, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    @classmethod
+    def from_arrays(
+        cls,
+        tokens: Any,
+        values: Any = None,
+        *,
+        name: str = "value",
+        unit: str = "",
+        selection: Selection | None = None,
+    ) -> "TokenStrip":
+        """Show any tokens, tinted by a signed number each; there is no model, and nothing to edit.
+
+        Args:
+            tokens: texts, or a list of texts for each row.
+            values: one number a token, `[pos]` or `[row pos]`; None leaves them plain.
+            name: what the numbers are.
+            unit: theirs.
+            selection: share this one, so that a click here selects in other views.
+
+        Raises:
+            ValueError: when there are not as many numbers as tokens.
+        """
+        return cls(Still(_tinted(tokens, values, name, unit)), selection=selection)
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
         del ticket
-        arrays, refused = {}, None
-        if self.colour == EFFECT:
-            try:
-                arrays["sources"] = trace.token_attribution().cpu().numpy().astype(np.float32)
-            except NoSplitError as error:
-                refused = text(str(error))
+        sources, refused = self._sources(trace)
+        arrays = {} if sources is None else {"sources": sources}
+        shared = {"colour": self.colour, "unit": trace.target.unit, "refused": text(refused) if refused else None}
+        if isinstance(trace, ArrayRun):
+            return arrays, shared | {"called": text(trace.target.names[0]), "inputs": None, "presets": []}
         inputs = trace.inputs
         answers = None if inputs.answers is None else [list(pair.written) for pair in inputs.answers]
-        return arrays, {
-            "colour": self.colour,
-            "unit": trace.target.unit,
-            "refused": refused,
-            "inputs": {
-                "prompts": list(inputs.prompts),
-                "answers": answers,
-                "own": trace.target_is_models_own,
-                "corrupted": inputs.corrupted and list(inputs.corrupted),
-            },
-            "presets": [
-                {"name": preset.name, "prompt": preset.prompt, "answers": list(preset.answers)} for preset in presets()
-            ]
-            if trace.facts.name == "demo"
-            else [],
+        editable = {
+            "prompts": list(inputs.prompts),
+            "answers": answers,
+            "own": trace.target_is_models_own,
+            "corrupted": inputs.corrupted and list(inputs.corrupted),
         }
+        shipped = presets() if trace.facts.name == "demo" else ()
+        examples = [{"name": one.name, "prompt": one.prompt, "answers": list(one.answers)} for one in shipped]
+        return arrays, shared | {"called": EFFECT, "inputs": editable, "presets": examples}
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per token, with the direct effect through all heads where that is the colour."""
         import pandas as pd
 
         trace = self.experiment.trace
-        effects = np.nansum(trace.token_attribution().cpu().numpy(), (1, 2)) if self.colour == EFFECT else None
+        sources, _ = self._sources(trace)
+        effects = None if sources is None else np.nansum(sources, (1, 2))
+        column = "value" if isinstance(trace, ArrayRun) else "direct_effect"
         return pd.DataFrame(
             [
                 {
@@ -85,19 +110,57 @@ class TokenStrip(View):
                     "special": token in trace.special_ids,
                     "read": position == trace.target.positions[row],
                 }
-                | ({} if effects is None else {"direct_effect": effects[row, position]})
+                | ({} if effects is None else {column: effects[row, position]})
                 for row, ids in enumerate(trace.inputs.tokens)
                 for position, token in enumerate(ids)
             ]
         )
 
-    def summary(self, trace: Trace) -> str:
+    def summary(self, trace: Run) -> str:
         """Name the prompt's length and the target's value."""
         tokens = " and ".join(str(length) for length in trace.lengths)
-        return (
-            f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens; "
-            f"{trace.target.names[0]} = {float(trace.target_value[0]):.3g} {trace.target.unit}"
-        )
+        words = f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens"
+        if isinstance(trace, ArrayRun):
+            return words
+        return "; ".join([words, *(target_words(trace, row) for row in range(len(trace.lengths)))])
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the tokens of each prompt, tinted as on screen."""
+        sources, refused = self._sources(trace)
+        tints = [None] * len(trace.lengths) if sources is None else list(self._tints(sources))
+        high = max((float(np.abs(tint).max(initial=0)) for tint in tints if tint is not None), default=1.0)
+        chosen = self.selection.row or 0
+        rows = [
+            Chips(
+                tokens_of(trace, row),
+                None if isinstance(trace, ArrayRun) else trace.target.positions[row],
+                self.selection.position if row == chosen else None,
+                None if tint is None else tint[:length],
+                high,
+                trace.target.names[row] if isinstance(trace, ArrayRun) else EFFECT,
+                trace.target.unit,
+            )
+            for row, (length, tint) in enumerate(zip(trace.lengths, tints, strict=True))
+        ]
+        model = "" if isinstance(trace, ArrayRun) else f"{text(trace.facts.name)} · {trace.facts.dtype}"
+        said = ". ".join(filter(None, [self.summary(trace), text(refused)]))
+        return Figure("Prompt", "", facts(trace, model), caption(said), rows)
+
+    def _sources(self, trace: Run) -> tuple[wire.Array | None, str]:
+        """Return what tints the tokens [row layer head key], or nothing, and why it cannot be had."""
+        if self.colour != EFFECT and not (isinstance(trace, ArrayRun) and "token_attribution" in trace.numbers):
+            return None, ""
+        try:
+            return trace.token_attribution().cpu().numpy().astype(np.float32), ""
+        except NoSplitError as error:
+            return None, str(error)
+
+    def _tints(self, sources: wire.Array) -> wire.Array:
+        """Return one number a token [row key]: through the selected head, or through all."""
+        head = self.selection.head
+        if head and head[0] < sources.shape[1] and head[1] < sources.shape[2]:
+            return np.nan_to_num(sources[:, head[0], head[1]])
+        return np.asarray(np.nansum(sources, (1, 2)))
 
     @traitlets.observe("_edit")
     def _take_edit(self, change: Any) -> None:
@@ -113,6 +176,18 @@ class TokenStrip(View):
             self._refused = {"id": edit_id, "field": getattr(error, "field", field), "message": message}
         else:
             self._refused = None
+
+
+def _tinted(tokens: Any, values: Any, name: str, unit: str) -> ArrayRun:
+    """Return a run of tokens with a number each, or none."""
+    if values is None:
+        rows = [tokens] if all(isinstance(token, str) for token in tokens) else tokens
+        return ArrayRun([list(row) for row in rows], name=name, unit=unit, numbers={})
+    tints = torch.from_numpy(shaped(values, "values", "pos", "row pos"))
+    sources = tints[:, None, None]
+    return ArrayRun(
+        token_rows(tokens, *tints.shape), name=name, unit=unit, numbers={"token_attribution": lambda: sources}
+    )
 
 
 def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:

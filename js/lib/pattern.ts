@@ -1,9 +1,12 @@
-/** One head's attention: a lower triangle of weights, and where it looks. */
+/** One head's attention: a triangle of weights, or a square of them, and where it looks. */
 
-import { type Head, headName } from "../../lib/state";
-import type { Payload, Tensor } from "../../lib/wire";
+import { type Head, headName } from "./state";
+import type { Payload, Tensor } from "./wire";
 
-/** Query q looks at key k with weights[q (q + 1) / 2 + k]. */
+/**
+ * Query q looks at key k with weights[q (q + 1) / 2 + k]; where tokens look at later ones too, the weights are the
+ * whole square, by rows.
+ */
 export type Pattern = { length: number; weights: Float32Array };
 
 export type Look = { position: number; weight: number };
@@ -13,9 +16,21 @@ export type Cache = ReadonlyMap<string, Float32Array>;
 
 const KEPT = 24;
 
-/** NaN where the query is before the key, or outside the prompt. */
-export function weightAt({ length, weights }: Pattern, query: number, key: number): number {
-  return key <= query && query < length ? weights[(query * (query + 1)) / 2 + key]! : Number.NaN;
+/** NaN where there is no such cell: before the key in a triangle, or outside the prompt. */
+export function weightAt(pattern: Pattern, query: number, key: number): number {
+  const { length, weights } = pattern;
+  if (query >= length || key >= length) return Number.NaN;
+  if (isSquare(pattern)) return weights[query * length + key]!;
+  return key <= query ? weights[(query * (query + 1)) / 2 + key]! : Number.NaN;
+}
+
+function isSquare({ length, weights }: Pattern): boolean {
+  return weights.length === length * length;
+}
+
+/** How many keys a query has a weight on. */
+export function keysIn(pattern: Pattern, query: number): number {
+  return isSquare(pattern) ? pattern.length : query + 1;
 }
 
 /** Whether the layer has attention at all. */
@@ -73,11 +88,13 @@ export function remember(cache: Cache, payload: Payload | null): Cache {
 export function shrink(pattern: Pattern, side: number): Pattern {
   const { length } = pattern;
   if (length <= side) return pattern;
-  const weights = new Float32Array((side * (side + 1)) / 2).fill(Number.NaN);
+  const whole = isSquare(pattern);
+  const weights = new Float32Array(whole ? side * side : (side * (side + 1)) / 2).fill(Number.NaN);
   for (let query = 0; query < length; query++) {
     const row = Math.floor((query * side) / length);
-    for (let key = 0; key <= query; key++) {
-      const at = (row * (row + 1)) / 2 + Math.floor((key * side) / length);
+    const start = whole ? row * side : (row * (row + 1)) / 2;
+    for (let key = 0; key < keysIn(pattern, query); key++) {
+      const at = start + Math.floor((key * side) / length);
       const weight = weightAt(pattern, query, key);
       if (!(Math.abs(weights[at]!) >= Math.abs(weight))) weights[at] = weight;
     }

@@ -1,0 +1,178 @@
+"""Arrays in place of a run: numbers that somebody has, with no model behind them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from residscope.analysis.check import Check, LayerCheck
+from residscope.target import Named
+from residscope.trace import Trace, travels_ahead
+
+
+class NoModelError(ValueError):
+    """A number is asked of a view of arrays that only a model could compute."""
+
+
+@dataclass(frozen=True)
+class ArrayInputs:
+    """The tokens of arrays, as `Inputs` has those of prompts."""
+
+    prompts: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+    template: tuple[tuple[tuple[int, int], ...], ...]
+    bos: None = None
+    answers: None = None
+    corrupted: None = None
+
+
+class ArrayRun:
+    """Numbers by the names that a `Trace` has for them; what is not given cannot be computed.
+
+    Args:
+        tokens: of each row, their texts; empty where the numbers have no tokens.
+        n_layers: how many layers the numbers are of.
+        n_heads: how many heads a layer has.
+        name: what the numbers are.
+        unit: theirs.
+        depths: the places where the residual stream is read.
+        is_causal: whether no token looks at later ones.
+        numbers: what each of a trace's methods gives.
+    """
+
+    number = 1
+    warnings: Sequence[str] = ()
+    facts = None
+
+    def __init__(
+        self,
+        tokens: Sequence[Sequence[str]],
+        *,
+        n_layers: int = 1,
+        n_heads: int = 1,
+        name: str = "",
+        unit: str = "",
+        depths: Sequence[str] = (),
+        is_causal: bool = True,
+        numbers: Mapping[str, Callable[..., Any]],
+    ) -> None:
+        self._texts = list(dict.fromkeys(text for row in tokens for text in row))
+        ids = {text: at for at, text in enumerate(self._texts)}
+        self.inputs = ArrayInputs(
+            prompts=tuple("".join(row) for row in tokens),
+            tokens=tuple(tuple(ids[text] for text in row) for row in tokens),
+            template=((),) * len(tokens),
+        )
+        self.lengths = tuple(len(row) for row in tokens)
+        self.target = Named(tuple(max(0, len(row) - 1) for row in tokens), (name,) * len(tokens), unit)
+        self.target_value = torch.full((len(tokens),), torch.nan)
+        self.n_layers, self.n_heads, self.depths = n_layers, n_heads, list(depths)
+        self.windows = (None,) * n_layers
+        self.is_causal = is_causal
+        self.special_ids: frozenset[int] = frozenset()
+        self.numbers = numbers
+
+    def __getattr__(self, name: str) -> Any:
+        numbers = self.__dict__.get("numbers", {})
+        if name in numbers:
+            return numbers[name]
+        if name in vars(Trace):
+            raise NoModelError(
+                f"these are arrays: there is no model to compute {name} with; show an Experiment instead"
+            )
+        raise AttributeError(name)
+
+    @property
+    def str_tokens(self) -> list[list[str]]:
+        """Return each row's tokens as text."""
+        return [[self._texts[token] for token in row] for row in self.inputs.tokens]
+
+    @property
+    def patterns_travel_ahead(self) -> bool:
+        """Tell whether all maps are small enough to be sent at once."""
+        # A square is nearly two triangles.
+        return travels_ahead(self.n_layers * self.n_heads * (1 if self.is_causal else 2), self.lengths)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Return how many different texts there are."""
+        return len(self._texts)
+
+    def sum_check(self) -> list[Check]:
+        """Return no check: arrays have nothing to be compared with."""
+        return []
+
+    def layer_check(self) -> list[LayerCheck]:
+        """Return no check."""
+        return []
+
+    def token_id(self, text: str) -> int:
+        """Return the number that stands for a text, a new one where it is new."""
+        if text not in self._texts:
+            self._texts.append(text)
+        return self._texts.index(text)
+
+    def decode(self, token: int) -> str:
+        """Return a token's text."""
+        return self._texts[token]
+
+    piece = decode
+
+
+Run = Trace | ArrayRun
+"""What a view shows."""
+
+
+def numbers_of(value: Any, what: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return an array, a tensor or nested lists as float32.
+
+    Raises:
+        TypeError: for what holds no numbers, or rows of different lengths.
+    """
+    try:
+        if isinstance(value, Tensor):
+            value = value.detach().float().cpu().numpy()
+        return np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{what} are numbers, as an array, a tensor or nested lists of equal lengths: {error}"
+        ) from None
+
+
+def shaped(value: Any, what: str, *shapes: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return numbers with as many axes as the last of some shapes has, leading ones added where they are left out.
+
+    Args:
+        value: the numbers.
+        what: what they are called.
+        shapes: such as "layer head", "row layer head", the fewest axes first.
+
+    Raises:
+        TypeError: for what holds no numbers.
+        ValueError: for another number of axes.
+    """
+    numbers = numbers_of(value, what)
+    axes = [len(shape.split()) for shape in shapes]
+    if numbers.ndim not in axes or not numbers.size:
+        wanted = " or ".join(f"[{shape}]" for shape in shapes)
+        raise ValueError(f"{what} have the shape {wanted}, not {list(numbers.shape)}")
+    return numbers.reshape((1,) * (axes[-1] - numbers.ndim) + numbers.shape)
+
+
+def token_rows(tokens: Any, rows: int, length: int) -> list[list[str]]:
+    """Return the tokens' texts of each row.
+
+    Raises:
+        TypeError: for what are no texts.
+        ValueError: when they are not as many as the numbers.
+    """
+    listed = [list(tokens)] if all(isinstance(one, str | int) for one in tokens) else [list(row) for row in tokens]
+    if not all(isinstance(one, str) for row in listed for one in row):
+        raise TypeError("tokens are texts: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]")
+    if len(listed) != rows or any(len(row) != length for row in listed):
+        have = " and ".join(str(len(row)) for row in listed)
+        raise ValueError(f"the numbers are of {rows} rows of {length} tokens, and there are {have} tokens")
+    return listed

@@ -1,0 +1,97 @@
+"""What a user wrote as an experiment's inputs, and how a change of them is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from residscope.answers import Answers
+from residscope.inputs import Inputs, Reader
+from residscope.models import TransformerBridge
+from residscope.prompts import Prompts, plain
+from residscope.target import Alone, Target
+from residscope.vocabulary import InputError, brief
+
+_SET_ASIDE = ("corrupted", "answers", "target", "target_position", "prefill")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user wrote, as written: the next change is made to this."""
+
+    prompts: Prompts
+    answers: Answers | None
+    corrupted: Prompts | None
+    target: Target | Literal["logit"] | None
+    target_position: int | None
+    prepend_bos: bool | None
+    chat_template: bool | Mapping[str, Any] | None
+    prefill: str | Sequence[str] | None
+
+    @property
+    def made(self) -> Target | None:
+        """Return the target made by hand, if there is one."""
+        return self.target if isinstance(self.target, Target) else None
+
+    def copy(self) -> "Asked":
+        """Return a copy that shares no list with this one."""
+        return replace(
+            self,
+            prompts=plain(self.prompts),
+            answers=plain(self.answers),
+            corrupted=plain(self.corrupted),
+            chat_template=plain(self.chat_template),
+            prefill=plain(self.prefill),
+        )
+
+    def changed(self, changes: Mapping[str, Any]) -> "Asked":
+        """Return these inputs, changed so.
+
+        Raises:
+            TypeError: for a name that is not an input.
+        """
+        unknown = changes.keys() - Asked.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Asked.__annotations__)}")
+        # A target made by hand stands in place of answers.
+        if "answers" in changes and "target" not in changes and self.made:
+            changes = {**changes, "target": None}
+        elif isinstance(changes.get("target"), Target) and "answers" not in changes:
+            changes = {**changes, "answers": None}
+        return replace(self, **changes).copy()
+
+    def read(self, model: TransformerBridge) -> Inputs:
+        """Check and tokenise all of it.
+
+        Raises:
+            InputError: for the first input that cannot be used.
+        """
+        reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill)
+        if self.made and self.answers is not None:
+            raise InputError("target", "both target and answers were given: give one of the two")
+        if self.target not in (None, self.made, "logit"):
+            raise InputError("target", f'a target is a Target, or "logit", not {brief(self.target)}')
+        alone: Alone = "logit" if self.target == "logit" else "log-probability"
+        inputs = reader.read(self.prompts, self.answers, self.corrupted, self.target_position, alone)
+        if self.made:
+            reader.check_target(self.made, inputs)
+        return inputs
+
+    def fitted(self, model: TransformerBridge, changes: Mapping[str, Any]) -> tuple[Inputs, "Asked"]:
+        """Read these inputs after a change; older ones that no longer fit it are set aside, with a warning.
+
+        Raises:
+            InputError: for the first input that cannot be used.
+        """
+        asked, notes = self, list[str]()
+        while True:
+            try:
+                inputs = asked.read(model)
+            except InputError as error:
+                field = error.field
+                if field not in _SET_ASIDE or field in changes or getattr(asked, field) is None:
+                    raise
+                notes.append(f"Set aside, since it no longer fits: {error}.")
+                nothing: dict[str, Any] = {field: None}
+                asked = replace(asked, **nothing)
+            else:
+                return replace(inputs, warnings=(*inputs.warnings, *notes)), asked

@@ -1,0 +1,51 @@
+"""A run that consists of guesses at each depth and position of one prompt."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from residscope import wire
+from residscope.arrays import ArrayRun, numbers_of, shaped, token_rows
+from residscope.readout import LensCells, LensReadout, LensTarget
+
+
+def lens_run(
+    tokens: Sequence[str],
+    top_tokens: Sequence[Sequence[Any]],
+    top_probs: Any,
+    *,
+    depths: Sequence[str] | None,
+    target: Any,
+    name: str,
+    unit: str,
+) -> ArrayRun:
+    """Return a run of these guesses, with the arguments of `LogitLens.from_arrays`.
+
+    Raises:
+        ValueError: for shapes that do not fit each other.
+    """
+    given = numbers_of(top_probs, "top_probs")
+    given = shaped(given[..., None] if given.ndim == 2 else given, "top_probs", "depth pos k")
+    guesses = [[[one] if isinstance(one, str) else list(one) for one in line] for line in top_tokens]
+    n_depths, length, k = given.shape
+    if len(guesses) != n_depths or any(len(line) != length or any(len(one) != k for one in line) for line in guesses):
+        raise ValueError(f"top_tokens and top_probs have one shape, and top_probs has [depth pos k] = {[*given.shape]}")
+    names = [str(depth) for depth in range(n_depths)] if depths is None else [wire.text(str(one)) for one in depths]
+    values = [float("nan")] * n_depths if target is None else shaped(target, "target", "depth").tolist()
+    if not len(names) == len(values) == n_depths:
+        raise ValueError(f"top_probs has {n_depths} depths: give one name and one number of the target for each")
+    run = ArrayRun(token_rows(tokens, 1, length), name=name, unit=unit, depths=names, numbers={})
+    ids = torch.tensor([[[run.token_id(text) for text in one] for one in line] for line in guesses])
+    shares, blank = torch.from_numpy(given), torch.full((n_depths, length), torch.nan)
+    curve, unranked = torch.tensor([values]), torch.full((1, n_depths), -1)
+
+    def cells(_row: int, start: int, stop: int, _k: int = 0, **_: Any) -> LensCells:
+        return LensCells(ids[:, start:stop], shares[:, start:stop], blank[:, start:stop])
+
+    run.numbers = {
+        "lens_cells": cells,
+        "lens_target": lambda: LensTarget(curve, unranked, []),
+        "logit_lens": lambda _k=0: LensReadout(ids[None], shares[None], blank[None], curve, unranked, []),
+    }
+    return run

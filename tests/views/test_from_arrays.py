@@ -1,0 +1,164 @@
+"""Views of plain arrays: no model, the same pictures, one selection."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load
+
+import residscope as rs
+from residscope.arrays import NoModelError
+
+TOKENS = ["<s>", " the", " cat", " sat"]
+
+
+def read(data):
+    size = int.from_bytes(data[:8], "little")
+    return json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["info"]), load(data)
+
+
+def weights(*shape, causal=True):
+    values = np.random.default_rng(0).random((*shape, 4, 4)).astype(np.float32)
+    return np.tril(values) if causal else values
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor, lambda values: np.asarray(values).tolist()], ids=str)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (1, 2, 3)], ids=str)
+def test_attention_of_any_depth_from_arrays_tensors_or_lists(kind, shape):
+    given = weights(*shape)
+    view = rs.AttentionPattern.from_arrays(kind(given), TOKENS)
+    info, arrays = read(view._data)
+    assert info["causal"] is True
+    full = given.reshape((1,) * (5 - given.ndim) + given.shape)[0]
+    query, key = np.tril_indices(4)
+    np.testing.assert_allclose(arrays["row.0"], full[:, :, query, key], atol=1e-3)
+    assert view.selection.head == (0, 0)
+    frame = view.to_frame()
+    np.testing.assert_allclose(frame["weight"], full[0, 0][query, key], rtol=1e-6)
+    assert frame["query_token"].tolist()[-1] == " sat"
+    assert "L0H0 at ·sat (3) looks most at" in view.line()
+    view.close()
+
+
+def test_attention_to_later_tokens_is_shown_whole():
+    given = weights(2, causal=False)
+    view = rs.AttentionPattern.from_arrays(given, TOKENS)
+    info, arrays = read(view._data)
+    assert info["causal"] is False
+    np.testing.assert_allclose(arrays["row.0"][0], given.reshape(2, 16), atol=1e-3)
+    assert len(view.to_frame()) == 16
+    view.close()
+
+
+def test_large_attention_is_sent_for_the_head_that_is_selected():
+    view = rs.AttentionPattern.from_arrays(np.full((4, 8, 300, 300), 0.5, np.float32), ["a"] * 300)
+    info, arrays = read(view._data)
+    assert (info["ahead"], arrays) == (False, {})
+    view.selection.update(head="3.7")
+    info, arrays = read(view._heads)
+    assert info["heads"] == [[3, 7]]
+    assert arrays["patterns"].shape == (1, 300 * 300)
+    view.close()
+
+
+def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
+    numbers = np.array([[0.5, -1.5], [2.0, np.nan]], np.float32)
+    heads = rs.HeadAttribution.from_arrays(numbers, name="ablation effect", unit="nats")
+    np.testing.assert_array_equal(read(heads._data)[1]["values"], numbers[None])
+    assert heads.to_frame()["value"].tolist()[:3] == [0.5, -1.5, 2.0]
+    assert heads.line() == "HeadAttribution, run 1: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
+    layers = rs.LayerAttribution.from_arrays([[1.0, -2.0], [3.0, 0.0]], ["L0.attn", "L0.mlp"], name="effect")
+    info, arrays = read(layers._data)
+    assert info["labels"] == ["L0.attn", "L0.mlp"]
+    np.testing.assert_array_equal(arrays["values"], [[1, -2], [3, 0]])
+    strip = rs.TokenStrip.from_arrays(TOKENS, [0.1, 0.2, -0.3, 0.4], name="surprise")
+    info, arrays = read(strip._data)
+    assert info["called"] == "surprise"
+    np.testing.assert_allclose(arrays["sources"], np.array([0.1, 0.2, -0.3, 0.4], np.float32).reshape(1, 1, 1, 4))
+    assert strip.to_frame()["value"].tolist() == pytest.approx([0.1, 0.2, -0.3, 0.4])
+    for view in (heads, layers, strip):
+        scene = view.status._run
+        assert scene["model"] is None
+        assert scene["rows"][0]["target"]["value"] is None
+        view.close()
+
+
+def test_a_lens_of_ones_own_guesses():
+    guesses = [[["a", "b"], ["c", "d"]], [["e", "f"], ["a", "h"]]]
+    shares = np.array([[[0.9, 0.1], [0.8, 0.2]], [[0.7, 0.3], [0.6, 0.4]]])
+    lens = rs.LogitLens.from_arrays(
+        ["x", "y"], guesses, shares, depths=["early", "late"], target=[1.0, 2.0], name="gap"
+    )
+    info, arrays = read(lens._data)
+    shown = [[[info["texts"][str(token)] for token in one] for one in line] for line in arrays["top_ids.0"].tolist()]
+    assert shown == guesses
+    np.testing.assert_allclose(arrays["top_probs.0"], shares, atol=1e-3)
+    np.testing.assert_array_equal(arrays["target_value"], [[1.0, 2.0]])
+    assert lens.status._run["depths"] == ["early", "late"]
+    assert lens.line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00 ")
+    assert lens.to_frame()["token"].tolist() == ["a", "b", "c", "d", "e", "f", "a", "h"]
+    lens.close()
+    flat = rs.LogitLens.from_arrays(["x", "y"], [["a", "b"]], [[0.9, 0.8]])
+    assert read(flat._data)[1]["top_ids.0"].shape == (1, 2, 1)
+    flat.close()
+
+
+def test_views_of_arrays_share_a_selection_with_each_other_and_with_an_experiment():
+    selection = rs.Selection()
+    heads = rs.HeadAttribution.from_arrays(np.ones((2, 3)), selection=selection)
+    pattern = rs.AttentionPattern.from_arrays(weights(2, 3), TOKENS, selection=selection)
+    assert heads.selection is pattern.selection is selection
+    selection.update(head="1.2")
+    assert "L1H2" in pattern.line()
+    for view in (heads, pattern):
+        view.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((2, 3)), ["a"]), "2 queries by 3 keys: give square maps"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((4, 4)), ["a"]), "1 rows of 4 tokens, and there are 1 tokens"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones(4), ["a"]), r"weights have the shape \[query key\] or"),
+        (lambda: rs.AttentionPattern.from_arrays("weights", ["a"]), "weights are numbers, as an array"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((1, 1)), [3]), "tokens are texts"),
+        (lambda: rs.HeadAttribution.from_arrays([[1, 2], [3]]), "values are numbers.*equal lengths"),
+        (lambda: rs.HeadAttribution.from_arrays([]), r"values have the shape \[layer head\]"),
+        (lambda: rs.LayerAttribution.from_arrays([1.0], ["a", "b"]), "2 labels for 1 components"),
+        (lambda: rs.TokenStrip.from_arrays(TOKENS, [1.0]), "1 rows of 1 tokens, and there are 4"),
+        (lambda: rs.LogitLens.from_arrays(["x"], [["a"]], [[0.1, 0.2]]), "have one shape"),
+        (lambda: rs.LogitLens.from_arrays(["x"], [["a"]], [[0.1]], depths=["a", "b"]), "top_probs has 1 depths"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(make, sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        make()
+
+
+def test_what_only_a_model_could_compute_is_refused():
+    heads = rs.HeadAttribution.from_arrays(np.ones((2, 3)))
+    with pytest.raises(NoModelError, match="these are arrays: there is no model to compute head_scores with"):
+        heads.colour = "induction"
+    heads.close()
+
+
+def test_closing_a_view_of_arrays_closes_what_it_brought():
+    view = rs.HeadAttribution.from_arrays(np.ones((2, 3)))
+    models = [view, view.selection, view.status]
+    view.close()
+    assert [model.comm for model in models] == [None] * 3
+
+
+@pytest.mark.parametrize("figure", ["to_svg", "to_plotly", "to_png"])
+def test_every_view_of_arrays_is_pictured(figure):
+    made = [
+        rs.HeadAttribution.from_arrays(np.ones((2, 3))),
+        rs.AttentionPattern.from_arrays(weights(2, 3), TOKENS),
+        rs.LayerAttribution.from_arrays([1.0, -2.0], ["L0.attn", "L0.mlp"]),
+        rs.TokenStrip.from_arrays(TOKENS),
+        rs.LogitLens.from_arrays(["x"], [["a"]], [[0.5]]),
+    ]
+    for view in made:
+        assert getattr(view, figure)()
+        view.close()
