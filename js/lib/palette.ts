@@ -13,7 +13,7 @@ const CLASSES: Record<Diverging, string> = {
 /** On a dark page lighter means more, so the poles are light and zero is the page itself. */
 const DARK_POLES: Record<Diverging, [negative: string[], positive: string[]]> = {
   RdBu: [
-    ["ff8f80", "b0493f"],
+    ["ff8f80", "b25a44"],
     ["2f6dae", "86bfff"],
   ],
   PuOr: [
@@ -31,8 +31,8 @@ export function divergingStops(name: Diverging, dark: boolean, page: Rgb): Rgb[]
 }
 
 export function sequentialStops(dark: boolean, page: Rgb): Rgb[] {
-  if (dark) return [mixPage(page), ...["2f6dae", "a6d2ff"].map(parseHex)];
-  return ["f7f7f5", "7fa6c9", "084081"].map(parseHex);
+  if (dark) return [mixPage(page), ...["4683c5", "cae1f8"].map(parseHex)];
+  return ["f7f7f5", "7399bf", "084081"].map(parseHex);
 }
 
 /** A shade off the page, so that a zero is not taken for a missing cell. */
