@@ -9,12 +9,12 @@ from torch import Tensor
 from residscope.analysis import attribution, scores
 from residscope.analysis.check import rounding
 from residscope.analysis.sources import mixing_error, split_by_source, value_weighted
-from residscope.decomposition import direction_of
+from residscope.direction import direction_of
 from residscope.models import Recording, TransformerBridge, twin_of
 from residscope.models.cached import NotCachedError
 from residscope.models.placement import home_of
 from residscope.models.recording import Activations, LiveRun, Mixing, over_patterns, record_mixing
-from residscope.models.weights import HeadWeights, final_norm, head_weights, layers_with_heads
+from residscope.models.weights import constant_z, final_norm, head_weights, layers_with_heads
 from residscope.target import Target
 
 REPEATS, LENGTH = 10, 50
@@ -68,9 +68,8 @@ def weighted_pattern(model: TransformerBridge, run: Activations, layer: int) -> 
         NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
     """
     ((_, mixing),) = _mixings(model, run, [layer])
-    head = head_weights(model, layer)
-    pattern, value = _parts(mixing, head, layer)
-    return value_weighted(pattern, value, head.W_O.to(value))
+    pattern, value = _parts(model, mixing, layer)
+    return value_weighted(pattern, value, head_weights(model, layer).W_O.to(value))
 
 
 def scores_on(
@@ -157,7 +156,7 @@ def _split(
     scales: Float[Tensor, "row query 1"],
 ) -> Float[Tensor, "row head query key"]:
     head, norm = head_weights(model, layer), final_norm(model)
-    pattern, value = _parts(mixing, head, layer)
+    pattern, value = _parts(model, mixing, layer)
     # The norms' scales differ by query and are divided out at the end; all else is the same at every query.
     one, scales = direction.new_ones(len(direction), 1), scales.to(direction)
     u = attribution.through_norm(direction, norm.weight, one, centred=norm.centred)
@@ -169,7 +168,7 @@ def _split(
 
 
 def _parts(
-    mixing: Mixing, head: HeadWeights, layer: int
+    model: TransformerBridge, mixing: Mixing, layer: int
 ) -> tuple[Float[Tensor, "row head query key"], Float[Tensor, "row head key d_head"]]:
     """Return the pattern and the values' parts in float32, once it is known that nothing comes between."""
     pattern, value, z = mixing.pattern.float(), mixing.value.float(), mixing.z.float()
@@ -178,4 +177,5 @@ def _parts(
             f"a gate, a clip, a norm or a hook stands between the values and the output of layer {layer}'s heads in "
             "this run, so what they write cannot be credited to the tokens they look at: read the attention instead"
         )
-    return pattern, value if head.constant_z is None else value - head.constant_z.float()[:, None]
+    constant = constant_z(model, layer)
+    return pattern, value if constant is None else value - constant.float()[:, None]

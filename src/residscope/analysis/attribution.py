@@ -1,7 +1,7 @@
 """Direct effects: how much each part of the residual stream pushes a target up or down."""
 
 import torch
-from einops import einsum
+from einops import einsum, rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -47,17 +47,16 @@ def fold_heads(
     W_O: Float[Tensor, "head d_head d_model"], direction: Float[Tensor, "row d_model"]
 ) -> Float[Tensor, "row head d_head"]:
     """Fold the direction into W_O, so that no per-head residual is ever built."""
-    return einsum(W_O, direction, "head d_head d_model, row d_model -> row head d_head")
+    return rearrange(W_O @ direction.T, "head d_head row -> row head d_head")
 
 
 def head_effects(
-    z: Float[Tensor, "row head d_head"],
-    constant_z: Float[Tensor, "row head d_head"] | None,
-    folded: Float[Tensor, "row head d_head"],
-) -> Float[Tensor, "row head"]:
-    """Return each head's part, z less what it holds whatever it attends to, along the folded direction."""
-    part = z if constant_z is None else z - constant_z
-    return einsum(part, folded, "row head d_head, row head d_head -> row head")
+    z: Float[Tensor, "layer row head d_head"],
+    constants: Float[Tensor, "layer row head"],
+    folded: Float[Tensor, "layer row head d_head"],
+) -> Float[Tensor, "layer row head"]:
+    """Return z along the folded direction, less what each head holds along it whatever it attends to."""
+    return einsum(z, folded, "layer row head d_head, layer row head d_head -> layer row head") - constants
 
 
 def along(part: Float[Tensor, "row d_model"], direction: Float[Tensor, "row d_model"]) -> Float[Tensor, "row"]:

@@ -107,19 +107,15 @@ class LayerCheck:
 
 
 def layer_checks(
-    parts: list[list[Float[Tensor, "row d_model"]]], ends: Float[Tensor, "layer_end row d_model"], dtype: torch.dtype
+    parts: Float[Tensor, "layer part row d_model"], ends: Float[Tensor, "layer_end row d_model"], dtype: torch.dtype
 ) -> list[LayerCheck]:
     """Compare each layer's parts with its change of the residual stream; return each row's worst layer.
 
     The tolerance is 1 eps times the lengths of the stream before and after, and of the parts.
     """
-    eps = torch.finfo(dtype).eps
-    errors, tolerances = [], []
-    for layer, vectors in enumerate(parts):
-        before, after = ends[layer], ends[layer + 1]
-        errors.append((torch.stack(vectors).sum(0) - (after - before)).norm(dim=-1))
-        tolerances.append(eps * torch.stack([v.norm(dim=-1) for v in (before, after, *vectors)]).sum(0))
-    error, tolerance = torch.stack(errors), torch.stack(tolerances)
+    error = (parts.sum(1) - (ends[1:] - ends[:-1])).norm(dim=-1)
+    lengths = ends.norm(dim=-1)
+    tolerance = torch.finfo(dtype).eps * (lengths[1:] + lengths[:-1] + parts.norm(dim=-1).sum(1))
     worst = (error / tolerance).nan_to_num(nan=torch.inf).argmax(0)
     return [
         LayerCheck(layer, float(error[layer, row]), float(tolerance[layer, row]))

@@ -32,9 +32,26 @@ def copied(root: Root, modules: Iterable[torch.nn.Module], keep: Iterable[object
     raise AssertionError
 
 
+def modules_of(*roots: torch.nn.Module) -> list[torch.nn.Module]:
+    """Return these modules and all in them, each once.
+
+    `Module.modules` names each on the way, and that takes several times as long.
+    """
+    found: dict[int, torch.nn.Module] = {}
+    waiting: list[torch.nn.Module | None] = list(roots)
+    while waiting:
+        module = waiting.pop()
+        if module is not None and id(module) not in found:
+            found[id(module)] = module
+            waiting += module._modules.values()
+    return list(found.values())
+
+
 def tensors_of(module: torch.nn.Module) -> list[Tensor]:
-    """Return a module's parameters and buffers."""
-    return [*module.parameters(), *module.buffers()]
+    """Return a module's parameters and buffers, each once."""
+    parts = modules_of(module)
+    held = [tensor for part in parts for own in (part._parameters, part._buffers) for tensor in own.values()]
+    return list({id(tensor): tensor for tensor in held if tensor is not None}.values())
 
 
 def _leftovers(modules: list[torch.nn.Module]) -> Iterator[Tensor]:

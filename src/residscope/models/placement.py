@@ -7,6 +7,8 @@ import torch
 from accelerate.utils import align_module_device
 from transformer_lens.model_bridge import TransformerBridge
 
+from residscope.models.copying import modules_of, tensors_of
+
 
 def home_of(model: TransformerBridge) -> torch.device:
     """Return the device that results are gathered on: the first block's."""
@@ -21,7 +23,7 @@ def home_of(model: TransformerBridge) -> torch.device:
 
 def is_offloaded(model: TransformerBridge) -> bool:
     """Tell whether weights are fetched for each layer's run alone: then they cannot be shared by a copy."""
-    return any(parameter.is_meta for parameter in model.parameters())
+    return any(tensor.is_meta for tensor in tensors_of(model) if isinstance(tensor, torch.nn.Parameter))
 
 
 def is_split(model: TransformerBridge) -> bool:
@@ -33,6 +35,8 @@ def is_split(model: TransformerBridge) -> bool:
 def loaded(*modules: torch.nn.Module) -> Iterator[None]:
     """Have the modules' weights at hand, offloaded ones too."""
     with ExitStack() as stack:
-        for part in {id(part): part for module in modules for part in module.modules()}.values():
-            stack.enter_context(align_module_device(part))
+        for part in modules_of(*modules):
+            # Few models are offloaded, and to enter nothing for each module takes longer than most sums.
+            if "_hf_hook" in vars(part):
+                stack.enter_context(align_module_device(part))
         yield

@@ -25,17 +25,15 @@ class Norm:
 
 @dataclass(frozen=True)
 class HeadWeights:
-    """One layer's output map, and what each head's z holds whatever it attends to.
+    """One layer's output map.
 
     Attributes:
-        constant_z: b_V + beta W_V per head, beta the bias of the norm that feeds W_V, grouped heads expanded.
         post_norm: the norm between the heads' sum and the residual stream, where there is one.
         multiplier: what the sum is multiplied by before it is added.
     """
 
     W_O: Float[Tensor, "head d_head d_model"]
     b_O: Float[Tensor, "d_model"] | None
-    constant_z: Float[Tensor, "head d_head"] | None
     post_norm: Norm | None
     multiplier: float
 
@@ -87,25 +85,33 @@ def layers_with_heads(model: TransformerBridge) -> list[int]:
 
 
 def head_weights(model: TransformerBridge, layer: int) -> HeadWeights:
-    """Read W_O, b_O and the constant part of z of one layer."""
+    """Read W_O, b_O and what stands between them and the residual stream."""
+    block, home = model.blocks[layer], home_of(model)
+    with loaded(block):
+        return HeadWeights(
+            block.attn.W_O.to(home),
+            _optional(block.attn, "b_O", home),
+            _read_norm(block.ln1_post, home) if hasattr(block, "ln1_post") else None,
+            float(getattr(block.original_component, "residual_multiplier", 1.0)),
+        )
+
+
+def constant_z(model: TransformerBridge, layer: int) -> Float[Tensor, "head d_head"] | None:
+    """Return what each head's z holds whatever it attends to: b_V + beta W_V, grouped heads expanded.
+
+    Beta is the bias of the norm that feeds W_V.
+    """
     block, home = model.blocks[layer], home_of(model)
     attention = block.attn
     with loaded(block):
-        W_O, W_V = attention.W_O.to(home), attention.W_V
-        constant = _optional(attention, "b_V", home)
+        W_V, constant = attention.W_V, _optional(attention, "b_V", home)
         beta = _optional(block.ln1, "bias", W_V.device) if hasattr(block, "ln1") else None
         if beta is not None:
             through = einsum(beta, W_V, "d_model, head d_model d_head -> head d_head").to(home)
             constant = through if constant is None else constant + through
-        if constant is not None:
-            constant = repeat(constant, "kv d_head -> (kv group) d_head", group=W_O.shape[0] // constant.shape[0])
-        return HeadWeights(
-            W_O,
-            _optional(attention, "b_O", home),
-            constant,
-            _read_norm(block.ln1_post, home) if hasattr(block, "ln1_post") else None,
-            float(getattr(block.original_component, "residual_multiplier", 1.0)),
-        )
+        if constant is None:
+            return None
+        return repeat(constant, "kv d_head -> (kv group) d_head", group=len(attention.W_O) // len(constant))
 
 
 def unembedding(model: TransformerBridge) -> tuple[Float[Tensor, "d_model d_vocab"], Float[Tensor, "d_vocab"]]:
