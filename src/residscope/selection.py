@@ -116,17 +116,22 @@ class Selection(SyncedWidget):
             raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
         traits = self.traits()
         values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
-        with self.lock, self.hold_sync():
+        with self.hold_sync():
             for name, value in values.items():
                 setattr(self, name, value)
 
     def settle(self, owner: object, extent: Extent) -> None:
         """Take note of an owner's newest run, and drop what no longer exists in any attached run."""
+        # Else what is selected meanwhile on another thread is dropped for what was selected before.
+        with self.hold_sync():
+            self.update(**self._gone(owner, extent))
+
+    def _gone(self, owner: object, extent: Extent) -> dict[str, int | None]:
         first = owner not in self._extents
         was_last = {e.n_depths - 1 for e in self._extents.values() if e.n_depths}
         self._extents[owner] = extent
         extents = list(self._extents.values())
-        gone = {
+        gone: dict[str, int | None] = {
             name: None
             for name in ("row", "head", "position", "key")
             if not any(e.holds(name, getattr(self, name)) for e in extents)
@@ -134,8 +139,8 @@ class Selection(SyncedWidget):
         follows_output = (first and len(extents) == 1 and self.depth == 0) or self.depth in was_last
         # Arrays may have no depths at all, and then say nothing about the slider.
         if extent.n_depths and (follows_output or not any(e.holds("depth", self.depth) for e in extents)):
-            gone["depth"] = extent.n_depths - 1  # type: ignore[assignment]
-        self.update(**gone)
+            gone["depth"] = extent.n_depths - 1
+        return gone
 
 
 class Status(SyncedWidget):
