@@ -16,6 +16,10 @@ class Cancelled(Exception):
     """A job was cancelled, or a newer one of its kind has come."""
 
 
+class Replaced(Cancelled):
+    """A newer job of its kind has come, which will tell how it ends."""
+
+
 class Ticket:
     """One job: its version, whether it should go on, and how it ended.
 
@@ -30,7 +34,7 @@ class Ticket:
         self._traceback: TracebackType | None = None
         self._job = job
         self._report = report
-        self._stopped = threading.Event()
+        self._stopped: type[Cancelled] | None = None
         self._done = threading.Event()
         self._reported = time.monotonic()
 
@@ -39,14 +43,14 @@ class Ticket:
         """Tell whether the job has ended, in whatever way."""
         return self._done.is_set()
 
-    def stop(self) -> None:
+    def stop(self, why: type[Cancelled] = Cancelled) -> None:
         """Ask the job to stop at its next step."""
-        self._stopped.set()
+        self._stopped = self._stopped or why
 
     def check(self) -> None:
         """Raise `Cancelled` when the job should stop; jobs call this between steps."""
-        if self._stopped.is_set():
-            raise Cancelled
+        if self._stopped is not None:
+            raise self._stopped
 
     def step(self, label: str, done: int, total: int) -> None:
         """Check, and report how far the job is."""
@@ -95,7 +99,7 @@ class Worker:
             if self._closed:
                 raise RuntimeError("this experiment is closed: make a new one")
             for old in (kind, *replaces):
-                self._stop(old)
+                self._stop(old, Replaced)
             ticket = self._waiting[kind] = Ticket(next(self._versions), job, self._report)
             self._changed.notify()
             return ticket
@@ -123,15 +127,15 @@ class Worker:
 
     def _stop_all(self) -> None:
         for kind in [*self._waiting, *([self._running[0]] if self._running else [])]:
-            self._stop(kind)
+            self._stop(kind, Cancelled)
 
-    def _stop(self, kind: str) -> None:
+    def _stop(self, kind: str, why: type[Cancelled]) -> None:
         waiting = self._waiting.pop(kind, None)
         if waiting is not None:
-            waiting.stop()
+            waiting.stop(why)
             waiting.run()  # ends at once, as cancelled, for those who wait
         if self._running is not None and self._running[0] == kind:
-            self._running[1].stop()
+            self._running[1].stop(why)
 
     def _loop(self) -> None:
         while True:
