@@ -4,7 +4,7 @@ import copy
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -57,23 +57,33 @@ class Twin:
         inference mode and autocasting are off, whatever the caller's mode: they would change the numbers, or what can
         be done with them.
         """
-        with ExitStack() as stack:
-            stack.enter_context(self.lock)
-            stack.enter_context(torch.inference_mode(False))
-            stack.enter_context(torch.no_grad())
-            for kind in ("cpu", "cuda"):
-                stack.enter_context(torch.autocast(kind, enabled=False))
+        # No stack of contexts: an interrupt may come between its taking the lock and its noting so.
+        with (
+            self.lock,
+            torch.inference_mode(False),
+            torch.no_grad(),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+        ):
             model = self._model()
             if model is None:
                 raise ReferenceError("the model of this experiment is gone: make the experiment again")
             if is_offloaded(model):
-                stack.callback(_resume, model, model.training)
-                yield model.eval()
+                training = model.training
+                try:
+                    yield model.eval()
+                finally:
+                    model.train(training)
                 return
             if self._copy is None or not self._is_current(model):
                 self._copy = _copy_of(model)
                 self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in tensors_of(model)]
-            yield self._copy
+            try:
+                yield self._copy
+            except KeyboardInterrupt:
+                # It may have come between the setting of a hook and the note to take it away.
+                self._copy = None
+                raise
 
     def _is_current(self, model: TransformerBridge) -> bool:
         now = tensors_of(model)
@@ -126,10 +136,6 @@ def _sample(weight: Tensor) -> Tensor:
     """Take values from a grid: to flatten a weight that is not contiguous would copy all of it."""
     per_axis = round(64 ** (1 / max(1, weight.ndim)))
     return weight[tuple(slice(None, None, max(1, -(-size // per_axis))) for size in weight.shape)].reshape(-1)
-
-
-def _resume(model: TransformerBridge, training: bool) -> None:
-    model.train(training)
 
 
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
