@@ -32,34 +32,44 @@ class Run:
             result = model(torch.tensor([ids]), output_attentions=True)
         for handle in handles:
             handle.remove()
-        self.logits = result.logits[0, -1]
         # What heads pay to tokens at the last position, in all: less than 1 where a sink takes the rest.
         self.paid = iter([one[0, :, -1].sum(-1) for one in result.attentions if one is not None])
 
 
 @torch.no_grad()
-def head_effects(model: nn.Module, ids: list[int], right: int, wrong: int | None) -> Tensor:
-    """Return each head's direct effect on the target at the last position [layer head], NaN in layers without heads."""
+def head_logits(model: nn.Module, ids: list[int]) -> list[Tensor | None]:
+    """Return what each head's part adds to the unembedding's output at the last position: per layer [head d_vocab]."""
     run = Run(model, ids)
-    weights = _token_weights(model, run.logits, right, wrong)
     final = next(
         module
         for module, given in run.gave.items()
         if "Norm" in type(module).__name__ and given.data_ptr() == run.got[model.lm_head].data_ptr()
     )
-    rows = []
+    layers = []
     for block in (module for name, module in model.named_modules() if LAYER.fullmatch(name)):
         attention = _first(block, ATTENTION)
         if attention is None:
-            rows.append(None)
+            layers.append(None)
             continue
-        row = []
-        for part in _parts(model, block, attention, run):
-            normed = _as_part_of(final, part, run.got[final][0, -1])
-            row.append(weights @ (model.lm_head(normed) - model.lm_head(torch.zeros_like(normed))))
-        rows.append(torch.stack(row))
+        parts = [_as_part_of(final, part, run.got[final][0, -1]) for part in _parts(model, block, attention, run)]
+        nothing = model.lm_head(torch.zeros_like(parts[0]))
+        layers.append(torch.stack([model.lm_head(part) - nothing for part in parts]))
+    return layers
+
+
+@torch.no_grad()
+def head_effects(model: nn.Module, ids: list[int], right: int, wrong: int | None) -> Tensor:
+    """Return each head's direct effect on the target at the last position [layer head], NaN in layers without heads."""
+    logits = model(torch.tensor([ids])).logits[0, -1]
+    weights = _token_weights(model, logits, right, wrong)
+    rows = [None if added is None else added @ weights for added in head_logits(model, ids)]
     gap = torch.full_like(next(row for row in rows if row is not None), torch.nan)
     return torch.stack([gap if row is None else row for row in rows])
+
+
+def kappa(model: nn.Module) -> float:
+    """Return what a model multiplies the unembedding's output by."""
+    return getattr(model, "logit_scale", 1.0) / getattr(model.config, "logits_scaling", 1.0)
 
 
 def _parts(model, block, attention, run) -> Tensor:
@@ -120,7 +130,7 @@ def _token_weights(model, logits, right, wrong) -> Tensor:
     cap = getattr(model.config, "final_logit_softcapping", None)
     if cap:
         weights = weights * (1 - (logits / cap) ** 2)
-    return weights * getattr(model, "logit_scale", 1.0) / getattr(model.config, "logits_scaling", 1.0)
+    return weights * kappa(model)
 
 
 def _first(module, names):

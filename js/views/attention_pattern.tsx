@@ -2,9 +2,10 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { Choice } from "../lib/choice";
 import { Frame } from "../lib/frame";
+import { useLate } from "../lib/late";
 import * as patterns from "../lib/pattern";
 import { type Part, strong } from "../lib/sentence";
 import { headName, type SharedTraits, togglePin } from "../lib/state";
@@ -41,22 +42,6 @@ function windowWords(window: Window | null): string {
   return window.chunked
     ? ` · local: chunks of ${window.size} tokens`
     : ` · local: the last ${window.size} tokens`;
-}
-
-const WAIT_MS = 150;
-
-/** Whether `wanted` has been missing for a moment. */
-function useLate(wanted: string | null): boolean {
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    if (!wanted) return;
-    const timer = setTimeout(setLate, WAIT_MS, true);
-    return () => {
-      clearTimeout(timer);
-      setLate(false);
-    };
-  }, [wanted]);
-  return late;
 }
 
 function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {

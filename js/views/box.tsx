@@ -36,7 +36,9 @@ function render({ model, el, host, signal }: RenderProps<Model>): void {
     for (const [i, ref] of model.get("children").entries()) {
       const slot = document.createElement("div");
       slot.className = "rs-slot";
-      slot.dataset.area = areas[i] ?? "";
+      const area = areas[i] ?? "";
+      slot.dataset.area = area;
+      slot.style.setProperty("--rs-area", area || "auto");
       slots.append(slot);
       const failed = new AbortController();
       const until = AbortSignal.any([mounted.signal, failed.signal]);

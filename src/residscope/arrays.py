@@ -1,6 +1,6 @@
 """Arrays in place of a run: numbers that somebody has, with no model behind them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class ArrayRun:
         unit: str = "",
         depths: Sequence[str] = (),
         is_causal: bool = True,
-        numbers: Mapping[str, Callable[..., Any]],
+        numbers: dict[str, Callable[..., Any]],
     ) -> None:
         self._texts = list(dict.fromkeys(text for row in tokens for text in row))
         ids = {text: at for at, text in enumerate(self._texts)}
@@ -70,6 +70,7 @@ class ArrayRun:
         self.target = Named(tuple(max(0, len(row) - 1) for row in tokens), (name,) * len(tokens), unit)
         self.target_value = torch.full((len(tokens),), torch.nan)
         self.n_layers, self.n_heads, self.depths = n_layers, n_heads, list(depths)
+        self.n_kv_heads = n_heads
         self.windows = (None,) * n_layers
         self.is_causal = is_causal
         self.special_ids: frozenset[int] = frozenset()
@@ -84,6 +85,10 @@ class ArrayRun:
                 f"these are arrays: there is no model to compute {name} with; show an Experiment instead"
             )
         raise AttributeError(name)
+
+    def call(self, name: str, unit: str) -> None:
+        """Name the numbers."""
+        self.target = Named(self.target.positions, (name,) * len(self.lengths), unit)
 
     @property
     def str_tokens(self) -> list[list[str]]:

@@ -33,6 +33,7 @@ from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.sources import scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Answer, Target
+from residscope.writing import HeadTokens, head_tokens
 
 PATTERN_BYTES = 4 * 2**20
 """Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
@@ -76,6 +77,7 @@ class Trace:
         target: what is explained, resolved on this run when no answers were given.
         target_is_models_own: whether it is the model's top token against its second, for want of answers.
         target_value: `[row]`, the target on the model's own logits.
+        n_kv_heads: how many heads of keys and values a layer has, which its heads share evenly.
         weights: a fingerprint of the weights that the run was made with.
         windows: how far each layer's attention may look back, None where it has no limit.
         as_cached: where the activations of `Experiment.from_cache` differ from what the model does; the numbers are
@@ -99,6 +101,7 @@ class Trace:
         self.facts: ModelFacts = facts_of(model)
         self.n_layers = int(model.cfg.n_layers)
         self.n_heads = int(model.cfg.n_heads)
+        self.n_kv_heads = int(getattr(model.cfg, "n_key_value_heads", None) or self.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
         self._tokenizer = twin_of(model).tokenizer
         # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
@@ -384,6 +387,43 @@ class Trace:
 
         return self._remember(("sources",), compute)
 
+    def head_tokens(self, layer: int, head: int, row: int = 0, position: int | None = None, k: int = 10) -> HeadTokens:
+        """Read what a head writes at a position as tokens: those it promotes and suppresses most, in logits.
+
+        The head's part goes through the final norm, with that position's scale frozen, and the unembedding; the
+        vocabulary's mean is left out, which changes no probability. It is the direct path alone: later layers read
+        what the head writes, too, and may make something else of it.
+
+        Args:
+            layer: the head's.
+            head: its number.
+            row: the prompt.
+            position: in the row's own tokens; None is where the target is read.
+            k: how many tokens of either kind.
+
+        Raises:
+            IndexError: for a layer, head, prompt or position that this run does not have, or a layer without heads.
+            ValueError: when k is not between 1 and the size of the vocabulary.
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        layer, own = checked_head(self.n_layers, self.n_heads, layer, head)
+        assert own is not None
+        if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
+            raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
+        if not 0 <= row < len(self.lengths):
+            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(self.lengths) - 1}")
+        at = self.target.positions[row] if position is None else position
+        if not 0 <= at < self.lengths[row]:
+            raise IndexError(f"there is no position {at}: this prompt has {self.lengths[row]} tokens")
+        read = self.tokens.new_tensor([min(at, length - 1) for length in self.lengths])
+
+        def compute(twin: TransformerBridge) -> HeadTokens:
+            if not has_heads(twin, layer):
+                raise IndexError(f"layer {layer} has no attention heads")
+            return head_tokens(twin, self._run, self._recording, read, row, layer, own, k)
+
+        return self._remember(("writes", layer, own, row, at, k), compute)
+
     def head_scores(self, kind: str) -> Float[Tensor, "row layer head"]:
         """Return how much each head behaves like one of a kind on this run's own tokens, from 0 to 1.
 
@@ -402,9 +442,7 @@ class Trace:
         )
 
     def _decomposed(self) -> Decomposition:
-        return self._remember(
-            ("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights)
-        )
+        return self._remember(("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights))
 
     def _blanked(self, pattern: Float[Tensor, "row head query key"]) -> Float[Tensor, "row head query key"]:
         real = self.mask[:, None, :, None] & self.mask[:, None, None, :]

@@ -1,25 +1,37 @@
 """All views of an experiment on one page, linked."""
 
 from residscope.experiment import Experiment
-from residscope.views import AttentionPattern, HeadAttribution, LogitLens, TokenStrip
+from residscope.views import (
+    AttentionPattern,
+    HeadAttribution,
+    HeadGrid,
+    HeadReadout,
+    LayerAttribution,
+    LogitLens,
+    TokenStrip,
+)
 from residscope.views.boxes import Box
 
 
 class Workbench(Box):
-    """Prompt, heads, attention and logit lens of one experiment, in one widget.
+    """All views of one experiment in one widget: prompt, heads, attention, the selected head, lens, layers, small maps.
 
     The strongest head is selected at first, so that there is something to see.
     """
 
     def __init__(self, experiment: Experiment) -> None:
+        if experiment.selection.head is None:
+            # Before the views are made, so that each need be made once.
+            trace = experiment.trace
+            strongest = int(trace.head_attribution().nanmean(0).abs().nan_to_num().argmax())
+            experiment.selection.update(head=divmod(strongest, trace.n_heads))
         views = {
             "strip": TokenStrip(experiment),
             "heads": HeadAttribution(experiment),
             "pattern": AttentionPattern(experiment),
+            "readout": HeadReadout(experiment),
             "lens": LogitLens(experiment),
+            "layers": LayerAttribution(experiment),
+            "maps": HeadGrid(experiment),
         }
-        if experiment.selection.head is None:
-            trace = experiment.trace
-            strongest = int(trace.head_attribution().nanmean(0).abs().nan_to_num().argmax())
-            experiment.selection.update(head=divmod(strongest, trace.n_heads))
         super().__init__(list(views.values()), _layout="workbench", _areas=list(views))

@@ -12,9 +12,10 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks/01_quickstart.ipynb"
 STORE = "When Mary and John went to the store, John gave a drink to"
 
 SIDE_BY_SIDE = """() => {
-  const [, heads, pattern, lens] = [...document.querySelectorAll(".rs-workbench .rs-frame")]
+  const [, heads, pattern, readout, lens] = [...document.querySelectorAll(".rs-workbench .rs-frame")]
     .map(frame => frame.getBoundingClientRect());
-  return heads.top === pattern.top && heads.right < pattern.left && lens.top > pattern.bottom;
+  return heads.top === pattern.top && heads.right < pattern.left && readout.top > heads.bottom
+    && readout.right < pattern.left && lens.top > Math.max(pattern.bottom, readout.bottom);
 }"""
 
 
@@ -49,14 +50,14 @@ def test_it_runs_from_top_to_bottom(lab):
         bench(lab)
         lab.screenshot(f"quickstart-{theme}")
     titles = bench(lab).get_by_role("heading", level=3).all_inner_texts()
-    assert titles == ["Prompt", "Heads", "Attention", "Logit lens"]
+    assert titles == ["Prompt", "Heads", "Attention", "Head", "Logit lens", "Layers", "Head maps"]
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_workbench_uses_a_wide_page(lab, theme):
     size = lab.page.viewport_size
     lab.theme(theme)
-    lab.page.set_viewport_size({"width": 1720, "height": 1300})
+    lab.page.set_viewport_size({"width": 1720, "height": 1900})
     try:
         strongest = frame(lab, "Heads").locator(".rs-head-lists button").first
         strongest.click()
@@ -175,7 +176,7 @@ def test_a_page_reload_keeps_the_views_and_their_links(lab):
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.reload()
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model")
-    page.locator(".rs-workbench .rs-frame").nth(3).wait_for()
+    page.locator(".rs-workbench .rs-frame").nth(6).wait_for()
     bench(lab)
     button = frame(lab, "Heads").locator(".rs-head-lists button").nth(1)
     name = button.locator("span").first.inner_text()

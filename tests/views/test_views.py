@@ -346,7 +346,10 @@ def test_the_workbench_shows_everything_and_selects_the_strongest_head(experimen
         "TokenStrip",
         "HeadAttribution",
         "AttentionPattern",
+        "HeadReadout",
         "LogitLens",
+        "LayerAttribution",
+        "HeadGrid",
     ]
     mean = experiment.trace.head_attribution().mean(0).abs()
     assert mean[experiment.selection.head] == mean.max()

@@ -3,8 +3,20 @@
 from residscope.views.attention_pattern import AttentionPattern
 from residscope.views.boxes import Column, Row
 from residscope.views.head_attribution import HeadAttribution
+from residscope.views.head_grid import HeadGrid
+from residscope.views.head_readout import HeadReadout
 from residscope.views.layer_attribution import LayerAttribution
 from residscope.views.logit_lens import LogitLens
 from residscope.views.token_strip import TokenStrip
 
-__all__ = ["AttentionPattern", "Column", "HeadAttribution", "LayerAttribution", "LogitLens", "Row", "TokenStrip"]
+__all__ = [
+    "AttentionPattern",
+    "Column",
+    "HeadAttribution",
+    "HeadGrid",
+    "HeadReadout",
+    "LayerAttribution",
+    "LogitLens",
+    "Row",
+    "TokenStrip",
+]

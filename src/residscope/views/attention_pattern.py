@@ -21,7 +21,7 @@ from residscope.sources import NoSplitError
 from residscope.still import Still
 from residscope.views.base import View
 from residscope.views.patterns import cells_of, flat, pattern_run
-from residscope.views.stills import caption, facts
+from residscope.views.stills import caption, facts, spot_of
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class AttentionPattern(View):
 
     def summary(self, trace: Run) -> str:
         """Say where the selected head looks from the selected token, or where the target is read."""
-        spot = self._spot(trace)
+        spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return spot
         layer, head, row, position = spot
@@ -140,7 +140,7 @@ class AttentionPattern(View):
 
     def figure(self, trace: Run) -> Figure:
         """Return the selected head's map."""
-        spot = self._spot(trace)
+        spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return Figure("Attention", "", facts(trace), caption(spot))
         layer, head, row, position = spot
@@ -179,18 +179,6 @@ class AttentionPattern(View):
         if self.comm is not None:
             self.selection.unobserve(self._fetch, ["head", "pinned", "row"])
         super().close()
-
-    def _spot(self, trace: Run) -> tuple[int, int, int, int] | str:
-        """Return the layer, head, row and position shown, or why there is none."""
-        if self.selection.head is None:
-            return "no head is selected"
-        (layer, head), row = self.selection.head, self.selection.row or 0
-        outside = "the selection is not in this run"
-        if row >= len(trace.lengths) or layer >= trace.n_layers or head >= trace.n_heads:
-            return outside
-        asked = self.selection.position
-        position = trace.target.positions[row] if asked is None else asked
-        return (layer, head, row, position) if position < trace.lengths[row] else outside
 
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none

@@ -24,6 +24,19 @@ def flat(trace: Run, patterns: wire.Array) -> wire.Array:
     return wire.lower_triangles(patterns) if trace.is_causal else patterns.reshape(*patterns.shape[:-2], -1)
 
 
+def shrunk(trace: Run, patterns: Tensor, most: int) -> Tensor:
+    """Return maps [... query key] of at most so many cells a side: each is the largest of those under it."""
+    length = patterns.shape[-1]
+    if length <= most:
+        return patterns
+    at = torch.arange(length, device=patterns.device) * most // length
+    cells = (at[:, None] * most + at).flatten()
+    kept = patterns if not trace.is_causal else patterns.tril()
+    small = patterns.new_zeros(*patterns.shape[:-2], most * most)
+    small.scatter_reduce_(-1, cells.expand(*patterns.shape[:-2], -1), kept.flatten(-2), "amax")
+    return small.reshape(*patterns.shape[:-2], most, most)
+
+
 def pattern_run(weights: Any, tokens: Any) -> ArrayRun:
     """Return a run of attention weights alone.
 

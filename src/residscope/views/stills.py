@@ -2,6 +2,7 @@
 
 from residscope.arrays import ArrayRun, Run
 from residscope.export.words import number, visible
+from residscope.selection import Selection
 from residscope.wire import text
 
 
@@ -61,3 +62,15 @@ def chosen_row(wanted: int | None, rows: int) -> int | None:
     if rows == 1:
         return 0
     return wanted if wanted is not None and wanted < rows else None
+
+
+def spot_of(trace: Run, selection: Selection) -> tuple[int, int, int, int] | str:
+    """Return the selected layer, head, row and position, or why there are none in a run."""
+    if selection.head is None:
+        return "no head is selected"
+    (layer, head), row = selection.head, selection.row or 0
+    outside = "the selection is not in this run"
+    if row >= len(trace.lengths) or layer >= trace.n_layers or head >= trace.n_heads:
+        return outside
+    position = trace.target.positions[row] if selection.position is None else selection.position
+    return (layer, head, row, position) if position < trace.lengths[row] else outside

@@ -1,0 +1,117 @@
+/** One head on one card: where it looks, what it writes, what it adds to the target, what kind it is. */
+
+import type { RenderProps } from "@anywidget/types";
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { Frame } from "../lib/frame";
+import { useLate } from "../lib/late";
+import { strong, token } from "../lib/sentence";
+import { headName, type SharedTraits, togglePin } from "../lib/state";
+import { targetOf } from "../lib/target";
+import { tokenAt, tokenName } from "../lib/tokens";
+import { startView, type View } from "../lib/view";
+import { type Bytes, readPayload } from "../lib/wire";
+import { type Answer, cardFor, type Wanted } from "./head_readout/card";
+import { Lists } from "./head_readout/lists";
+import { sentence } from "./head_readout/words";
+import "./head_readout.css";
+
+/** The synced traits of `src/residscope/views/head_readout.py`. */
+type Model = SharedTraits & { _card: Bytes };
+
+const HELP = [
+  "Looks at: the tokens to which the head pays most attention at the chosen position.",
+  "Promotes and suppresses: what the head writes there, put through the model's final norm (with the scale it " +
+    "has there) and the unembedding: what it adds to the logit of each token, less what it adds to all alike. It " +
+    "is the direct path alone: later layers read what the head writes, too, and may make something else of it.",
+  "The direct effect is the same along the target, always where the target is read. Its rank is by size among " +
+    "all heads.",
+  "Like a kind of head: from 0 to 1, the attention paid in this prompt to what such a head looks at. One prompt " +
+    "says little of what a head does elsewhere: compare with random repeats in Heads.",
+];
+
+function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
+  const picture = view.picture.value;
+  const run = picture?.run;
+  const { head, row: wantedRow, position, pinned } = view.selection.value;
+  const sent = view.trait("_card").value;
+  const answer = useMemo((): Answer | null => {
+    const payload = readPayload(sent);
+    return payload && { run: payload.run, ...(payload.info as Omit<Answer, "run">) };
+  }, [sent]);
+  const row = wantedRow ?? 0;
+  const prompt = run?.rows[row];
+  const at = position ?? prompt?.read ?? 0;
+  const inRun = Boolean(head && run && head[0] < run.n_layers && head[1] < run.n_heads);
+  const wanted: Wanted | null =
+    inRun && prompt && at < prompt.ids.length
+      ? { run: run!.number, row, head: head!, position: at }
+      : null;
+  const card = cardFor(answer, wanted);
+  const known = answer?.run === run?.number ? answer : null;
+  const late = useLate(wanted && !card ? JSON.stringify(wanted) : null);
+
+  const notice = (): string | null => {
+    if (!run) return null;
+    if (!prompt) return `Prompt ${row} is not in this run, which has ${run.rows.length}.`;
+    if (!head) return 'Select a head: click one in Heads, or exp.selection.update(head="2.5")';
+    const name = headName(head);
+    if (!inRun) {
+      return `${name} is not in this run, which has ${run.n_layers} layers of ${run.n_heads} heads.`;
+    }
+    if (!wanted) {
+      return `Position ${at} is not in this prompt, which has ${prompt.ids.length} tokens.`;
+    }
+    if (card) return null;
+    if (known && known.card === null) return `Layer ${head[0]} has no attention heads.`;
+    if (view.unasked.value) return `${name} needs a kernel: open the notebook to see it.`;
+    return late ? `${name} is waiting for the kernel.` : " ";
+  };
+  const shown = card ?? known?.card ?? null;
+  const texts = answer?.texts ?? {};
+  const isPinned = head && pinned.includes(headName(head));
+  return (
+    <Frame
+      view={view}
+      title="Head"
+      what={
+        wanted && run
+          ? [strong(headName(wanted.head)), " at ", token(tokenAt(run, row, at)), ` (${at})`]
+          : ""
+      }
+      help={HELP}
+      actions={
+        head
+          ? [
+              {
+                label: `${isPinned ? "Unpin" : "Pin"} ${headName(head)}`,
+                run: () => view.select({ pinned: togglePin(pinned, headName(head)) }),
+              },
+            ]
+          : []
+      }
+      sentence={card && run ? sentence(run, card, targetOf(run.rows, row), texts) : ""}
+      notice={notice()}
+    >
+      {shown && run?.rows[shown.row] && (
+        <div class={card ? "rs-readout" : "rs-readout rs-old"}>
+          <Lists
+            card={shown}
+            row={run.rows[shown.row]!}
+            unit={run.rows[shown.row]!.target.unit}
+            heads={run.n_layers * run.n_heads}
+            nameAt={(place) => tokenAt(run, shown.row, place)}
+            name={(id) => tokenName(run, id, texts)}
+            onKey={(key) => view.select({ key })}
+          />
+        </div>
+      )}
+    </Frame>
+  );
+}
+
+function render(props: RenderProps<Model>): void {
+  startView(props, (view) => <HeadReadout view={view} />);
+}
+
+export default { render };

@@ -1,0 +1,208 @@
+"""Where all heads of a layer look, or the pinned ones: small maps side by side."""
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import traitlets
+
+from residscope import wire
+from residscope.analysis.scores import KINDS
+from residscope.arrays import ArrayRun, Run, shaped
+from residscope.experiment import Experiment
+from residscope.export.words import number
+from residscope.figure import Figure, Group, Map
+from residscope.selection import Selection
+from residscope.still import Still
+from residscope.views.base import View
+from residscope.views.patterns import flat, pattern_run, shrunk
+from residscope.views.stills import caption, facts
+from residscope.worker import Ticket
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIDE = 48
+"""How many cells a small map has at most on a side; of a longer prompt each is the largest of those under it."""
+
+SELECTED, PINNED = "selected layer", "pinned heads"
+HEAD, EFFECT = "head", "direct effect"
+
+_LAYER = re.compile(r"layer (\d{1,4})")
+_HEAD_NAME = re.compile(r"L(\d{1,4})H(\d{1,4})")
+_FOLLOWED = ["head", "row", "pinned"]
+
+
+class HeadGrid(View):
+    """Small maps of attention: of all heads of a layer, or of the pinned ones. A click selects a head.
+
+    They stand in the order of their numbers, or of a number each head has: its direct effect on the target, or how
+    much it behaves like a head of a known kind.
+    """
+
+    bundle_name = "head_grid"
+
+    shown: Any = traitlets.Unicode(SELECTED).tag(sync=True)
+    """Which heads: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
+    sort = traitlets.Enum((HEAD, EFFECT, *KINDS), HEAD).tag(sync=True)
+    """Their order: "head", or the largest "direct effect" or score first."""
+    _maps = traitlets.Bytes(b"").tag(sync=True)
+
+    from_browser = View.from_browser | {"shown", "sort"}
+
+    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+        super().__init__(experiment, **traits)
+        self.selection.observe(self._fetch, _FOLLOWED)
+        self.observe(self._fetch, "shown")
+        self.observe(lambda _change: self.follow_again(), "sort")
+
+    @classmethod
+    def from_arrays(
+        cls, weights: Any, tokens: Any, *, values: Any = None, selection: Selection | None = None
+    ) -> "HeadGrid":
+        """Show any attention weights, a small map a head; there is no model.
+
+        Args:
+            weights: as for `AttentionPattern.from_arrays`.
+            tokens: their texts.
+            values: `[layer head]`, a number that they can be sorted by.
+            selection: share this one, so that a click here selects in other views.
+
+        Raises:
+            ValueError: for another shape, or another number of tokens.
+        """
+        run = pattern_run(weights, tokens)
+        if values is not None:
+            heads = torch.from_numpy(shaped(values, "values", "layer head"))[None]
+            if tuple(heads.shape[1:]) != (run.n_layers, run.n_heads):
+                raise ValueError(f"values are of {[*heads.shape[1:]]} layers and heads, and weights of others")
+            run.numbers["head_attribution"] = lambda: heads
+        return cls(Still(run), selection=selection)
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return each row's small maps where they travel ahead, and what sorts the heads [row layer head]."""
+        arrays: dict[str, Any] = {}
+        if trace.patterns_travel_ahead:
+            layers = []
+            for layer in range(trace.n_layers):
+                if ticket:
+                    ticket.step("small maps", layer, trace.n_layers)
+                layers.append(trace.attention(layer))
+            for row, length in enumerate(trace.lengths):
+                maps = torch.stack([layer[row, :, :length, :length] for layer in layers])
+                arrays[f"row.{row}"] = self._packed(trace, maps)
+        else:
+            self._send_maps(trace)
+        if self.sort != HEAD:
+            arrays["values"] = self._values(trace)
+        return arrays, {
+            "ahead": trace.patterns_travel_ahead,
+            "causal": trace.is_causal,
+            "sort": self.sort,
+            "unit": trace.target.unit if self.sort == EFFECT else "",
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per head shown, in order: what it is sorted by, and the key it looks at most on average."""
+        import pandas as pd
+
+        trace = self.experiment.trace
+        row = min(self.selection.row or 0, len(trace.lengths) - 1)
+        length, rows = trace.lengths[row], []
+        values = None if self.sort == HEAD else self._values(trace)[row]
+        for layer, head in self._heads(trace):
+            weights = trace.attention(layer, head)[row, :length, :length].float().nan_to_num()
+            key = int(weights.mean(0).argmax()) if length else 0
+            rows.append(
+                {"head": f"L{layer}H{head}", "layer": layer, "row": row, "most_looked_at": trace.str_tokens[row][key]}
+                | ({} if values is None else {self.sort: float(values[layer, head])})
+            )
+        return pd.DataFrame(rows)
+
+    def summary(self, trace: Run) -> str:
+        """Name the heads shown and their order."""
+        heads = self._heads(trace)
+        if not heads:
+            return "no pinned head is in this run" if self.shown == PINNED else "there is no such layer in this run"
+        what = "the pinned heads" if self.shown == PINNED else f"the {len(heads)} heads of layer {heads[0][0]}"
+        if self.sort == HEAD:
+            return f"where {what} look"
+        layer, head = heads[0]
+        row = min(self.selection.row or 0, len(trace.lengths) - 1)
+        value = number(float(self._values(trace)[row, layer, head]), sign=self.sort == EFFECT)
+        return f"where {what} look, by {self.sort}; first L{layer}H{head}, {value}"
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the small maps with the heads' names."""
+        row = min(self.selection.row or 0, len(trace.lengths) - 1)
+        length = trace.lengths[row]
+        maps = []
+        for layer, head in self._heads(trace):
+            values = trace.attention(layer, head)[row, :length, :length].float().cpu().numpy().copy()
+            if trace.is_causal:
+                values[np.triu_indices(length, 1)] = np.nan
+            labels = [str(position) for position in range(length)]
+            maps.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
+        return Figure("Head maps", "attention, 0 to 1", facts(trace), caption(self.summary(trace)), [Group(maps)])
+
+    def close(self) -> None:
+        """Stop following the selection, and close the widget."""
+        if self.comm is not None:
+            self.selection.unobserve(self._fetch, _FOLLOWED)
+        super().close()
+
+    @traitlets.validate("shown")
+    def _check_shown(self, proposal: Any) -> str:
+        value = str(proposal["value"])
+        if value not in (SELECTED, PINNED) and not _LAYER.fullmatch(value):
+            raise traitlets.TraitError(f"shown is {SELECTED!r}, {PINNED!r} or 'layer 3', not {value!r:.80}")
+        return value
+
+    def _heads(self, trace: Run) -> list[tuple[int, int]]:
+        """Return the heads shown, in order."""
+        if self.shown == PINNED:
+            named = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
+            heads = [(layer, head) for layer, head in named if layer < trace.n_layers and head < trace.n_heads]
+        else:
+            layer = self._layer(trace)
+            heads = [(layer, head) for head in range(trace.n_heads)] if layer < trace.n_layers else []
+        if self.sort == HEAD or not heads:
+            return heads
+        row = min(self.selection.row or 0, len(trace.lengths) - 1)
+        values = np.nan_to_num(self._values(trace)[row], nan=-np.inf)
+        return sorted(heads, key=lambda head: -values[head])
+
+    def _layer(self, trace: Run) -> int:
+        named = _LAYER.fullmatch(self.shown)
+        if named:
+            return int(named[1])
+        head = self.selection.head
+        return head[0] if head and head[0] < trace.n_layers else trace.n_layers - 1
+
+    def _values(self, trace: Run) -> wire.Array:
+        """Return what sorts the heads, one number each [row layer head]."""
+        if self.sort != EFFECT and not isinstance(trace, ArrayRun):
+            return trace.head_scores(self.sort).cpu().numpy()
+        values = trace.head_attribution().cpu().numpy().astype(np.float32)
+        return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
+
+    def _fetch(self, _change: Any) -> None:
+        trace = self.experiment.trace_or_none
+        if trace is not None and not trace.patterns_travel_ahead:
+            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
+                self.experiment.soon(f"maps of {self.model_id}", lambda _ticket: self._send_maps(trace))
+
+    def _send_maps(self, trace: Run) -> None:
+        row = self.selection.row or 0
+        heads = self._heads(trace)
+        if not heads or row >= len(trace.lengths):
+            return
+        length = trace.lengths[row]
+        maps = torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads])
+        info = {"row": row, "heads": [list(head) for head in heads], "colour": "attention"}
+        self._maps = wire.pack(trace.number, {"patterns": self._packed(trace, maps)}, info)
+
+    def _packed(self, trace: Run, maps: torch.Tensor) -> wire.Array:
+        return flat(trace, shrunk(trace, maps, SIDE).half().cpu().numpy())

@@ -1,0 +1,190 @@
+"""One head on one card: where it looks, what it writes, what it adds to the target, what kind it is."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import traitlets
+from torch import Tensor
+
+from residscope import wire
+from residscope.arrays import Run
+from residscope.experiment import Experiment
+from residscope.export.words import number
+from residscope.figure import Block, Figure, Table
+from residscope.scene import name_of, texts_of, tokens_of
+from residscope.selection import Selection
+from residscope.still import Still
+from residscope.views.base import View
+from residscope.views.cards import Card, card_of, card_run
+from residscope.views.stills import caption, facts, spot_of, target_name
+from residscope.worker import Ticket
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FOLLOWED = ["head", "row", "position"]
+
+
+class HeadReadout(View):
+    """The selected head at the selected position, on one card.
+
+    Where it looks, the tokens that its output promotes and suppresses most, its direct effect on the target, and how
+    much it behaves like a head of a known kind.
+    """
+
+    bundle_name = "head_readout"
+
+    _card = traitlets.Bytes(b"").tag(sync=True)
+
+    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+        super().__init__(experiment, **traits)
+        self.selection.observe(self._fetch, _FOLLOWED)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        weights: Any,
+        tokens: Any,
+        *,
+        effects: Any = None,
+        writes: Any = None,
+        vocabulary: Any = None,
+        name: str = "",
+        unit: str = "",
+        selection: Selection | None = None,
+    ) -> "HeadReadout":
+        """Show what you have of each head; there is no model.
+
+        Args:
+            weights: attention weights, as for `AttentionPattern.from_arrays`.
+            tokens: their texts.
+            effects: `[layer head]`, any number that each head has.
+            writes: `[layer head vocab]`, what each head adds to the logits of each word, at every position alike.
+            vocabulary: the words' texts.
+            name: what the effects are.
+            unit: theirs.
+            selection: share this one, so that a click in other views selects here.
+
+        Raises:
+            ValueError: for shapes that do not fit each other.
+        """
+        run = card_run(weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit)
+        view = cls(Still(run), selection=selection)
+        if view.selection.head is None:
+            view.selection.update(head=(0, 0))
+        return view
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Send the card of what is selected; of the run itself nothing is needed."""
+        del ticket
+        self._send_card(trace)
+        return {}, {}
+
+    def card(self, trace: Run) -> Card | str:
+        """Return what there is to say of the selected head, or why there is nothing."""
+        spot = spot_of(trace, self.selection)
+        return spot if isinstance(spot, str) else card_of(trace, *spot) or f"layer {spot[0]} has no attention heads"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per number on the card: what it looks at, promotes, suppresses, its effect and scores.
+
+        Raises:
+            ValueError: when no head of the run is selected.
+        """
+        import pandas as pd
+
+        trace = self.experiment.trace
+        card = self.card(trace)
+        if isinstance(card, str):
+            raise ValueError(f'{card}: exp.selection.update(head="2.5")')
+        rows: list[tuple[str, str, float]] = []
+        rows += [("looks at", trace.str_tokens[card.row][key], weight) for key, weight in card.looks]
+        for kind, pairs in _written(card):
+            rows += [(kind, trace.decode(token), value) for token, value in pairs]
+        if card.effect is not None:
+            rows.append(("direct effect", target_name(trace, card.row), card.effect))
+        rows += [("score", kind, value) for kind, value in card.scores.items()]
+        frame = pd.DataFrame(rows, columns=["kind", "name", "value"])
+        frame.insert(0, "position", card.position)
+        frame.insert(0, "head", f"L{card.layer}H{card.head}")
+        return frame
+
+    def summary(self, trace: Run) -> str:
+        """Say where the head looks, what it promotes and what it adds."""
+        card = self.card(trace)
+        if isinstance(card, str):
+            return card
+        tokens = tokens_of(trace, card.row)
+        (key, weight), *_ = card.looks
+        at = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
+        words = [f"{at} looks most at {tokens[key]} ({key}) with {number(weight)}"]
+        firsts = [name_of(trace, pairs[0][0]) for _, pairs in _written(card)]
+        if firsts:
+            words.append(f"promotes {firsts[0]} most and suppresses {firsts[1]}")
+        if card.effect is not None:
+            words.append(f"adds {number(card.effect, sign=True)} {trace.target.unit} to {target_name(trace, card.row)}")
+        return "; ".join(words)
+
+    def figure(self, trace: Run) -> Figure:
+        """Return the card's lists side by side."""
+        card = self.card(trace)
+        if isinstance(card, str):
+            return Figure("Head", "", facts(trace), caption(card))
+        tokens = tokens_of(trace, card.row)
+        blocks: list[Block] = [
+            Table("looks at", [(f"{tokens[key]} ({key})", number(weight)) for key, weight in card.looks])
+        ]
+        for kind, pairs in _written(card):
+            lines = [(name_of(trace, token), number(value, sign=True)) for token, value in pairs]
+            blocks.append(Table(f"{kind} · logits", lines))
+        if card.scores:
+            scores = [(kind, number(value)) for kind, value in card.scores.items()]
+            blocks.append(Table("like a kind of head · 0 to 1", scores))
+        what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
+        return Figure("Head", what, facts(trace), caption(self.summary(trace)), blocks)
+
+    def close(self) -> None:
+        """Stop following the selection, and close the widget."""
+        if self.comm is not None:
+            self.selection.unobserve(self._fetch, _FOLLOWED)
+        super().close()
+
+    def _fetch(self, _change: Any) -> None:
+        trace = self.experiment.trace_or_none
+        if trace is not None:
+            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
+                self.experiment.soon(f"card of {self.model_id}", lambda _ticket: self._send_card(trace))
+
+    def _send_card(self, trace: Run) -> None:
+        card = self.card(trace)
+        info: dict[str, Any] = {"card": None, "texts": {}}
+        if isinstance(card, Card):
+            written = _written(card)
+            info = {
+                "texts": texts_of(trace, (token for _, pairs in written for token, _ in pairs)),
+                "card": {
+                    "row": card.row,
+                    "head": [card.layer, card.head],
+                    "position": card.position,
+                    "looks": card.looks,
+                    "effect": card.effect,
+                    "rank": card.rank,
+                    "shares": card.shares,
+                    "scores": [[kind, None if np.isnan(score) else score] for kind, score in card.scores.items()],
+                    "writes": [[kind, pairs] for kind, pairs in written],
+                },
+            }
+        self._card = wire.pack(trace.number, {}, info)
+
+
+def _written(card: Card) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Return the tokens that a head promotes and suppresses, with what it adds to each."""
+    if card.writes is None:
+        return []
+    both = (card.writes.promoted, card.writes.adds), (card.writes.suppressed, card.writes.takes)
+    return [(kind, _pairs(*one)) for kind, one in zip(("promotes", "suppresses"), both, strict=True)]
+
+
+def _pairs(ids: Tensor, values: Tensor) -> list[tuple[int, float]]:
+    return list(zip(ids.tolist(), values.tolist(), strict=True))

@@ -1,0 +1,72 @@
+"""What a head writes, read as tokens: which it promotes, which it suppresses."""
+
+from dataclasses import dataclass
+
+from einops import einsum
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from residscope.analysis import attribution
+from residscope.models import Recording, TransformerBridge
+from residscope.models.recording import Activations, record_mixing
+from residscope.models.weights import constant_z, final_norm, head_weights, logit_tail, unembedding
+
+
+@dataclass(frozen=True)
+class HeadTokens:
+    """What a head's part adds to the logits of the tokens that it promotes and suppresses most.
+
+    In logits before a soft cap, less the vocabulary's mean: what is added to all logits alike changes no probability.
+
+    Attributes:
+        promoted: the tokens, the most promoted first.
+        adds: what is added to each.
+        suppressed: the tokens, the most suppressed first.
+        takes: what is added to each, negative.
+    """
+
+    promoted: Int[Tensor, "k"]
+    adds: Float[Tensor, "k"]
+    suppressed: Int[Tensor, "k"]
+    takes: Float[Tensor, "k"]
+
+
+def head_tokens(
+    model: TransformerBridge,
+    run: Activations,
+    recording: Recording,
+    read: Int[Tensor, "row"],
+    row: int,
+    layer: int,
+    head: int,
+    k: int,
+) -> HeadTokens:
+    """Read what a head writes at a position through the final norm, its scale frozen, and the unembedding.
+
+    Args:
+        model: which has run.
+        run: its activations.
+        recording: what the run left behind.
+        read: the position in each row; that of `row` is looked at.
+        row: the prompt.
+        layer: the head's.
+        head: its number.
+        k: how many tokens of either kind.
+    """
+    ((_, mixing),) = record_mixing(model, run, [layer], read)
+    weights, norm, (W_U, _) = head_weights(model, layer), final_norm(model), unembedding(model)
+    z = mixing.z[row, 0, head].float()
+    constant = constant_z(model, layer)
+    if constant is not None:
+        # A sink takes a share of the weight, and of what every value holds with it.
+        z = z - mixing.pattern[row, head, 0].float().nansum() * constant[head].float()
+    part = einsum(z, weights.W_O[head].float(), "d_head, d_head d_model -> d_model")[None]
+    post = weights.post_norm
+    if post is not None and mixing.post_scale is not None:
+        part = attribution.normed(part, post.weight, mixing.post_scale[row].float(), centred=post.centred)
+    scale = recording.final_scales[row, int(read[row])][None].float()
+    normed = attribution.normed(part * weights.multiplier, norm.weight, scale, centred=norm.centred)
+    logits = (normed @ W_U.float())[0] * logit_tail(model).kappa
+    logits = logits - logits.mean()
+    most, least = logits.topk(k), (-logits).topk(k)
+    return HeadTokens(most.indices, most.values, least.indices, -least.values)

@@ -1,0 +1,182 @@
+"""What the card of one head and the small maps send, against the trace."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load
+
+import residscope as rs
+from residscope.views import head_grid
+from residscope.views.patterns import shrunk
+from tests import architectures, tiny
+
+PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
+
+
+@pytest.fixture
+def experiment():
+    made = rs.Experiment(tiny.bridge("llama"), PROMPTS, (" Mary", " John"))
+    yield made
+    made.close()
+
+
+def read(data):
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
+
+
+def settled(experiment):
+    experiment.soon("a mark", lambda _ticket: None).wait(30)
+
+
+def test_the_card_holds_the_traces_numbers_of_what_is_selected(experiment):
+    view = rs.HeadReadout(experiment)
+    assert read(view._card)[1]["card"] is None, "no head is selected"
+    experiment.selection.update(head="1.2", row=1, position=3)
+    settled(experiment)
+    run, info, _ = read(view._card)
+    card, trace = info["card"], experiment.trace
+    assert (run, card["head"], card["row"], card["position"]) == (1, [1, 2], 1, 3)
+    weights = trace.attention(1, 2)[1, 3, : trace.lengths[1]]
+    assert [key for key, _ in card["looks"]] == weights.topk(5).indices.tolist()
+    assert card["effect"] == pytest.approx(float(trace.head_attribution()[1, 1, 2]))
+    sizes = trace.head_attribution()[1].abs()
+    assert card["rank"] == 1 + int((sizes > sizes[1, 2]).sum())
+    assert card["shares"] == [3], "four heads share two heads of keys and values"
+    written = trace.head_tokens(1, 2, 1, 3, k=5)
+    assert card["writes"][0] == [
+        "promotes",
+        [list(pair) for pair in zip(written.promoted.tolist(), written.adds.tolist(), strict=True)],
+    ]
+    assert all(str(token) in info["texts"] for _, pairs in card["writes"] for token, _ in pairs)
+    assert card["scores"][1] == ["previous token", pytest.approx(float(trace.head_scores("previous token")[1, 1, 2]))]
+
+
+def test_a_new_run_brings_a_new_card(experiment):
+    experiment.selection.update(head="1.2")
+    view = rs.HeadReadout(experiment)
+    experiment.update(prompts="Tom met Anna at the park")
+    experiment.wait()
+    settled(experiment)
+    assert read(view._card)[0] == read(view._data)[0] == 2
+
+
+def test_a_hybrids_layer_without_heads_has_no_card():
+    experiment = rs.Experiment(architectures.build("Qwen3.5 (hybrid)"), PROMPTS, (" Mary", " John"))
+    experiment.selection.update(head="0.0")
+    view, grid = rs.HeadReadout(experiment), rs.HeadGrid(experiment)
+    assert read(view._card)[1]["card"] is None
+    assert "layer 0 has no attention heads" in view.line()
+    assert np.isnan(read(grid._data)[2]["row.0"][0]).all()
+    experiment.selection.update(head="2.0")
+    assert view.to_frame()["kind"].unique().tolist() == ["looks at", "promotes", "suppresses", "direct effect", "score"]
+    experiment.close()
+
+
+def test_the_readout_as_a_table_and_a_sentence(experiment):
+    view = rs.HeadReadout(experiment)
+    with pytest.raises(ValueError, match=r"no head is selected: exp\.selection\.update"):
+        view.to_frame()
+    experiment.selection.update(head="2.1")
+    frame = view.to_frame().set_index("kind")
+    effect = float(experiment.trace.head_attribution()[0, 2, 1])
+    assert frame.loc["direct effect", "value"] == pytest.approx(effect)
+    assert "L2H1 at ·to (14) looks most at" in view.line()
+    assert "promotes" in view.line()
+
+
+def test_the_grid_sends_all_layers_ahead_and_sorts_by_what_is_asked(experiment):
+    view = rs.HeadGrid(experiment)
+    _, info, arrays = read(view._data)
+    trace = experiment.trace
+    for row, length in enumerate(trace.lengths):
+        query, key = np.tril_indices(length)
+        expected = trace.attention(1)[row].numpy()[:, query, key]
+        np.testing.assert_allclose(arrays[f"row.{row}"][1], expected, atol=1e-3)
+    assert (info["ahead"], info["sort"], "values" in arrays) == (True, "head", False)
+    view.sort = "direct effect"
+    settled(experiment)
+    _, info, arrays = read(view._data)
+    np.testing.assert_array_equal(arrays["values"], trace.head_attribution().numpy())
+    assert (info["sort"], info["unit"]) == ("direct effect", "logits")
+    experiment.selection.update(head="1.0")
+    order = trace.head_attribution()[0, 1].argsort(descending=True).tolist()
+    assert view.to_frame()["head"].tolist() == [f"L1H{head}" for head in order]
+    view.sort = "previous token"
+    settled(experiment)
+    np.testing.assert_array_equal(read(view._data)[2]["values"], trace.head_scores("previous token").numpy())
+
+
+def test_what_does_not_travel_ahead_is_sent_for_the_heads_shown(experiment, monkeypatch):
+    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 10)
+    monkeypatch.setattr(head_grid, "SIDE", 5)
+    experiment.update()
+    view = rs.HeadGrid(experiment)
+    assert read(view._data)[2] == {}
+    run, info, arrays = read(view._maps)
+    assert (run, info["heads"]) == (2, [[2, head] for head in range(4)])
+    assert arrays["patterns"].shape == (4, 15)
+    view.shown = "pinned heads"
+    experiment.selection.update(pinned=["L0H1", "L1.mlp", "L2H3"])
+    settled(experiment)
+    assert read(view._maps)[1]["heads"] == [[0, 1], [2, 3]]
+
+
+def test_a_shrunk_map_holds_the_largest_weight_of_those_under_each_cell(experiment):
+    trace = experiment.trace
+    patterns = torch.rand(2, 100, 100).tril()
+    small = shrunk(trace, patterns, 48)
+    assert small.shape == (2, 48, 48)
+    at = torch.arange(100) * 48 // 100
+    for row, col in ((0, 0), (20, 7), (47, 47), (3, 3)):
+        under = patterns[:, at == row][:, :, at == col]
+        torch.testing.assert_close(small[:, row, col], under.amax((1, 2)))
+    assert small.triu(1).count_nonzero() == 0
+    assert shrunk(trace, patterns[:, :48, :48], 48).shape == (2, 48, 48)
+
+
+@pytest.mark.parametrize("value", ["layer", "layer x", "heads", "layer 3 ", ""])
+def test_only_layers_and_pins_are_shown(experiment, value):
+    with pytest.raises(Exception, match="shown is 'selected layer', 'pinned heads' or 'layer 3'"):
+        rs.HeadGrid(experiment, shown=value)
+
+
+def test_a_layer_that_is_not_there_is_said(experiment):
+    view = rs.HeadGrid(experiment, shown="layer 9")
+    assert view.line().endswith("there is no such layer in this run")
+    assert view.to_frame().empty
+    view.shown = "pinned heads"
+    assert view.line().endswith("no pinned head is in this run")
+
+
+def test_arrays_have_cards_and_small_maps_too():
+    weights = np.tril(np.ones((2, 3, 4, 4))) / np.arange(1, 5)[:, None]
+    tokens = ["<s>", " the", " cat", " sat"]
+    effects = np.array([[0.1, -2.0, 0.3], [0.4, 0.5, 0.6]])
+    writes = np.zeros((2, 3, 5))
+    writes[0, 1] = [3, -1, 0, 2, -2]
+    view = rs.HeadReadout.from_arrays(
+        weights, tokens, effects=effects, writes=writes, vocabulary=list("abcde"), name="effect", unit="nats"
+    )
+    view.selection.update(head=(0, 1))
+    _, info, _ = read(view._card)
+    card = info["card"]
+    assert (card["effect"], card["rank"], card["scores"]) == (-2.0, 1, [])
+    named = [[info["texts"][str(token)], value] for token, value in card["writes"][0][1]]
+    assert named == [["a", 3.0], ["d", 2.0], ["c", 0.0], ["b", -1.0], ["e", -2.0]]
+    assert "promotes a most and suppresses e" in view.line()
+    grid = rs.HeadGrid.from_arrays(weights, tokens, values=effects)
+    grid.sort = "direct effect"
+    assert grid.to_frame()["head"].tolist() == ["L1H2", "L1H1", "L1H0"]
+    for refused, sentence in (
+        (lambda: rs.HeadReadout.from_arrays(weights, tokens, effects=[[1.0]]), r"effects are of \[1, 1\]"),
+        (lambda: rs.HeadReadout.from_arrays(weights, tokens, writes=writes), "vocabulary names 0"),
+        (lambda: rs.HeadGrid.from_arrays(weights, tokens, values=[[1.0]]), r"values are of \[1, 1\]"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            refused()
+    for made in (view, grid):
+        made.close()
