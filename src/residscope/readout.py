@@ -1,6 +1,6 @@
 """The residual stream read through the lens: likeliest tokens, the target where it is read, and everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -98,25 +98,34 @@ def read_curve(
     curve = torch.full((rows, depths, width), torch.nan, device=resid.device)
     for row in range(rows):
         length = int(mask[row].sum())
+        read = _log_probability(model, target, row, d_vocab) if target.unit == "nats" else _answers(model, target, row)
         for depth in range(depths):
             step(row * depths + depth, rows * depths)
-            vectors = resid[depth, row, :length]
-            if target.unit == "nats":
-                chunks = torch.split(vectors, max(1, lens.CHUNK_BYTES // (4 * d_vocab)))
-                each = [target.of_row(row, len(one)).value(logits_of(model, one).float()) for one in chunks]
-                curve[row, depth, :length] = torch.cat(each)
-            else:
-                value = _mean_logit(model, vectors, target.right[row].ids)
-                if target.wrong is not None:
-                    value = value - _mean_logit(model, vectors, target.wrong[row].ids)
-                curve[row, depth, :length] = value
+            curve[row, depth, :length] = read(resid[depth, row, :length])
     return curve
 
 
-def _mean_logit(
-    model: TransformerBridge, vectors: Float[Tensor, "pos d_model"], tokens: Sequence[int]
-) -> Float[Tensor, "pos"]:
+Read = Callable[[Float[Tensor, "pos d_model"]], Float[Tensor, "pos"]]
+"""Reads the target at each of some residual vectors."""
+
+
+def _log_probability(model: TransformerBridge, target: Target, row: int, d_vocab: int) -> Read:
+    def read(vectors: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos"]:
+        chunks = torch.split(vectors, max(1, lens.CHUNK_BYTES // (4 * d_vocab)))
+        return torch.cat([target.of_row(row, len(one)).value(logits_of(model, one).float()) for one in chunks])
+
+    return read
+
+
+def _answers(model: TransformerBridge, target: Target, row: int) -> Read:
     W_U, b_U = unembedding(model)
-    ids = torch.tensor(tokens, device=W_U.device)
-    logits = final_norm_of(model, vectors) @ W_U[:, ids] + b_U[ids]
-    return logit_tail(model)(logits).float().mean(-1)
+    tail, right, wrong = logit_tail(model), target.right[row].ids, target.wrong[row].ids if target.wrong else ()
+    ids = torch.tensor([*right, *wrong], device=W_U.device)
+    columns, biases = W_U[:, ids], b_U[ids]
+
+    def read(vectors: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos"]:
+        logits = tail(final_norm_of(model, vectors) @ columns + biases).float()
+        value = logits[:, : len(right)].mean(-1)
+        return value - logits[:, len(right) :].mean(-1) if wrong else value
+
+    return read
