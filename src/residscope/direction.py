@@ -91,7 +91,8 @@ def direction_of(model: TransformerBridge, run: Recording, target: Target) -> Di
     logits = run.logits.to(wide)
     capped = target.gradient(logits)
     weights = capped if tail.cap is None else capped * (1 - (logits / tail.cap) ** 2)
-    return Direction(attribution.unembedded(weights, W_U.to(wide)) * tail.kappa, weights, capped)
+    vector = attribution.unembedded(weights, W_U, target.tokens)
+    return Direction(vector * tail.kappa, weights, capped)
 
 
 def carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"], weights: bytes) -> Carried:

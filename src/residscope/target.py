@@ -73,6 +73,13 @@ class Target:
             return [f"{'mean ' if len(answer.ids) > 1 else ''}{called}({answer.text!r})" for answer in self.right]
         return [f"{r.text!r} \N{MINUS SIGN} {w.text!r}" for r, w in zip(self.right, self.wrong, strict=True)]
 
+    @property
+    def tokens(self) -> list[int] | None:
+        """Return the tokens whose logits it is made of; None for a log-probability, which is made of all."""
+        if self.unit == "nats":
+            return None
+        return sorted({token for answer in (*self.right, *(self.wrong or ())) for token in answer.ids})
+
     def of_row(self, row: int, times: int) -> "Target":
         """Return one row's target, to be read on several logits of that row."""
         wrong = None if self.wrong is None else (self.wrong[row],) * times
@@ -95,7 +102,7 @@ class Target:
         self, W_U: Float[Tensor, "d_model d_vocab"], logits: Float[Tensor, "row d_vocab"]
     ) -> Float[Tensor, "row d_model"]:
         """Return W_U w: the direction of the final norm's output along which the target grows."""
-        return unembedded(self.gradient(logits), W_U)
+        return unembedded(self.gradient(logits), W_U, self.tokens)
 
     def _answer_weights(self, like: Float[Tensor, "row d_vocab"]) -> Float[Tensor, "row d_vocab"]:
         weights = torch.zeros_like(like)

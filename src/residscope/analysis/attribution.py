@@ -1,5 +1,7 @@
 """Direct effects: how much each part of the residual stream pushes a target up or down."""
 
+from collections.abc import Sequence
+
 import torch
 from einops import einsum, rearrange
 from jaxtyping import Float
@@ -34,13 +36,15 @@ def normed(
 
 
 def unembedded(
-    token_weights: Float[Tensor, "row d_vocab"], W_U: Float[Tensor, "d_model d_vocab"]
+    token_weights: Float[Tensor, "row d_vocab"],
+    W_U: Float[Tensor, "d_model d_vocab"],
+    tokens: Sequence[int] | None = None,
 ) -> Float[Tensor, "row d_model"]:
-    """Return W_U w, reading only the columns that carry weight where these are few."""
-    columns = token_weights.any(0).nonzero()[:, 0]
-    if len(columns) < token_weights.shape[1] // 4:
-        return token_weights[:, columns] @ W_U[:, columns].T
-    return token_weights @ W_U.T
+    """Return W_U w; where only some tokens carry weight, and they are given, from their columns alone."""
+    if tokens is None:
+        return token_weights @ W_U.to(token_weights.dtype).T
+    columns = torch.tensor(tokens, device=W_U.device)
+    return token_weights[:, columns] @ W_U[:, columns].to(token_weights.dtype).T
 
 
 def fold_heads(

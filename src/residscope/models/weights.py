@@ -116,8 +116,9 @@ def constant_z(model: TransformerBridge, layer: int) -> Float[Tensor, "head d_he
 
 def unembedding(model: TransformerBridge) -> tuple[Float[Tensor, "d_model d_vocab"], Float[Tensor, "d_vocab"]]:
     """Return W_U and b_U."""
+    home = home_of(model)
     with loaded(model.unembed):
-        return model.W_U.to(home_of(model)), model.b_U.to(home_of(model))
+        return model.W_U.to(home), model.b_U.to(home)
 
 
 def logits_of(model: TransformerBridge, resid: Float[Tensor, "n d_model"]) -> Float[Tensor, "n d_vocab"]:
