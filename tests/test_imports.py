@@ -34,6 +34,12 @@ def test_every_public_name_is_there(name: str):
     assert name in dir(residscope)
 
 
+def test_the_garbage_collector_is_left_as_it_was():
+    code = "import gc, residscope; {}; residscope.Trace; assert gc.isenabled() == {}"
+    for before, collects in (("pass", True), ("gc.disable()", False)):
+        subprocess.run([sys.executable, "-c", code.format(before, collects)], check=True)
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(AttributeError, match="HeadAttributions"):
         _ = residscope.HeadAttributions
