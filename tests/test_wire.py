@@ -54,6 +54,7 @@ def test_lower_triangles_hold_query_by_key():
         ("\u200b", "<U+200B>"),
         ("<script>", "<script>"),
         ("日本 é", "日本 é"),
+        ("e" + "\u0301" * 10, "e" + "\u0301" * 8 + "<U+0301>" * 2),
     ],
 )
 def test_text_that_would_hide_or_break_is_made_visible(raw, shown):

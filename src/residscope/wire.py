@@ -16,6 +16,8 @@ _KEPT_AS_THEY_ARE = "\n\t "
 """White space that the browser draws itself, as dim marks."""
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\ufe0e\uffa0")
 """Characters that show nothing though their category does not say so; U+FE0F, which colours emoji, is left alone."""
+_MOST_MARKS = 8
+"""Accents and the like on one letter; more, which no script needs, would cover the lines around."""
 
 
 def pack(run: int, arrays: Mapping[str, Array], info: Mapping[str, Any]) -> bytes:
@@ -40,9 +42,14 @@ def text(raw: str) -> str:
     """Return text that can be sent and shown: what would hide, reorder or break text becomes a visible mark.
 
     Lone surrogates become U+FFFD, since a message that holds one cannot be sent. Control characters, invisible and
-    bidirectional ones become their names, such as <U+202E>. Spaces, tabs and newlines stay.
+    bidirectional ones become their names, such as <U+202E>, and so do accents heaped on one letter. Spaces, tabs and
+    newlines stay.
     """
-    return "".join(_shown(character) for character in raw)
+    shown, marks = [], 0
+    for character in raw:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        shown.append(_name(character) if marks > _MOST_MARKS else _shown(character))
+    return "".join(shown)
 
 
 def token_text(raw: str, piece: str) -> str:
@@ -78,5 +85,9 @@ def _shown(character: str) -> str:
     if category == "Cs":
         return "\N{REPLACEMENT CHARACTER}"
     if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Zs") or character in _INVISIBLE:
-        return f"<U+{ord(character):04X}>"
+        return _name(character)
     return character
+
+
+def _name(character: str) -> str:
+    return f"<U+{ord(character):04X}>"
