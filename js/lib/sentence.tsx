@@ -1,7 +1,7 @@
 /** A sentence made of words, numbers and tokens: shown, spoken and copied from one source. */
 
 import type { JSX } from "preact";
-import { Token, type TokenName, visible } from "./tokens";
+import { LONGEST, shorten, Token, type TokenName, visible } from "./tokens";
 
 export type Part = string | { strong: string } | { token: TokenName };
 
@@ -13,7 +13,8 @@ export function strong(text: string): Part {
 }
 
 export function token(name: TokenName | string): Part {
-  return { token: typeof name === "string" ? { text: name, special: false } : name };
+  const named = typeof name === "string" ? { text: shorten(name, LONGEST), special: false } : name;
+  return { token: named };
 }
 
 export function plain(words: Words): string {

@@ -5,6 +5,9 @@ import type { Row, Run } from "./state";
 
 export type TokenName = { text: string; special: boolean };
 
+/** More of a text is not shown: it would push away all else, and canvas takes seconds to measure it. */
+export const LONGEST = 200;
+
 const MARKS: Record<string, string> = { " ": "·", "\n": "⏎", "\r": "⏎", "\t": "⇥" };
 const HIDDEN = /(^ +| +$|[\n\r\t])/;
 
@@ -12,7 +15,7 @@ const HIDDEN = /(^ +| +$|[\n\r\t])/;
 export function tokenName(run: Run, id: number, texts?: Record<string, string>): TokenName {
   if (id === run.bos) return { text: "BOS", special: true };
   const text = run.texts[id] ?? texts?.[id] ?? `#${id}`;
-  return { text, special: run.specials.includes(id) };
+  return { text: shorten(text, LONGEST), special: run.specials.includes(id) };
 }
 
 /** The same for the token at a position of a row. */
@@ -35,6 +38,7 @@ export function visible(text: string): string {
 
 /** Cut a long text, keeping its beginning. */
 export function shorten(text: string, most: number): string {
+  if (text.length <= most) return text;
   const characters = [...text];
   return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
 }
