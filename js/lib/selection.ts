@@ -117,7 +117,13 @@ export function openShared(
 }
 
 /** What Jupyter's own models say beyond anywidget's interface. */
-type Held = AnyState & { comm_live?: boolean };
+type Held = AnyState & {
+  comm_live?: boolean;
+  comm?: { jsServicesComm?: { isDisposed: boolean } };
+};
+
+/** How often it is looked whether the kernel was shut down, of which nothing is told. */
+const LOOK_MS = 2000;
 
 /** Follow whether the kernel that made the shared models is still there; hosts that do not tell say nothing. */
 function followLife(model: AnyModel<SharedTraits>, signal: AbortSignal): ReadonlySignal<boolean> {
@@ -125,10 +131,15 @@ function followLife(model: AnyModel<SharedTraits>, signal: AbortSignal): Readonl
   const follow = (held: Held | undefined) => {
     if (signal.aborted || held?.comm_live === undefined) return;
     const refresh = () => {
-      alive.value = held.comm_live !== false;
+      alive.value = held.comm_live !== false && !held.comm?.jsServicesComm?.isDisposed;
     };
     held.on("comm_live_update", refresh);
-    signal.addEventListener("abort", () => held.off("comm_live_update", refresh), { once: true });
+    const looking = setInterval(refresh, LOOK_MS);
+    const end = () => {
+      held.off("comm_live_update", refresh);
+      clearInterval(looking);
+    };
+    signal.addEventListener("abort", end, { once: true });
     refresh();
   };
   const id = idOf(model.get("status"));

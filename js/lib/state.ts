@@ -63,6 +63,8 @@ export type SharedTraits = {
   status: string;
   _data: import("./wire").Bytes;
   _link: "" | "mirror";
+  /** The name of the still picture that stands for this view where there is no kernel. */
+  _still: string;
   _mirror: { selection?: SelectionState; status?: StatusState };
 };
 

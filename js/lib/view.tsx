@@ -7,6 +7,7 @@ import { type ComponentChild, render } from "preact";
 import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
 import { openShared, type Shared } from "./selection";
 import type { SharedTraits } from "./state";
+import { hideStill } from "./still";
 import { followTheme, type Theme } from "./theme";
 import { type Payload, readPayload } from "./wire";
 
@@ -39,6 +40,7 @@ export function startView<Model extends SharedTraits>(
   root.className = "rs-view";
   el.append(root);
   root.addEventListener("keydown", keepFromNotebook);
+  hideStill(el.ownerDocument, String(model.get("_still")), signal);
 
   const base = model as unknown as AnyModel<SharedTraits>;
   const shared = openShared(base, host, signal);

@@ -1,6 +1,7 @@
 /** Rows, columns and the workbench: a box that mounts views by reference. */
 
 import type { AnyModel, Host, RenderProps } from "@anywidget/types";
+import { hideStill } from "../lib/still";
 import "./box.css";
 
 /** The synced traits of `src/residscope/views/boxes.py`. */
@@ -8,6 +9,7 @@ type Model = {
   children: string[];
   _layout: "row" | "column" | "workbench";
   _areas: string[];
+  _still: string;
 };
 
 /** What JupyterLab's manager offers beyond anywidget's interface. */
@@ -25,6 +27,7 @@ function render({ model, el, host, signal }: RenderProps<Model>): void {
   box.append(slots);
   if (signal.aborted) return;
   el.append(box);
+  hideStill(document, model.get("_still"), signal);
 
   let mounted = new AbortController();
   const fill = () => {

@@ -191,13 +191,16 @@ class Lab:
             new = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
             nbformat.write(new, self.server.root / name)
         self.close_notebook()
+        self._show(name)
+        self.page.evaluate(READY)
+        return self.page
+
+    def _show(self, name: str) -> None:
         self.page = self.context.new_page()
         self.page.on("console", lambda message: self.console.append((message.type, message.text)))
         self.page.on("websocket", self._listen)
         self.page.goto(f"{self.server.url}/lab/tree/{name}?reset")
         self.page.wait_for_function(SHOWN, arg=name)
-        self.page.evaluate(READY)
-        return self.page
 
     def _listen(self, socket: Any) -> None:
         if "/channels" in socket.url:
@@ -212,6 +215,9 @@ class Lab:
             CellError: A cell failed.
         """
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self._raise_errors()
+
+    def _raise_errors(self) -> None:
         errors = [f"cell {index}: {plain(text)}" for index, text in self.page.evaluate(ERRORS)]
         if errors:
             raise CellError("\n".join(errors))
@@ -226,6 +232,46 @@ class Lab:
             }""",
             index,
         )
+
+    def run_cell(self, index: int) -> None:
+        """Run one cell, counted from 0, and return when it is done.
+
+        Raises:
+            CellError: The cell failed.
+        """
+        self.page.evaluate(
+            """async index => {
+              const { commands, shell } = window.jupyterapp;
+              shell.currentWidget.content.activeCellIndex = index;
+              await commands.execute("notebook:run-cell");
+            }""",
+            index,
+        )
+        self._raise_errors()
+
+    def kernel(self, way: str) -> None:
+        """Restart the kernel, or end it."""
+        self.page.evaluate(
+            """async way => {
+              const { sessionContext } = window.jupyterapp.shell.currentWidget;
+              if (way === "restarted") await sessionContext.session.kernel.restart();
+              else await sessionContext.shutdown();
+            }""",
+            way,
+        )
+
+    def reopen(self, name: str, *, kernel: bool) -> None:
+        """Show a saved notebook anew, with a kernel that has run nothing, or with none."""
+        self.close_notebook()
+        if not kernel:
+            path = self.server.root / name
+            notebook = nbformat.read(path, as_version=4)
+            # JupyterLab starts the kernel that a notebook names.
+            notebook.metadata.kernelspec = {"name": "none", "display_name": "none", "language": "python"}
+            nbformat.write(notebook, path)
+        self._show(name)
+        if kernel:
+            self.page.evaluate(READY)
 
     def execute(self, code: str) -> str:
         """Run code in the kernel, beside the notebook, and return what it printed or evaluated to.

@@ -102,6 +102,7 @@ def view(name: str, id: str, **state: Any) -> dict[str, Any]:
         "selection": "anywidget:selection",
         "status": "anywidget:status",
         "_link": "",
+        "_still": "",
         "_mirror": {},
         **DEFAULTS.get(name, {}),
     }

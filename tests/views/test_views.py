@@ -1,5 +1,6 @@
 """What each view sends: the numbers of the trace, the run they belong to, and nothing the browser did not declare."""
 
+import base64
 import json
 import threading
 
@@ -9,11 +10,13 @@ import torch
 from safetensors.numpy import load
 
 import residscope as rs
+from residscope import views
 from residscope.analysis.check import LayerCheck
+from residscope.views.base import View
 from tests import architectures, tiny
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
-VIEWS = (rs.TokenStrip, rs.HeadAttribution, rs.LayerAttribution, rs.AttentionPattern, rs.LogitLens)
+VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +234,21 @@ def test_every_view_has_a_text_and_a_table(experiment, kind):
     assert data["text/plain"].startswith(f"{kind.__name__}, run 1: ")
     assert "application/vnd.jupyter.widget-view+json" in data
     assert len(view.to_frame()) > 0
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_after_the_widget_comes_its_still_picture(experiment, kind, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, _metadata=None: shown.append(data))
+    experiment.selection.update(head="1.2")
+    view = kind(experiment)
+    view._ipython_display_()
+    widget, still = shown
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert not {"text/html", "image/png"} & widget.keys()
+    assert f'data-still="{view._still}"' in still["text/html"]
+    assert base64.b64decode(still["image/png"]).startswith(b"\x89PNG")
+    assert still["text/plain"].endswith(".")
 
 
 def test_the_tables_hold_the_traces_numbers(experiment):

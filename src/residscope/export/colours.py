@@ -6,7 +6,7 @@ Scale = Literal["signed", "sequential"]
 
 STOPS: dict[Scale, str] = {
     "signed": "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac",
-    "sequential": "f7f7f5 7fa6c9 084081",
+    "sequential": "f7f7f5 7399bf 084081",
 }
 """ColorBrewer's RdBu, turned so that positive comes last; and from nothing to much."""
 

@@ -1,6 +1,7 @@
 """What every view has: an experiment it follows, a shared selection and status, one payload a run."""
 
 import threading
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ from residscope import cells, wire
 from residscope.arrays import Run
 from residscope.experiment import Experiment
 from residscope.export.interactive import plotly_figure
-from residscope.export.mime import still_bundle
+from residscope.export.mime import display_with_still
 from residscope.export.svg import WIDTH, png, svg
 from residscope.figure import Figure
 from residscope.scene import extent_of
@@ -45,6 +46,7 @@ class View(SyncedWidget):
     """The experiment's `Status`."""
     _data = traitlets.Bytes(b"").tag(sync=True)
     _link = traitlets.Unicode("").tag(sync=True)
+    _still = traitlets.Unicode("").tag(sync=True)
     _mirror = traitlets.Dict().tag(sync=True)
 
     bundle_name: ClassVar[str]
@@ -67,6 +69,7 @@ class View(SyncedWidget):
             _css=style,
             selection=experiment.selection if selection is None else selection,
             status=experiment.status,
+            _still=uuid.uuid4().hex,
             **traits,
         )
         try:
@@ -146,8 +149,12 @@ class View(SyncedWidget):
         bundled = super()._repr_mimebundle_(**kwargs)
         if bundled is not None:
             bundled[0]["text/plain"] = self.line()
-            bundled[0].update(still_bundle([self.figure(self.experiment.trace)]))
         return bundled
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        bundled = self._repr_mimebundle_(**kwargs)
+        if bundled is not None:
+            display_with_still(bundled, [self.figure(self.experiment.trace)], self._still)
 
     def retire(self) -> None:
         """Close: the cell that made this has made another."""

@@ -1,5 +1,6 @@
 """Rows and columns of views, mounted by our own bundle: hosts that draw no ipywidgets boxes draw these."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import anywidget
 import traitlets
 
 from residscope import cells
-from residscope.export.mime import still_bundle
+from residscope.export.mime import display_with_still
 from residscope.synced import SyncedWidget, bundle
 from residscope.views.base import View
 
@@ -25,6 +26,7 @@ class Box(SyncedWidget):
     """The views, in order."""
     _layout = traitlets.Unicode("row").tag(sync=True)
     _areas = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _still = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, children: Sequence[anywidget.AnyWidget], **traits: Any) -> None:
         if isinstance(children, anywidget.AnyWidget):
@@ -36,7 +38,7 @@ class Box(SyncedWidget):
                     f"{type(self).__name__} holds residscope's views and other anywidgets, not {type(child).__name__}"
                 )
         module, style = bundle("box")
-        super().__init__(_esm=module, _css=style, children=children, **traits)
+        super().__init__(_esm=module, _css=style, children=children, _still=uuid.uuid4().hex, **traits)
         cells.made(self)
 
     def close(self) -> None:
@@ -57,10 +59,14 @@ class Box(SyncedWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundled = super()._repr_mimebundle_(**kwargs)
         if bundled is not None:
-            views = self.views()
-            bundled[0]["text/plain"] = "\n".join(view.line() for view in views)
-            bundled[0].update(still_bundle([view.figure(view.experiment.trace) for view in views]))
+            bundled[0]["text/plain"] = "\n".join(view.line() for view in self.views())
         return bundled
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        bundled = self._repr_mimebundle_(**kwargs)
+        if bundled is not None:
+            figures = [view.figure(view.experiment.trace) for view in self.views()]
+            display_with_still(bundled, figures, self._still)
 
 
 class Row(Box):
