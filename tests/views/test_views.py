@@ -271,7 +271,7 @@ def test_the_tables_hold_the_traces_numbers(experiment):
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_a_misspelt_keyword_or_a_wrong_experiment_is_refused(experiment, model, kind):
-    with pytest.raises(TypeError, match=f"{kind.__name__} has no haed; it has .*selection, status"):
+    with pytest.raises(TypeError, match=f"{kind.__name__} has no haed; it has .*selection.*status"):
         kind(experiment, haed=3)
     with pytest.raises(TypeError, match=f"{kind.__name__} takes an Experiment, not TransformerBridge: rs.Experiment"):
         kind(model)
@@ -380,3 +380,24 @@ def test_a_head_that_is_nan_everywhere_is_never_the_strongest(experiment, monkey
     experiment.selection.update(head=None)
     rs.Workbench(experiment)
     assert experiment.selection.head == (1, 2)
+
+
+def test_circuitsvis_draws_the_selected_and_pinned_heads_offline(experiment):
+    view = rs.AttentionPattern(experiment)
+    with pytest.raises(ValueError, match="no head of this run is selected"):
+        view.to_circuitsvis()
+    experiment.selection.update(head="1.2", pinned=["L0H3", "L9H9"])
+    drawn = view.to_circuitsvis().data
+    assert "https://unpkg.com" not in drawn
+    props = drawn[drawn.rindex("CircuitsVis.AttentionHeads") :]
+    assert '"L1H2", "L0H3"' in props
+    weight = float(experiment.trace.attention(1, 2)[0, 3, 1])
+    assert f"{weight:.6f}"[:7] in props
+
+
+def test_a_token_that_would_end_the_script_is_kept_from_it():
+    tokens = ["a", "</script><script>alert(1)</script>"]
+    view = rs.AttentionPattern.from_arrays(np.tril(np.ones((2, 2))), tokens)
+    drawn = view.to_circuitsvis().data
+    assert drawn.count("</script>") == 1, "its own"
+    view.close()

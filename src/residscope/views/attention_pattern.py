@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 import traitlets
 from torch import Tensor
 
@@ -26,6 +27,7 @@ from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import HTML
 
 ATTENTION, WEIGHTED, EFFECT = "attention", "value-weighted", "direct effect"
 
@@ -124,6 +126,28 @@ class AttentionPattern(View):
             columns[self.colour] = _maps(trace, self.colour)(layer, head)[row].cpu().numpy()[query, key]
         return pd.DataFrame(columns)
 
+    def to_circuitsvis(self) -> "HTML":
+        """Return the selected and the pinned heads of the newest run as circuitsvis draws them, with its scripts in it.
+
+        Raises:
+            ValueError: when none of them is in the run.
+        """
+        from circuitsvis.attention import attention_heads
+        from IPython.display import HTML
+
+        trace, row = self.experiment.trace, self.selection.row or 0
+        heads = self._wanted(trace)
+        if not heads or row >= len(trace.lengths):
+            raise ValueError('no head of this run is selected: exp.selection.update(head="2.5")')
+        length = trace.lengths[row]
+        drawn = attention_heads(
+            torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
+            # Tokens go into a script as they are, and one that ends it would be run.
+            [token.replace("<", "<\N{ZERO WIDTH SPACE}") for token in tokens_of(trace, row)],
+            attention_head_names=[f"L{layer}H{head}" for layer, head in heads],
+        )
+        return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
+
     def summary(self, trace: Run) -> str:
         """Say where the selected head looks from the selected token, or where the target is read."""
         spot = spot_of(trace, self.selection)
@@ -186,12 +210,16 @@ class AttentionPattern(View):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self.experiment.soon(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
 
-    def _send_heads(self, trace: Run) -> None:
-        row = self.selection.row or 0
+    def _wanted(self, trace: Run) -> list[tuple[int, int]]:
+        """Return the selected head and the pinned ones, as far as the run has them."""
         heads = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
         if self.selection.head is not None:
             heads.insert(0, self.selection.head)
-        heads = [(layer, head) for layer, head in heads if layer < trace.n_layers and head < trace.n_heads]
+        return [(layer, head) for layer, head in heads if layer < trace.n_layers and head < trace.n_heads]
+
+    def _send_heads(self, trace: Run) -> None:
+        row = self.selection.row or 0
+        heads = self._wanted(trace)
         if not heads or row >= len(trace.lengths):
             return
         arrays: dict[str, wire.Array] = {}
