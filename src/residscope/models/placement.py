@@ -1,10 +1,11 @@
 """Where a model's weights are: on one device, on several, or offloaded; and how to have them at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
 from accelerate.utils import align_module_device
+from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.models.copying import modules_of, tensors_of
@@ -23,7 +24,12 @@ def home_of(model: TransformerBridge) -> torch.device:
 
 def is_offloaded(model: TransformerBridge) -> bool:
     """Tell whether weights are fetched for each layer's run alone: then they cannot be shared by a copy."""
-    return any(tensor.is_meta for tensor in tensors_of(model) if isinstance(tensor, torch.nn.Parameter))
+    return any_offloaded(tensors_of(model))
+
+
+def any_offloaded(tensors: Iterable[Tensor]) -> bool:
+    """Tell whether there are weights of an offloaded model among these."""
+    return any(tensor.is_meta for tensor in tensors if isinstance(tensor, torch.nn.Parameter))
 
 
 def is_split(model: TransformerBridge) -> bool:

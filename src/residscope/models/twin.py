@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -15,7 +16,7 @@ from transformer_lens.model_bridge.generalized_components.base import Generalize
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
 from residscope.models.copying import copied, tensors_of
-from residscope.models.placement import is_offloaded
+from residscope.models.placement import any_offloaded
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()
@@ -68,16 +69,17 @@ class Twin:
             model = self._model()
             if model is None:
                 raise ReferenceError("the model of this experiment is gone: make the experiment again")
-            if is_offloaded(model):
+            tensors = tensors_of(model)
+            if any_offloaded(tensors):
                 training = model.training
                 try:
                     yield model.eval()
                 finally:
                     model.train(training)
                 return
-            if self._copy is None or not self._is_current(model):
+            if self._copy is None or not self._is_current(tensors):
                 self._copy = _copy_of(model)
-                self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in tensors_of(model)]
+                self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in tensors]
             try:
                 yield self._copy
             except KeyboardInterrupt:
@@ -85,8 +87,7 @@ class Twin:
                 self._copy = None
                 raise
 
-    def _is_current(self, model: TransformerBridge) -> bool:
-        now = tensors_of(model)
+    def _is_current(self, now: list[Tensor]) -> bool:
         return len(now) == len(self._seen) and all(
             tensor is seen and tensor.device == device and tensor.dtype == dtype
             for tensor, (seen, device, dtype) in zip(now, self._seen, strict=True)
@@ -114,28 +115,50 @@ def permanent_hooks(model: TransformerBridge) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """A few of a weight's values, as a view of them."""
+
+    weight: Tensor
+    address: int
+    values: Tensor
+
+    def is_of(self, weight: Tensor) -> bool:
+        """Tell whether this is the weight, and its values are where they were."""
+        return weight is self.weight and weight.data_ptr() == self.address
+
+
+_SAMPLES: "weakref.WeakKeyDictionary[TransformerBridge, list[_Sample]]" = weakref.WeakKeyDictionary()
+
+
 def fingerprint(model: TransformerBridge) -> bytes:
     """Sample every parameter (up to 64 values each, evenly spread) and its version, to notice an edit in place.
 
     Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample;
     none of offloaded weights.
     """
-    samples: dict[torch.device, list[Tensor]] = {}
-    versions = []
-    for parameter in model.parameters():
-        if parameter.is_meta:
-            continue
-        samples.setdefault(parameter.device, []).append(_sample(parameter.detach()).float())
-        versions.append(0 if parameter.is_inference() else parameter._version)
+    weights = [tensor for tensor in tensors_of(model) if isinstance(tensor, torch.nn.Parameter) and not tensor.is_meta]
+    samples = _SAMPLES.get(model, [])
+    if len(samples) != len(weights) or not all(map(_Sample.is_of, samples, weights)):
+        samples = _SAMPLES[model] = [_Sample(weight, weight.data_ptr(), _spread(weight.detach())) for weight in weights]
+    by_device: dict[torch.device, list[Tensor]] = {}
+    for sample in samples:
+        by_device.setdefault(sample.weight.device, []).append(sample.values.reshape(-1).float())
     # One transfer a device: on a GPU each one waits for all that is queued.
-    values = [torch.cat(of_device).cpu().numpy().tobytes() for of_device in samples.values()]
+    values = [torch.cat(of_device).cpu().numpy().tobytes() for of_device in by_device.values()]
+    versions = [0 if weight.is_inference() else weight._version for weight in weights]
     return b"".join(values) + repr(versions).encode()
 
 
-def _sample(weight: Tensor) -> Tensor:
-    """Take values from a grid: to flatten a weight that is not contiguous would copy all of it."""
+def _spread(weight: Tensor) -> Tensor:
+    """Return a view of up to 64 values all over a weight; to flatten one that is not contiguous would copy it."""
+    count = min(64, *weight.shape) if weight.ndim == 2 else 0
+    if count >= 8:
+        # Along a diagonal, which leaves out neither rows nor columns for long.
+        step = sum(size // count * stride for size, stride in zip(weight.shape, weight.stride(), strict=True))
+        return weight.as_strided((count,), (step,))
     per_axis = round(64 ** (1 / max(1, weight.ndim)))
-    return weight[tuple(slice(None, None, max(1, -(-size // per_axis))) for size in weight.shape)].reshape(-1)
+    return weight[tuple(slice(None, None, max(1, -(-size // per_axis))) for size in weight.shape)]
 
 
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
