@@ -75,24 +75,35 @@ def weighted_pattern(model: TransformerBridge, run: Activations, layer: int) -> 
 def scores_on(
     model: TransformerBridge,
     run: Activations,
-    kind: str,
+    kinds: Sequence[scores.Kind],
     tokens: Int[Tensor, "row pos"],
     mask: Bool[Tensor, "row pos"],
     first: int,
-) -> Float[Tensor, "row layer head"]:
-    """Return each head's score of one kind on these tokens; NaN where nothing repeats and for layers without heads.
+    patterns: Float[Tensor, "layer row head query key"] | None = None,
+) -> dict[scores.Kind, Float[Tensor, "row layer head"]]:
+    """Return each head's score of each kind on these tokens; NaN where nothing repeats and for layers without heads.
 
-    Raises:
-        ValueError: for a kind that there is not.
+    Args:
+        model: which has run.
+        run: its activations.
+        kinds: of heads.
+        tokens: which it has run on.
+        mask: True at real ones.
+        first: the first position that counts.
+        patterns: of the run, where they have been kept; else it is made anew.
     """
-    keys = scores.keys_of(_checked(kind), tokens, mask, first)
-    measured = torch.full((len(tokens), model.cfg.n_layers, model.cfg.n_heads), torch.nan, device=tokens.device)
+    keys = {kind: scores.keys_of(kind, tokens, mask, first) for kind in kinds}
+    blank = torch.full((len(tokens), model.cfg.n_layers, model.cfg.n_heads), torch.nan, device=tokens.device)
+    measured = {kind: blank.clone() for kind in kinds}
 
-    def take(pattern: Tensor) -> Tensor:
-        return scores.score(pattern.float(), keys.to(pattern.device))
+    def take(pattern: Tensor) -> list[Tensor]:
+        return [scores.score(pattern.float(), keys[kind].to(pattern.device)) for kind in kinds]
 
-    for layer, score in over_patterns(model, run, layers_with_heads(model), take).items():
-        measured[:, layer] = score.to(tokens.device)
+    layers = layers_with_heads(model)
+    of_layers = over_patterns(model, run, layers, take) if patterns is None else {n: take(patterns[n]) for n in layers}
+    for layer, each in of_layers.items():
+        for kind, score in zip(kinds, each, strict=True):
+            measured[kind][:, layer] = score.to(tokens.device)
     return measured
 
 
@@ -115,7 +126,7 @@ def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Ten
     Raises:
         ValueError: for a kind that there is not.
     """
-    _checked(kind)
+    known = checked_kind(kind)
     twin = twin_of(model)
     tokenizer = twin.tokenizer
     special = set(tokenizer.all_special_ids)
@@ -129,7 +140,7 @@ def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Ten
     with twin.use() as own:
         tokens = torch.cat([begin, once, once], 1).to(home_of(own))
         mask = torch.ones_like(tokens, dtype=torch.bool)
-        return scores_on(own, LiveRun(tokens), kind, tokens, mask, first).mean(0)
+        return scores_on(own, LiveRun(tokens), [known], tokens, mask, first)[known].mean(0)
 
 
 def _mixings(
@@ -141,7 +152,12 @@ def _mixings(
         raise NoSplitError(str(error)) from None
 
 
-def _checked(kind: str) -> scores.Kind:
+def checked_kind(kind: str) -> scores.Kind:
+    """Return the kind of head of this name.
+
+    Raises:
+        ValueError: when there is none.
+    """
     for known in scores.KINDS:
         if kind == known:
             return known

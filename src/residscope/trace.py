@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from residscope.analysis.check import Check, LayerCheck, sum_check
+from residscope.analysis.scores import KINDS
 from residscope.decomposition import Decomposition, check_layers, decompose
 from residscope.inputs import Inputs, spelling_warnings
 from residscope.models import TransformerBridge
@@ -31,7 +32,7 @@ from residscope.models.twin import Twin, fingerprint, twin_of
 from residscope.models.weights import has_heads
 from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
-from residscope.sources import scores_on, source_split, token_attribution, weighted_pattern
+from residscope.sources import checked_kind, scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Answer, Target
 from residscope.writing import HeadTokens, head_tokens
 
@@ -415,7 +416,9 @@ class Trace:
         at = self.target.positions[row] if position is None else position
         if not 0 <= at < self.lengths[row]:
             raise IndexError(f"there is no position {at}: this prompt has {self.lengths[row]} tokens")
-        read = self.tokens.new_tensor([min(at, length - 1) for length in self.lengths])
+        # Where the target is read, what is needed has been recorded.
+        elsewhere = at != self.target.positions[row]
+        read = self.tokens.new_tensor([min(at, length - 1) for length in self.lengths]) if elsewhere else None
 
         def compute(twin: TransformerBridge) -> HeadTokens:
             if not has_heads(twin, layer):
@@ -437,9 +440,11 @@ class Trace:
             StaleWeightsError: when the weights have changed since this run.
         """
         first = 0 if self.inputs.bos is None else 1
-        return self._remember(
-            ("score", kind), lambda twin: scores_on(twin, self._run, kind, self.tokens, self.mask, first)
+        kept = self._recording.patterns
+        of_kinds = self._remember(
+            ("scores",), lambda twin: scores_on(twin, self._run, KINDS, self.tokens, self.mask, first, kept)
         )
+        return of_kinds[checked_kind(kind)]
 
     def _decomposed(self) -> Decomposition:
         return self._remember(("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights))

@@ -35,7 +35,7 @@ def head_tokens(
     model: TransformerBridge,
     run: Activations,
     recording: Recording,
-    read: Int[Tensor, "row"],
+    read: Int[Tensor, "row"] | None,
     row: int,
     layer: int,
     head: int,
@@ -47,25 +47,31 @@ def head_tokens(
         model: which has run.
         run: its activations.
         recording: what the run left behind.
-        read: the position in each row; that of `row` is looked at.
+        read: the position in each row, and that of `row` is looked at; None where the target is read.
         row: the prompt.
         layer: the head's.
         head: its number.
         k: how many tokens of either kind.
     """
-    ((_, mixing),) = record_mixing(model, run, [layer], read)
     weights, norm, (W_U, _) = head_weights(model, layer), final_norm(model), unembedding(model)
-    z = mixing.z[row, 0, head].float()
-    constant = constant_z(model, layer)
+    post_scale: Tensor | None
+    if read is None:
+        z, paid = recording.z[layer, row, head], recording.row_sums[layer, row, head]
+        post_scale, scale = recording.post_scales[layer, row, None], recording.scale[row]
+    else:
+        ((_, mixing),) = record_mixing(model, run, [layer], read)
+        z, paid = mixing.z[row, 0, head], mixing.pattern[row, head, 0].float().nansum()
+        post_scale = None if mixing.post_scale is None else mixing.post_scale[row]
+        scale = recording.final_scales[row, int(read[row])]
+    z, constant = z.float(), constant_z(model, layer)
     if constant is not None:
         # A sink takes a share of the weight, and of what every value holds with it.
-        z = z - mixing.pattern[row, head, 0].float().nansum() * constant[head].float()
+        z = z - paid * constant[head].float()
     part = einsum(z, weights.W_O[head].float(), "d_head, d_head d_model -> d_model")[None]
     post = weights.post_norm
-    if post is not None and mixing.post_scale is not None:
-        part = attribution.normed(part, post.weight, mixing.post_scale[row].float(), centred=post.centred)
-    scale = recording.final_scales[row, int(read[row])][None].float()
-    normed = attribution.normed(part * weights.multiplier, norm.weight, scale, centred=norm.centred)
+    if post is not None and post_scale is not None:
+        part = attribution.normed(part, post.weight, post_scale.float(), centred=post.centred)
+    normed = attribution.normed(part * weights.multiplier, norm.weight, scale[None].float(), centred=norm.centred)
     logits = (normed @ W_U.float())[0] * logit_tail(model).kappa
     logits = logits - logits.mean()
     most, least = logits.topk(k), (-logits).topk(k)

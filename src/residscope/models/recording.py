@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from einops import rearrange, repeat
@@ -19,6 +19,9 @@ Step = Callable[[int, int], None]
 
 Look = Callable[..., None]
 """Called with the activation of a hook point, [row pos ...] padded on the right."""
+
+
+Taken = TypeVar("Taken")
 
 
 @runtime_checkable
@@ -245,10 +248,10 @@ def _stack_with_gaps(of_layers: list[Tensor | None], like: Tensor) -> Tensor:
 
 
 def over_patterns(
-    model: TransformerBridge, run: Activations, layers: Sequence[int], take: Callable[[Tensor], Tensor]
-) -> dict[int, Tensor]:
+    model: TransformerBridge, run: Activations, layers: Sequence[int], take: Callable[[Tensor], Taken]
+) -> dict[int, Taken]:
     """Take something from the [row head query key] pattern of each of these layers."""
-    taken: dict[int, Tensor] = {}
+    taken: dict[int, Taken] = {}
 
     def watch(layer: int) -> tuple[str, Look]:
         return f"blocks.{layer}.attn.hook_pattern", lambda value, **_: taken.update({layer: take(value)})
