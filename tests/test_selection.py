@@ -4,7 +4,7 @@ import pytest
 import traitlets
 
 from residscope import Selection
-from residscope.selection import Extent
+from residscope.selection import Extent, Status
 
 RUN = Extent(lengths=(15, 9), n_depths=9, n_layers=4, n_heads=8)
 
@@ -112,3 +112,9 @@ def test_a_selection_another_attached_run_holds_is_kept():
     selection.update(head="3.7")
     selection.settle(small, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
     assert selection.head == (3, 7)
+
+
+def test_a_new_status_tells_of_nothing_under_way():
+    status = Status()
+    assert (status._progress, status._error, status._go) == (None, None, None)
+    status.close()

@@ -1,7 +1,7 @@
 /** A choice between a few named things that the kernel answers: a trait of the view, as a menu of the page. */
 
 import type { JSX } from "preact";
-import { needsModel } from "./frame";
+import { needsKernel } from "./frame";
 import type { SharedTraits } from "./state";
 import type { View } from "./view";
 
@@ -11,9 +11,12 @@ type Props = {
   trait: string;
   label: string;
   options: readonly string[];
+  /** Whether a model must answer; of arrays there is no such choice. */
+  ofModel?: boolean;
 };
 
-export function Choice({ view, trait, label, options }: Props): JSX.Element {
+export function Choice({ view, trait, label, options, ofModel = true }: Props): JSX.Element | null {
+  if (ofModel && view.picture.value?.run.model === null) return null;
   const chosen = view.trait<keyof SharedTraits>(trait as keyof SharedTraits).value as string;
   return (
     <label class="rs-choice">
@@ -21,7 +24,7 @@ export function Choice({ view, trait, label, options }: Props): JSX.Element {
       <select
         aria-label={label}
         data-lm-suppress-shortcuts="true"
-        {...needsModel(view)}
+        {...needsKernel(view)}
         onChange={(event) => {
           view.model.set(trait, event.currentTarget.value);
           view.model.save_changes();

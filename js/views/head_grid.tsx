@@ -89,6 +89,7 @@ function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
           view={view}
           trait="shown"
           label="heads of"
+          ofModel={false}
           options={[SELECTED, PINNED, ...Array.from({ length: layers }, (_, i) => `layer ${i}`)]}
         />
         <Choice view={view} trait="sort" label="sorted by" options={SORTS} />

@@ -149,11 +149,11 @@ class Status(SyncedWidget):
     run = traitlets.Int(0).tag(sync=True)
     """The number of the newest finished run; 0 before the first."""
     _run = traitlets.Dict().tag(sync=True)
-    _progress: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
-    _error: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _progress: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    _error: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _history = traitlets.Dict({"at": 0, "of": 0}).tag(sync=True)
     _cancel = traitlets.Int(0).tag(sync=True)
-    _go: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _go: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
     from_browser = frozenset({"_cancel", "_go"})
 

@@ -32,7 +32,7 @@ type Props = {
 export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props): JSX.Element {
   const theme = view.theme.value;
   const { key, pinned } = view.selection.value;
-  const { length, read, name } = scene;
+  const { length, read, aims, name } = scene;
   const width = view.width.value;
   const hideFirst = view.trait("hide_first").value;
   const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
@@ -75,9 +75,9 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
   const rowLabel = useCallback(
     (at: number) => {
       const position = at + pane.row;
-      return `${position === read ? "⚑ " : ""}${shorten(visible(name(position).text), longest)}`;
+      return `${aims && position === read ? "⚑ " : ""}${shorten(visible(name(position).text), longest)}`;
     },
-    [name, longest, pane.row, read],
+    [name, longest, pane.row, read, aims],
   );
   const whole = pane.side === length;
   const beside = (pins.length > 0 || !whole) && width > 480;

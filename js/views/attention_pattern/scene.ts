@@ -10,6 +10,8 @@ export type Scene = {
   row: number;
   length: number;
   read: number;
+  /** Whether a target is read there, which arrays have not. */
+  aims: boolean;
   inRun(head: Head): boolean;
   /** Null while the kernel has not sent it. */
   patternOf(head: Head): Pattern | null;
@@ -36,6 +38,7 @@ export function openRow(
     row,
     length,
     read,
+    aims: run.model !== null,
     inRun: ([layer, head]) => layer < run.n_layers && head < run.n_heads,
     patternOf: (head) => (tensor ? cutHead(tensor, head, length) : cached(head)),
     name: (position) => tokenAt(run, row, position),

@@ -89,7 +89,7 @@ export function Strip(props: Props): JSX.Element {
     const marks = [
       "rs-chip",
       ringed ? "rs-ringed" : "",
-      at === of.read ? "rs-read" : "",
+      run.model && at === of.read ? "rs-read" : "",
       isTemplate(of, at) ? "rs-template" : "",
       cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
     ];
@@ -218,7 +218,7 @@ function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element 
         </div>
       )}
       {isTemplate(of, position) && <div class="rs-soft">the chat template's</div>}
-      {position === of.read && <div class="rs-soft">the target is read here</div>}
+      {run.model && position === of.read && <div class="rs-soft">the target is read here</div>}
     </>
   );
 }

@@ -12,7 +12,7 @@ from residscope.arrays import Run
 from residscope.experiment import Experiment
 from residscope.export.words import number
 from residscope.figure import Block, Figure, Table
-from residscope.scene import name_of, texts_of, tokens_of
+from residscope.scene import name_of, text_of, texts_of, tokens_of
 from residscope.selection import Selection
 from residscope.still import Still
 from residscope.views.base import View
@@ -101,7 +101,7 @@ class HeadReadout(View):
         rows: list[tuple[str, str, float]] = []
         rows += [("looks at", trace.str_tokens[card.row][key], weight) for key, weight in card.looks]
         for kind, pairs in _written(card):
-            rows += [(kind, trace.decode(token), value) for token, value in pairs]
+            rows += [(kind, text_of(trace, token), value) for token, value in pairs]
         if card.effect is not None:
             rows.append(("direct effect", target_name(trace, card.row), card.effect))
         rows += [("score", kind, value) for kind, value in card.scores.items()]

@@ -45,7 +45,7 @@ class LogitLens(View):
 
     bundle_name = "logit_lens"
 
-    _window: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _window: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _cells = traitlets.Bytes(b"").tag(sync=True)
 
     from_browser = View.from_browser | {"_window"}

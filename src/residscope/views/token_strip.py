@@ -39,8 +39,8 @@ class TokenStrip(View):
     colour = traitlets.Enum(("none", EFFECT), "none").tag(sync=True)
     """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, take from each token
     to where the target is read, in the target's unit."""
-    _edit: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
-    _refused: Any = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _edit: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    _refused: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
     from_browser = View.from_browser | {"_edit", "colour"}
 
