@@ -4,6 +4,7 @@ import functools
 
 import pytest
 import torch
+from transformers.utils import logging
 
 import residscope as rs
 from residscope.models import load, size
@@ -118,4 +119,6 @@ def test_a_type_chosen_by_size_is_said_in_a_line(tmp_path, monkeypatch, capsys):
 
 def test_the_demo_is_too_small_to_speak_of(capsys):
     rs.load_model("demo")
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert (said.out, "Loading" in said.err) == ("", False)
+    assert logging.is_progress_bar_enabled(), "others show theirs"

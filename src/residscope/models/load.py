@@ -1,11 +1,14 @@
 """Load a model: the demo, SmolLM2, a local folder, any name TransformerLens can boot, or one that you have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoConfig, PreTrainedModel
+from transformers.utils import logging
 
 from residscope.models import smollm2
 from residscope.models.accept import NotShownError, bridge_of, no_bridge
@@ -53,7 +56,8 @@ def load_model(
         dtype, line = fitting_dtype(parameters_of(config), chosen)
         print(f"residscope: {Path(name).name} has {line}.")
     try:
-        bridge = TransformerBridge.boot_transformers(name, device=chosen, dtype=dtype or torch.float32)
+        with _quietly() if name == str(FOLDER) else nullcontext():
+            bridge = TransformerBridge.boot_transformers(name, device=chosen, dtype=dtype or torch.float32)
     except Exception as error:
         sentence = _what_to_do(name, error)
         if sentence is None:
@@ -63,6 +67,18 @@ def load_model(
     if refused:
         raise NotShownError(refused)
     return bridge
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Show no progress bar: for what is there at once it would only be left behind."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _resolved(model: str | Path) -> str:
