@@ -147,3 +147,27 @@ def test_converted_by_nbconvert_and_read_without_scripts_it_shows_the_same(lab, 
         plain.screenshot(path="test-output/nbconvert.png")
     finally:
         context.close()
+
+
+def test_executed_and_converted_in_one_go_it_shows_its_pictures_too(browser, tmp_path):
+    """nbconvert --execute keeps the widgets' state, whose scripts come from a network that a reader may not have."""
+    from nbclient import NotebookClient
+    from nbconvert import HTMLExporter
+
+    cells = [MODEL, BENCH + "exp.selection.update(head='3.0')\nrs.HeadAttribution(exp)", "rs.AttentionPattern(exp)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+    assert "widgets" in notebook.metadata
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    for scripts in (True, False):
+        context = browser.new_context(java_script_enabled=scripts, offline=True)
+        try:
+            page = context.new_page()
+            page.set_content(html, wait_until="domcontentloaded")
+            for number, said in ((0, "Direct effects on"), (1, "L3H0 at ·to (14) looks most at")):
+                picture = page.locator(".rs-still img").nth(number)
+                picture.wait_for()
+                assert said in picture.get_attribute("alt")
+                assert picture.bounding_box()["height"] > 150
+        finally:
+            context.close()
