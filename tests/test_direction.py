@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from residscope import Trace, direction
+from residscope.analysis import attribution
 from residscope.inputs import Reader
+from residscope.models import twin_of
 from tests import tiny
 
 MARY, TOM = "When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"
@@ -15,39 +17,39 @@ def trace_of(model, prompt, answers=(" Mary", " John")):
 
 
 @pytest.fixture
-def read(monkeypatch):
-    """The layers whose output maps were read to carry a direction back."""
-    layers = []
+def folds(monkeypatch):
+    """The output maps, one a layer, that a direction was carried back through."""
+    maps = []
 
-    def counted(model, layer):
-        layers.append(layer)
-        return whole(model, layer)
+    def counted(W_O, u):
+        maps.append(W_O)
+        return whole(W_O, u)
 
-    whole = direction.head_weights
-    monkeypatch.setattr(direction, "head_weights", counted)
-    return layers
+    whole = attribution.fold_heads
+    monkeypatch.setattr(attribution, "fold_heads", counted)
+    return maps
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama-bias"])
-def test_a_new_prompt_with_the_same_answers_reads_no_output_map_and_has_the_right_numbers(name, read):
+def test_a_new_prompt_with_the_same_answers_folds_nothing_and_has_the_right_numbers(name, folds):
     model = tiny.bridge(name)
     trace_of(model, MARY).head_attribution()
-    assert read == [0, 1, 2]
+    assert len(folds) == 3
     again = trace_of(model, TOM)
     torch.testing.assert_close(again.head_attribution(), trace_of(tiny.bridge(name), TOM).head_attribution())
-    assert read == [0, 1, 2] * 2, "the second time for the other model"
+    assert len(folds) == 6, "the second time for the other model"
     assert [check.reason for check in again.sum_check()] == [""]
 
 
 @pytest.mark.parametrize("answers", [(" Tom", " John"), " Mary"], ids=["another answer", "a log-probability"])
-def test_another_direction_is_carried_back_anew(answers, read):
+def test_another_direction_is_carried_back_anew(answers, folds):
     model = tiny.bridge("llama")
     trace_of(model, MARY, " Mary").head_attribution()
     trace_of(model, TOM, answers).head_attribution()
-    assert read == [0, 1, 2] * 2
+    assert len(folds) == 6
 
 
-def test_nothing_of_old_weights_is_remembered(read):
+def test_nothing_of_old_weights_is_remembered(folds):
     model = tiny.bridge("gpt2")
     before = trace_of(model, MARY).head_attribution()
     with torch.no_grad():
@@ -56,17 +58,28 @@ def test_nothing_of_old_weights_is_remembered(read):
     trace = trace_of(model, MARY)
     assert not torch.allclose(trace.head_attribution(), before)
     assert [check.reason for check in (*trace.sum_check(), *trace.layer_check())] == ["", ""]
-    assert read == [0, 1, 2] * 2
+    assert len(folds) == 6
 
 
-def test_the_newest_directions_are_kept(read):
+def test_the_newest_directions_are_kept(folds):
     model = tiny.bridge("llama")
     answers = [(right, " the") for right in (" Mary", " John", " Tom", " Anna", " to", " a")]
     for pair in answers:
         trace_of(model, MARY, pair).head_attribution()
-    read.clear()
+    folds.clear()
     for pair in answers[-direction.DIRECTIONS :]:
         trace_of(model, TOM, pair).head_attribution()
-    assert read == []
+    assert folds == []
     trace_of(model, TOM, answers[0]).head_attribution()
-    assert read == [0, 1, 2]
+    assert len(folds) == 3
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_an_output_map_that_is_remembered_takes_no_room_of_its_own(name):
+    model = tiny.bridge(name)
+    trace_of(model, MARY).head_attribution()
+    own = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    with twin_of(model).use() as twin:
+        kept = direction._KNOWN[twin].heads
+    assert len(kept) == 3
+    assert {head.W_O.untyped_storage().data_ptr() for head in kept.values()} <= own

@@ -15,6 +15,7 @@ from torch import Tensor
 from residscope.analysis import attribution
 from residscope.models import Recording, TransformerBridge
 from residscope.models.weights import (
+    HeadWeights,
     constant_z,
     final_norm,
     head_weights,
@@ -74,10 +75,16 @@ Constants = dict[int, Float[Tensor, "head d_head"] | None]
 
 @dataclass(frozen=True)
 class _Known:
-    """What has been computed from these weights."""
+    """What has been read of these weights, and computed from them.
+
+    Attributes:
+        weights: their fingerprint.
+        heads: the output maps that are the model's own memory, and no copies.
+    """
 
     weights: bytes
     constants: Constants
+    heads: dict[int, HeadWeights] = field(default_factory=dict)
     carried: deque[tuple[Tensor, Carried]] = field(default_factory=lambda: deque(maxlen=DIRECTIONS))
 
 
@@ -107,7 +114,7 @@ def carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"]
     for before, carried in known.carried:
         if torch.equal(before, direction):
             return carried
-    carried = _carry_back(model, direction, known.constants)
+    carried = _carry_back(model, direction, known)
     known.carried.append((direction, carried))
     return carried
 
@@ -125,15 +132,25 @@ def _known(model: TransformerBridge, weights: bytes) -> _Known:
     return known
 
 
-def _carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"], held: Constants) -> Carried:
+def _head(model: TransformerBridge, known: _Known, layer: int) -> HeadWeights:
+    if layer in known.heads:
+        return known.heads[layer]
+    head = head_weights(model, layer)
+    # A weight that is gathered from another device or made from several would stay a second time.
+    if head.W_O._is_view():
+        known.heads[layer] = head
+    return head
+
+
+def _carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"], known: _Known) -> Carried:
     norm, one, n_layers = final_norm(model), direction.new_ones(len(direction), 1), int(model.cfg.n_layers)
     u = attribution.through_norm(direction, norm.weight, one, centred=norm.centred)
     folded: dict[int, Tensor] = {}
     output_biases, post_biases = u.new_zeros(n_layers, len(u)), u.new_zeros(n_layers, len(u))
     post_normed = torch.zeros(n_layers, 1, dtype=torch.bool, device=u.device)
     biased = [False] * n_layers
-    for layer, constant in held.items():
-        head = head_weights(model, layer)
+    for layer, constant in known.constants.items():
+        head = _head(model, known, layer)
         post = head.post_norm
         v = u if post is None else attribution.through_norm(u, post.weight, one, centred=post.centred)
         folded[layer] = attribution.fold_heads(head.W_O.to(u), v * head.multiplier)
@@ -143,10 +160,9 @@ def _carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"
             post_normed[layer] = True
             post_biases[layer] = 0 if post.bias is None else u @ post.bias.to(u) * head.multiplier
         biased[layer] = any(bias is not None for bias in (constant, head.b_O, post and post.bias))
-    rows, n_heads, d_head = next(iter(folded.values())).shape
-    heads, z = u.new_zeros(n_layers, rows, n_heads, d_head), u.new_zeros(n_layers, n_heads, d_head)
-    for layer, constant in held.items():
-        heads[layer] = folded[layer]
-        z[layer] = 0 if constant is None else constant
+    blank = torch.zeros_like(next(iter(folded.values())))
+    heads = torch.stack([folded.get(layer, blank) for layer in range(n_layers)])
+    held = [known.constants.get(layer) for layer in range(n_layers)]
+    z = torch.stack([blank[0] if constant is None else constant.to(u) for constant in held])
     constants = einsum(heads, z, "layer row head d_head, layer head d_head -> layer row head")
     return Carried(u, heads, constants, output_biases, post_biases, post_normed, tuple(biased))
