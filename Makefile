@@ -2,6 +2,7 @@
 # make test      everything a change must pass
 # make check     the static checks and the front end's unit tests alone
 # make test-all  make test and what is too slow for it
+# make bench     what residscope costs, into docs/benchmarks.md
 # make build     the environment and the front end's bundles
 # make clean     removes all that these made
 
@@ -17,7 +18,7 @@ STAGE := .ci/stage
 PIP := python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 SUB := $(MAKE) --no-print-directory
 
-.PHONY: demo test test-all check build chromium static python browser notebooks slow clean
+.PHONY: demo test test-all check bench build chromium static python browser notebooks slow clean
 
 demo: build
 	@echo "Starting JupyterLab; its address follows"
@@ -39,6 +40,9 @@ test-all: test
 
 check: build
 	@$(STAGE) check 60 $(SUB) static
+
+bench: build chromium
+	python -m benchmarks
 
 static:
 	ruff check

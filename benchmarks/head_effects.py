@@ -1,0 +1,92 @@
+"""All heads' direct effects on a logit difference, from activations that are there already."""
+
+import itertools
+
+import torch
+from torch import Tensor
+from transformer_lens import ActivationCache
+from transformer_lens.model_bridge import TransformerBridge
+
+from benchmarks import memory, models
+from benchmarks.rows import Row
+from benchmarks.scale import Scale
+from benchmarks.timing import Prepared, medians, one_thread
+from residscope.decomposition import attention_effects
+from residscope.direction import carry_back, direction_of
+from residscope.inputs import Reader
+from residscope.models import Recording, record, twin_of
+from residscope.models.twin import fingerprint
+from residscope.target import Answer, Target
+from residscope.trace import Trace
+
+THEIRS = "TransformerLens: `stack_head_results`, last position, and project"
+
+
+def measure(scale: Scale) -> list[Row]:
+    """Measure new answers, the same answers on a new prompt, the whole call, and memory."""
+    model = models.gpt2(scale.size, processed=True)
+    with one_thread():
+        rows = [
+            *_at(model, scale, scale.medium, new=1 / 10, same=1 / 100),
+            *_at(model, scale, scale.long, new=1 / 50, same=None),
+        ]
+    return rows
+
+
+def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same: float | None) -> list[Row]:
+    ids = models.prompt(scale.size, length)
+    with torch.no_grad():
+        _, cache = model.run_with_cache(torch.tensor([ids]))
+    others = itertools.count(3)
+    inputs = Reader(model).read(ids, (1, 2), None, None)
+    # A trace remembers, so each time needs one of its own.
+    traces = [Trace(model, inputs) for _ in range(scale.few + 1)]
+    with twin_of(model).use() as twin:
+        recording = record(twin, torch.tensor([ids]), torch.tensor([length - 1]), keep_patterns=False)
+        weights = fingerprint(twin)
+
+        def ours(right: int) -> Tensor:
+            return effects(twin, recording, target_of(length - 1, right, 2), weights)
+
+        def fresh() -> None:
+            ours(3 + next(others) % (scale.size.d_vocab - 3))
+
+        apart = (ours(1).flatten() - _theirs(model, cache, 1, 2)).abs().max()
+        if not apart < 1e-5:
+            raise AssertionError(f"the two give different numbers: {float(apart):.2g} apart")
+        time = medians(
+            {
+                "theirs": Prepared(lambda: _theirs(model, cache, 1, 2)),
+                "new": Prepared(fresh),
+                "same": Prepared(lambda: ours(1), before=lambda: ours(1)),
+            },
+            scale.repeats,
+        )
+        room = {"theirs": memory.peak(lambda: _theirs(model, cache, 1, 2)), "new": memory.peak(fresh)}
+    whole = medians({"whole": Prepared(lambda: traces.pop().head_attribution())}, scale.few)["whole"]
+    at = f"at {length} tokens"
+    return [
+        Row(f"all heads' direct effects, new answers, {at}", time["new"], THEIRS, time["theirs"], "s", new),
+        Row(f"the same answers on the next prompt, {at}", time["same"], THEIRS, time["theirs"], "s", same),
+        Row(f"`trace.head_attribution()` on the next prompt, {at}", whole, THEIRS, time["theirs"], "s"),
+        Row(f"memory, new answers, {at}", room["new"], THEIRS, room["theirs"], "B", 1 / 10),
+    ]
+
+
+def effects(model: TransformerBridge, run: Recording, target: Target, weights: bytes) -> Tensor:
+    """Return what the library computes of a recorded run: [layer row head]."""
+    heads, _ = attention_effects(run, carry_back(model, direction_of(model, run, target).vector, weights))
+    return heads
+
+
+def target_of(position: int, right: int, wrong: int) -> Target:
+    """Return the difference of two tokens' logits."""
+    return Target((position,), (Answer((right,), "right"),), (Answer((wrong,), "wrong"),))
+
+
+def _theirs(model: TransformerBridge, cache: ActivationCache, right: int, wrong: int) -> Tensor:
+    # It keeps its results in the cache, which must not answer the next time.
+    own = ActivationCache(dict(cache.cache_dict), model)
+    with torch.no_grad():
+        stack = own.stack_head_results(layer=-1, pos_slice=-1, apply_ln=True)[:, 0]
+        return stack @ (model.W_U[:, right] - model.W_U[:, wrong])
