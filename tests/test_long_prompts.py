@@ -9,6 +9,7 @@ from safetensors.numpy import load
 from torch.utils.flop_counter import FlopCounterMode
 
 import residscope as rs
+from residscope import memory
 from residscope import trace as trace_module
 from residscope.inputs import Reader
 from residscope.models.weights import logits_of
@@ -153,14 +154,14 @@ def test_maps_computed_on_demand_are_kept_up_to_a_size(monkeypatch):
     trace = rs.Trace(model, Reader(model).read(ids(LONG), None, None, None))
     monkeypatch.setattr(trace_module, "PATTERN_BYTES", 0)
     one = trace.value_weighted(0).nbytes
-    monkeypatch.setattr(trace_module, "KEPT_BYTES", 2 * one)
+    monkeypatch.setattr(memory, "KEPT_BYTES", 2 * one)
 
     def kept():
-        return [key for key in trace._memory if key[0] == "weighted"]
+        return [key for key in trace._memory._passing if key[0] == "weighted"]
 
     trace.value_weighted(1)
     trace.value_weighted(2)
     assert kept() == [("weighted", 1), ("weighted", 2)]
-    monkeypatch.setattr(trace_module, "KEPT_BYTES", 0)
+    monkeypatch.setattr(memory, "KEPT_BYTES", 0)
     assert trace.value_weighted(0).nbytes == one
     assert kept() == [("weighted", 0)], "the newest stays whatever its size"

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from residscope.experiment import Experiment
+    from residscope.memory import StaleWeightsError
     from residscope.models import load_model
     from residscope.models.demo import presets
     from residscope.selection import Selection
     from residscope.sources import NoSplitError, head_scores
     from residscope.target import Answer, Target
-    from residscope.trace import StaleWeightsError, Trace
+    from residscope.trace import Trace
     from residscope.views import (
         AttentionPattern,
         Column,
@@ -49,7 +50,7 @@ _HOMES = {
     "NoSplitError": "sources",
     "Row": "views",
     "Selection": "selection",
-    "StaleWeightsError": "trace",
+    "StaleWeightsError": "memory",
     "Target": "target",
     "TokenStrip": "views",
     "Trace": "trace",

@@ -13,7 +13,7 @@ from residscope.encoding import Encoding
 from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 from residscope.prompts import Form, Prompts, form_of, read_prompts, written
-from residscope.target import Alone, Target
+from residscope.target import Alone, Answer, Target
 from residscope.vocabulary import InputError, Span, brief
 
 
@@ -219,6 +219,23 @@ class Reader:
         """Tell whether a template's marks, or the like, were written in the texts themselves."""
         specials = set(self._encoding.tokenizer.all_special_ids)
         return any(specials.intersection(row[1:]) for row in inputs.tokens)
+
+
+def resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> Target:
+    """Return what is explained; without answers it is the model's top token against its second.
+
+    Args:
+        inputs: with answers or none.
+        logits: where the target is read, on the untouched run.
+        tokenizer: names the tokens.
+    """
+    if inputs.answers is None:
+        tops = logits.topk(2, dim=-1).indices.tolist()
+        pairs = [tuple(Answer((token,), tokenizer.decode([token])) for token in top) for top in tops]
+        return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
+    right = tuple(pair.right for pair in inputs.answers)
+    wrong = tuple(pair.wrong for pair in inputs.answers if pair.wrong is not None)
+    return Target(inputs.positions, right, wrong or None, inputs.alone)
 
 
 def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> list[str]:

@@ -1,9 +1,7 @@
 """One frozen run: its tokens, its activations, and the numbers read off them."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 from residscope.analysis.check import Check, LayerCheck, sum_check
 from residscope.analysis.scores import KINDS
 from residscope.decomposition import Decomposition, check_layers, decompose
-from residscope.inputs import Inputs, spelling_warnings
+from residscope.inputs import Inputs, resolve, spelling_warnings
+from residscope.memory import Memory
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
 from residscope.models.placement import home_of
@@ -33,22 +32,11 @@ from residscope.models.weights import has_heads
 from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.sources import checked_kind, scores_on, source_split, token_attribution, weighted_pattern
-from residscope.target import Answer, Target
+from residscope.target import Target
 from residscope.writing import HeadTokens, head_tokens
 
 PATTERN_BYTES = 4 * 2**20
 """Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
-
-KEPT_BYTES = 256 * 2**20
-"""How much of what was computed on demand a trace keeps, the newest; and that whatever its size."""
-
-_ON_DEMAND = ("pattern", "weighted", "split")
-
-Value = TypeVar("Value")
-
-
-class StaleWeightsError(RuntimeError):
-    """The model's weights have changed since the run that a number was asked of."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,6 @@ class Trace:
         target_is_models_own: whether it is the model's top token against its second, for want of answers.
         target_value: `[row]`, the target on the model's own logits.
         n_kv_heads: how many heads of keys and values a layer has, which its heads share evenly.
-        weights: a fingerprint of the weights that the run was made with.
         windows: how far each layer's attention may look back, None where it has no limit.
         as_cached: where the activations of `Experiment.from_cache` differ from what the model does; the numbers are
             those of the cache then. Empty for a run that the model made.
@@ -108,15 +95,13 @@ class Trace:
         # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
-        self._memory: dict[Any, Any] = {}
-        self._memory_lock = threading.RLock()
         with self._twin.use() as twin:
             self.tokens: Int[Tensor, "row pos"]
             self.mask: Bool[Tensor, "row pos"]
             device = home_of(twin)
             self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
-            self.weights = fingerprint(twin)
+            self._memory = Memory(self._twin, fingerprint(twin))
             self.windows: tuple[Window | None, ...] = windows_of(twin)
             self._run: Activations = inputs.cached or LiveRun(self.tokens)
             self._recording: Recording = (
@@ -129,7 +114,7 @@ class Trace:
                 "the model's logits are not finite (NaN or infinity) where the target is read, so nothing can be said "
                 "of this run: check the weights, or load the model with dtype=torch.float32"
             )
-        self.target: Target = target or _resolve(inputs, self._recording.logits, self._tokenizer)
+        self.target: Target = target or resolve(inputs, self._recording.logits, self._tokenizer)
         self.target_is_models_own: bool = target is None and inputs.answers is None
         self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
         self.as_cached: str = inputs.cached.difference if inputs.cached else ""
@@ -145,6 +130,11 @@ class Trace:
             for name, value in zip(self.target.names, self.target_value.tolist(), strict=True)
         )
         return f"<Trace of run {self.number}: {self.facts.name}, {len(self.lengths)} rows, {rows}>"
+
+    @property
+    def weights(self) -> bytes:
+        """Return a fingerprint of the weights that the run was made with."""
+        return self._memory.weights
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -230,7 +220,7 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._remember(("layers",), lambda twin: check_layers(twin, self._recording, self.weights))
+        return self._memory.of(("layers",), lambda twin: check_layers(twin, self._recording, self.weights))
 
     def logit_lens(self, k: int = 10, *, step: Step = lambda _done, _of: None) -> LensReadout:
         """Read the residual stream at each depth through the model's own final norm and unembedding.
@@ -279,14 +269,11 @@ class Trace:
             ValueError: when k is not between 1 and the size of the vocabulary.
             StaleWeightsError: when the weights have changed since this run.
         """
-        if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
-            raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
-        if not 0 <= row < len(self.lengths):
-            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(self.lengths) - 1}")
+        self._check_cell(row, k)
         if not 0 <= start < stop <= self.lengths[row]:
             raise IndexError(f"there are no positions {start} to {stop}: this prompt has {self.lengths[row]} tokens")
         resid = self._recording.resid[:, row, start:stop]
-        return self._remember(
+        return self._memory.of(
             ("cells", row, start, stop, k), lambda twin: read_cells(twin, resid, self._d_vocab, k, step)
         )
 
@@ -296,7 +283,7 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._remember(
+        return self._memory.of(
             ("lens target",), lambda twin: read_target(twin, self._recording.resid, self.target, self.logits)
         )
 
@@ -312,7 +299,7 @@ class Trace:
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._remember(
+        return self._memory.of(
             ("curve",),
             lambda twin: read_curve(twin, self._recording.resid, self.target, self.mask, self._d_vocab, step),
         )
@@ -386,7 +373,7 @@ class Trace:
             split = token_attribution(twin, self._run, self._recording, self.target, self.tokens)
             return split.masked_fill(~self.mask[:, None, None, :].to(split.device), torch.nan)
 
-        return self._remember(("sources",), compute)
+        return self._memory.of(("sources",), compute)
 
     def head_tokens(self, layer: int, head: int, row: int = 0, position: int | None = None, k: int = 10) -> HeadTokens:
         """Read what a head writes at a position as tokens: those it promotes and suppresses most, in logits.
@@ -409,10 +396,7 @@ class Trace:
         """
         layer, own = checked_head(self.n_layers, self.n_heads, layer, head)
         assert own is not None
-        if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
-            raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
-        if not 0 <= row < len(self.lengths):
-            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(self.lengths) - 1}")
+        self._check_cell(row, k)
         at = self.target.positions[row] if position is None else position
         if not 0 <= at < self.lengths[row]:
             raise IndexError(f"there is no position {at}: this prompt has {self.lengths[row]} tokens")
@@ -425,7 +409,7 @@ class Trace:
                 raise IndexError(f"layer {layer} has no attention heads")
             return head_tokens(twin, self._run, self._recording, read, row, layer, own, k)
 
-        return self._remember(("writes", layer, own, row, at, k), compute)
+        return self._memory.of(("writes", layer, own, row, at, k), compute)
 
     def head_scores(self, kind: str) -> Float[Tensor, "row layer head"]:
         """Return how much each head behaves like one of a kind on this run's own tokens, from 0 to 1.
@@ -441,13 +425,19 @@ class Trace:
         """
         first = 0 if self.inputs.bos is None else 1
         kept = self._recording.patterns
-        of_kinds = self._remember(
+        of_kinds = self._memory.of(
             ("scores",), lambda twin: scores_on(twin, self._run, KINDS, self.tokens, self.mask, first, kept)
         )
         return of_kinds[checked_kind(kind)]
 
+    def _check_cell(self, row: int, k: int) -> None:
+        if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
+            raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
+        if not 0 <= row < len(self.lengths):
+            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(self.lengths) - 1}")
+
     def _decomposed(self) -> Decomposition:
-        return self._remember(("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights))
+        return self._memory.of(("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights))
 
     def _blanked(self, pattern: Float[Tensor, "row head query key"]) -> Float[Tensor, "row head query key"]:
         real = self.mask[:, None, :, None] & self.mask[:, None, None, :]
@@ -462,37 +452,7 @@ class Trace:
             rows, width = self.tokens.shape
             return self.logits.new_full((rows, self.n_heads, width, width), torch.nan)
 
-        with self._memory_lock:
-            value = self._remember((kind, layer), of_heads)
-            self._memory[kind, layer] = self._memory.pop((kind, layer))  # the newest stands last
-            kept = 0
-            for key in reversed([key for key in self._memory if key[0] in _ON_DEMAND]):
-                kept += self._memory[key].nbytes
-                if kept > KEPT_BYTES and key != (kind, layer):
-                    del self._memory[key]
-        return value
-
-    def _remember(self, key: Any, compute: Callable[[TransformerBridge], Value]) -> Value:
-        with self._memory_lock:
-            if key not in self._memory:
-                with self._twin.use() as twin:
-                    if fingerprint(twin) != self.weights:
-                        raise StaleWeightsError(
-                            "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
-                        )
-                    self._memory[key] = compute(twin)
-            value: Value = self._memory[key]
-            return value
-
-
-def _resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> Target:
-    if inputs.answers is None:
-        tops = logits.topk(2, dim=-1).indices.tolist()
-        pairs = [tuple(Answer((token,), tokenizer.decode([token])) for token in top) for top in tops]
-        return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
-    right = tuple(pair.right for pair in inputs.answers)
-    wrong = tuple(pair.wrong for pair in inputs.answers if pair.wrong is not None)
-    return Target(inputs.positions, right, wrong or None, inputs.alone)
+        return self._memory.of_passing((kind, layer), of_heads)
 
 
 def travels_ahead(maps: int, lengths: Sequence[int]) -> bool:
