@@ -7,8 +7,9 @@ import { Choice } from "../lib/choice";
 import { Frame } from "../lib/frame";
 import { useLate } from "../lib/late";
 import * as patterns from "../lib/pattern";
+import { pinActions } from "../lib/pins";
 import { type Part, strong } from "../lib/sentence";
-import { headName, type SharedTraits, togglePin } from "../lib/state";
+import { headName, type SharedTraits } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import { type Bytes, readPayload } from "../lib/wire";
 import { HeadMaps } from "./attention_pattern/heads";
@@ -46,7 +47,7 @@ function windowWords(window: Window | null): string {
 
 function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
-  const { head, row: wanted, position, key, pinned } = view.selection.value;
+  const { head, row: wanted, position, key } = view.selection.value;
   const sent = view.trait("_heads").value;
   const kept = useRef<patterns.Cache>(new Map());
   const [cache, answer] = useMemo(() => {
@@ -98,7 +99,6 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
   const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
   const query = position ?? scene?.read ?? 0;
-  const isPinned = head && pinned.includes(headName(head));
 
   return (
     <div class="rs-attention">
@@ -110,16 +110,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
           rows > 1 && (wanted === null ? `first of ${rows} prompts` : `prompt ${row} of ${rows}`)
         }
         help={HELP}
-        actions={
-          head
-            ? [
-                {
-                  label: `${isPinned ? "Unpin" : "Pin"} ${headName(head)}`,
-                  run: () => view.select({ pinned: togglePin(pinned, headName(head)) }),
-                },
-              ]
-            : []
-        }
+        actions={pinActions(view, head)}
         sentence={
           pattern && scene ? sentence(pattern, numbers, chosen!, query, key, scene.name) : ""
         }

@@ -5,8 +5,9 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { Frame } from "../lib/frame";
 import { useLate } from "../lib/late";
+import { pinActions } from "../lib/pins";
 import { strong, token } from "../lib/sentence";
-import { headName, type SharedTraits, togglePin } from "../lib/state";
+import { headName, type SharedTraits } from "../lib/state";
 import { targetOf } from "../lib/target";
 import { tokenAt, tokenName } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
@@ -33,7 +34,7 @@ const HELP = [
 function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
   const run = picture?.run;
-  const { head, row: wantedRow, position, pinned } = view.selection.value;
+  const { head, row: wantedRow, position } = view.selection.value;
   const sent = view.trait("_card").value;
   const answer = useMemo((): Answer | null => {
     const payload = readPayload(sent);
@@ -69,7 +70,6 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   };
   const shown = card ?? known?.card ?? null;
   const texts = answer?.texts ?? {};
-  const isPinned = head && pinned.includes(headName(head));
   return (
     <Frame
       view={view}
@@ -80,16 +80,7 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
           : ""
       }
       help={HELP}
-      actions={
-        head
-          ? [
-              {
-                label: `${isPinned ? "Unpin" : "Pin"} ${headName(head)}`,
-                run: () => view.select({ pinned: togglePin(pinned, headName(head)) }),
-              },
-            ]
-          : []
-      }
+      actions={pinActions(view, head)}
       sentence={card && run ? sentence(run, card, targetOf(run.rows, row), texts) : ""}
       notice={notice()}
     >
