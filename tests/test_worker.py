@@ -1,5 +1,7 @@
 """One thread, the newest job of a kind wins, and every job ends for those who wait."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -99,3 +101,26 @@ def test_a_closed_worker_takes_no_jobs(worker):
     worker.close()
     with pytest.raises(RuntimeError, match="closed: make a new one"):
         worker.submit("run", lambda _ticket: None)
+
+
+AT_WORK = """
+import threading
+import torch
+from residscope.worker import Worker
+
+started = threading.Event()
+
+def job(ticket):
+    while True:
+        ticket.check()
+        torch.nn.functional.linear(torch.ones(64, 64), torch.ones(64, 64)).relu().sum().item()
+        started.set()
+
+Worker("test", lambda *_: None).submit("run", job)
+started.wait()
+"""
+
+
+def test_a_program_that_ends_in_the_middle_of_a_job_ends_well():
+    ended = subprocess.run([sys.executable, "-c", AT_WORK], capture_output=True, text=True, timeout=100)
+    assert (ended.returncode, ended.stderr) == (0, "")

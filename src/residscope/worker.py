@@ -1,8 +1,10 @@
 """One thread, versions, progress, cancel: the newest job of a kind wins. Knows nothing of models or widgets."""
 
+import atexit
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
@@ -10,6 +12,9 @@ Report = Callable[[str, int, int], None]
 """Told (label, done, total) while a job goes on, at most ten times a second."""
 
 REPORT_EVERY = 0.1
+
+LAST_WORDS = 10.0
+"""Seconds that the end of the program waits for a job to look whether it should stop."""
 
 
 class Cancelled(Exception):
@@ -92,6 +97,7 @@ class Worker:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self._thread.start()
+        _ALIVE.add(self)
 
     def submit(self, kind: str, job: Callable[[Ticket], None], replaces: Sequence[str] = ()) -> Ticket:
         """Hand over a job; unfinished older ones of its kind, and of the kinds it replaces, are stopped."""
@@ -151,3 +157,16 @@ class Worker:
                 self._running = None
             # Else this thread holds the last job, and through its error's frames all that it held.
             del ticket
+
+
+_ALIVE: "weakref.WeakSet[Worker]" = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End every thread before Python does: one that it ends in the middle of torch aborts the program."""
+    alive = list(_ALIVE)
+    for worker in alive:
+        worker.close()
+    for worker in alive:
+        worker._thread.join(LAST_WORDS)
