@@ -98,6 +98,14 @@ def test_what_no_attached_run_holds_becomes_none_and_the_depth_the_output():
     assert selection.depth == 4
 
 
+def test_a_depth_asked_for_before_the_first_run_is_kept():
+    asked, given = Selection(), Selection(depth=0)
+    asked.update(depth=0)
+    for selection in (asked, given):
+        selection.settle(Owner(), RUN)
+        assert selection.depth == 0
+
+
 def test_a_selection_that_still_fits_is_kept():
     selection, owner = Selection(), Owner()
     selection.settle(owner, RUN)

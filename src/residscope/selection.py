@@ -93,6 +93,7 @@ class Selection(SyncedWidget):
 
     def __init__(self, **traits: Any) -> None:
         self._extents: weakref.WeakKeyDictionary[Any, Extent] = weakref.WeakKeyDictionary()
+        self._depth_is_asked = "depth" in traits
         super().__init__(**traits)
 
     def __repr__(self) -> str:
@@ -116,6 +117,7 @@ class Selection(SyncedWidget):
             raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
         traits = self.traits()
         values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
+        self._depth_is_asked |= "depth" in changes
         with self.hold_sync():
             for name, value in values.items():
                 setattr(self, name, value)
@@ -136,7 +138,8 @@ class Selection(SyncedWidget):
             for name in ("row", "head", "position", "key")
             if not any(e.holds(name, getattr(self, name)) for e in extents)
         }
-        follows_output = (first and len(extents) == 1 and self.depth == 0) or self.depth in was_last
+        is_new = first and len(extents) == 1 and self.depth == 0 and not self._depth_is_asked
+        follows_output = is_new or self.depth in was_last
         # Arrays may have no depths at all, and then say nothing about the slider.
         if extent.n_depths and (follows_output or not any(e.holds("depth", self.depth) for e in extents)):
             gone["depth"] = extent.n_depths - 1
