@@ -10,6 +10,7 @@ from safetensors.numpy import load
 
 import residscope as rs
 from residscope import views, wire
+from residscope.export.mime import still_bundle
 from residscope.views.base import View
 from tests import tiny
 from tests.frontend import FrontEnd
@@ -71,6 +72,7 @@ def shown():
     with pytest.MonkeyPatch.context() as patched:
         FrontEnd(patched)
         experiment = rs.Experiment(tiny.bridge("demo"), "When", (" Mary", " John"))
+        experiment.selection.update(head="1.1")
         yield [view(experiment) for view in VIEWS]
         experiment.close()
 
@@ -103,8 +105,8 @@ def test_what_a_notebook_keeps_is_a_picture_and_nothing_else(shown, name):
     shown_in(experiment)
     for view in shown:
         parts = Parts()
-        parts.feed(view._repr_mimebundle_()[0]["text/html"])
-        assert parts.tags == [("img", ["alt", "src", "style"])]
+        parts.feed(still_bundle([view.figure(experiment.trace)])["text/html"])
+        assert parts.tags == [("div", ["class", "data-still"]), ("style", []), ("img", ["alt", "src", "style"])]
 
 
 def shown_in(experiment):
