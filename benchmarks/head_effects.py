@@ -40,7 +40,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same
     others = itertools.count(3)
     inputs = Reader(model).read(ids, (1, 2), None, None)
     # A trace remembers, so each time needs one of its own.
-    traces = [Trace(model, inputs) for _ in range(scale.few + 1)]
+    traces = [Trace(model, inputs) for _ in range(scale.repeats + 1)]
     with twin_of(model).use() as twin:
         recording = record(twin, torch.tensor([ids]), torch.tensor([length - 1]), keep_patterns=False)
         weights = fingerprint(twin)
@@ -63,7 +63,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same
             scale.repeats,
         )
         room = {"theirs": memory.peak(lambda: _theirs(model, cache, 1, 2)), "new": memory.peak(fresh)}
-    whole = medians({"whole": Prepared(lambda: traces.pop().head_attribution())}, scale.few)["whole"]
+    whole = medians({"whole": Prepared(lambda: traces.pop().head_attribution())}, scale.repeats)["whole"]
     at = f"at {length} tokens"
     return [
         Row(f"all heads' direct effects, new answers, {at}", time["new"], THEIRS, time["theirs"], "s", new),
