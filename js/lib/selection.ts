@@ -30,6 +30,7 @@ type Models = Record<Part, AnyState>;
 
 const EMPTY = { selection: NOTHING_SELECTED, status: NO_STATUS };
 const PATIENCE_MS = 2500;
+const FRAME_MS = 16;
 
 /** Share by reference where the host can, else through the view's own `_mirror`. */
 export function openShared(
@@ -98,7 +99,7 @@ export function openShared(
     way,
     alive: followLife(model, signal),
     select(patch) {
-      const before = selection.value;
+      const before = way.value === "opening" ? selection.value : read("selection");
       const changes = Object.entries(patch).filter(
         ([key, value]) => !same(value, before[key as keyof SelectionState]),
       );
@@ -201,16 +202,28 @@ function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Call `fn` once for a burst of events; hosts differ in what they pass, so nothing is passed. */
+/**
+ * Call `fn` at the first of a burst of events, and then at most once a frame: to draw every view
+ * anew for each message of a storm would take many times as long as the storm.
+ * Hosts differ in what they pass, so nothing is passed.
+ */
 function coalesce(fn: () => void): () => void {
   let due = false;
+  let resting = false;
+  const run = () => {
+    due = false;
+    fn();
+    resting = true;
+    // No animation frame, which never comes to a page that is not seen.
+    setTimeout(() => {
+      resting = false;
+      if (due) run();
+    }, FRAME_MS);
+  };
   return () => {
     if (due) return;
     due = true;
-    queueMicrotask(() => {
-      due = false;
-      fn();
-    });
+    if (!resting) queueMicrotask(run);
   };
 }
 

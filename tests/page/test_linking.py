@@ -156,3 +156,28 @@ def test_messages_of_two_runs_in_any_order_are_never_mixed(open_views):
             key = 0 if kind["dark"] else 14
             assert f"({key}) with 1.00" in look["words"]
             assert look["darkest"] == kind["dark"]
+
+
+# Each message in a task of its own, as they come from a kernel.
+STORM = """async (messages) => {
+  let drawn = 0;
+  const observer = new MutationObserver(() => drawn++);
+  observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+  for (let turn = 1; turn <= messages; turn++) {
+    const { port1, port2 } = new MessageChannel();
+    const sent = new Promise((done) => { port1.onmessage = done; });
+    port2.postMessage(turn);
+    await sent;
+    window.residscope.setState("selection", { head: [turn % 4, turn % 8], position: turn % 14 });
+  }
+  return drawn;
+}"""
+
+
+def test_a_storm_of_messages_is_drawn_a_few_times_and_ends_in_the_last_state(open_views):
+    page = open_views(both(head=[0, 0]), height=1000)
+    drawn = page.evaluate(STORM, 1000)
+    page.get_by_text("L0H0 at ·to (6)").wait_for()
+    assert drawn < 300
+    click_head(page, 1, 7)
+    page.get_by_text("L1H7 at").wait_for()
