@@ -60,7 +60,19 @@ DEEP = st.sampled_from([5, 20, 90, 900, 970, 5000]).map(nested)
 HUGE = st.sampled_from([10_000_000]).map("x".__mul__)
 PINS = st.lists(st.text(max_size=5) | st.sampled_from(["L1H2", "L0.attn", "L99H0"]))
 VALUES = st.one_of(JUNK, HEADS, EDITS, WINDOWS, MIRRORS, CHOICES, PINS, DEEP, HUGE)
-FITTING = {"_edit": EDITS, "_window": WINDOWS, "_mirror": MIRRORS, "colour": CHOICES, "head": HEADS, "pinned": PINS}
+LAYERS = st.sampled_from(["selected layer", "pinned heads", "layer 1", "layer 99", "layer -1", "head", "direct effect"])
+PLACES = st.fixed_dictionaries({"id": SCALARS, "to": WHOLE | SCALARS})
+FITTING = {
+    "_edit": EDITS,
+    "_go": PLACES,
+    "_mirror": MIRRORS,
+    "_window": WINDOWS,
+    "colour": CHOICES,
+    "head": HEADS,
+    "pinned": PINS,
+    "shown": LAYERS,
+    "sort": LAYERS | CHOICES,
+}
 NAMES = ["_esm", "_css", "_data", "_model_name", "_view_module", "layout", "selection", "status", "children", "comm"]
 
 
