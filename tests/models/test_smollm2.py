@@ -242,6 +242,15 @@ def test_it_answers_the_indirect_object_and_its_parts_sum_up(model, experiment):
     assert fingerprint(model) == before
 
 
+@pytest.mark.parametrize("answer", [" Mary", " John", " the"])
+def test_a_log_probability_over_its_whole_vocabulary_sums_up(model, answer):
+    """Fifty thousand weights that nearly cancel: added up in one go they miss by a hundred tolerances."""
+    exp = rs.Experiment(model, PROMPT, answer)
+    check = exp.trace.sum_check()[0]
+    assert check.ok, check.reason
+    exp.close()
+
+
 def test_its_tokenizer_reads_chat_and_each_digit_alone(smollm2):
     tokenizer = AutoTokenizer.from_pretrained(smollm2)
     chat = tokenizer.apply_chat_template(
