@@ -63,3 +63,28 @@ def test_the_golden_path_runs_on_a_real_model(smollm2, lab):
     assert value > 0
     assert f"{value:.2f} logits" in say(lab, "Heads")
     assert painted(lab, head)
+
+
+CHAT = """exp = rs.Experiment(model, [{"role": "user", "content": "What is the capital of France?"}],
+                    answers=" Paris", prefill="The capital of France is")
+exp.selection.update(head="20.4")
+rs.Column([rs.TokenStrip(exp), rs.AttentionPattern(exp, colour="value-weighted"), rs.LayerAttribution(exp)])"""
+
+
+@pytest.mark.timeout(300)
+def test_a_chat_shows_what_its_template_added(smollm2, lab):
+    page = lab.open([CELLS[0], CHAT])
+    lab.run_all()
+    strip = page.locator(".rs-frame").first
+    strip.locator(".rs-template").first.wait_for()
+    words = page.locator(".rs-strip [role='gridcell']:not(.rs-template)").all_inner_texts()
+    said = "".join(words).replace("\N{MIDDLE DOT}", " ")
+    assert "What is the capital of France?" in said
+    assert "The capital of France is" in said
+    assert "user" not in said
+    assert "the log-probability of ·Paris is" in strip.locator(".rs-say").inner_text()
+    assert python(lab, "exp.trace.sum_check()[0].ok and exp.trace.layer_check()[0].ok")
+    page.locator(".rs-say", has_text="L20H4 at").wait_for()
+    for theme in ("dark", "light"):
+        lab.theme(theme)
+        lab.screenshot(f"chat-{theme}")
