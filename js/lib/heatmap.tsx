@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { besideSpot, type Cell, layOut, move, type Spot, spotAt } from "./grid";
+import { isForMap } from "./keys";
 import {
   type Axes,
   type CellPaint,
@@ -12,6 +13,7 @@ import {
   prepare,
   type Ring,
 } from "./paint";
+import { leaves } from "./pointer";
 import { useScreen } from "./screen";
 import type { Theme } from "./theme";
 import { Tooltip } from "./tooltip";
@@ -121,6 +123,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
 
   const begin = (): Spot => cursor ?? props.start ?? { row: 0, col: 0 };
   const press = (event: KeyboardEvent) => {
+    if (!isForMap(event)) return;
     const onLabels = props.speakLabel !== undefined;
     const to = move(grid, begin(), event.key, event.ctrlKey || event.metaKey, onLabels);
     // The first arrow shows where the keyboard is; from there arrows move.
@@ -129,7 +132,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     else if (event.key === "p") choose(begin(), true);
     else if (event.key === "Escape") {
       setCursor(null);
-      holder.current?.blur();
+      point(null);
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -145,7 +148,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   const told = cursor && !(isCell(cursor) && !exists(cursor)) ? cursor : hover;
   const tip = told && (isCell(told) ? props.tooltip(told) : props.labelTip?.(told));
   const overLive = isCell(hover) || (hover?.row != null ? props.onRowLabel : props.onColLabel);
-  const canvasStyle = { width: `${grid.width}px`, height: `${grid.height}px` };
+  const size = { width: `${grid.width}px`, height: `${grid.height}px` };
   const cellsHeight = rows * grid.cellHeight - grid.gap;
   return (
     <div class="rs-map-row">
@@ -160,16 +163,19 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           aria-activedescendant={cursor ? `${id}-cell` : undefined}
           tabIndex={0}
           data-lm-suppress-shortcuts="true"
-          style={canvasStyle}
+          style={size}
           onKeyDown={press}
-          onBlur={() => setCursor(null)}
+          onBlur={() => {
+            setCursor(null);
+            point(null);
+          }}
           onClick={click}
           onPointerMove={(event) => point(spotOf(event))}
           onPointerDown={(event) => point(spotOf(event))}
-          onPointerLeave={() => point(null)}
+          onPointerLeave={(event) => leaves(event) && point(null)}
         >
-          <canvas ref={ground} style={canvasStyle} />
-          <canvas ref={marks} style={canvasStyle} class={hover && overLive ? "rs-over" : ""} />
+          <canvas ref={ground} />
+          <canvas ref={marks} class={hover && overLive ? "rs-over" : ""} />
           {cursor && (
             <div class="rs-unseen" role="row" aria-rowindex={(cursor.row ?? -1) + 1}>
               <span role="gridcell" id={`${id}-cell`} aria-colindex={(cursor.col ?? -1) + 1}>

@@ -1,7 +1,7 @@
 /** A button and the short list of actions under it: a view's own ⋯, or one that has a name. */
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export type Action = { label: string; run(): void };
 
@@ -12,7 +12,18 @@ export function Menu({ actions, name, disabled, title }: Props): JSX.Element {
   const holder = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const menu = holder.current?.querySelector<HTMLElement>("[role=menu]");
+    const view = menu?.closest(".rs-view")?.getBoundingClientRect();
+    if (!menu || !view) return;
+    menu.style.right = "";
+    // It hangs from the button's right end, which may be near the view's left edge.
+    const out = view.left - menu.getBoundingClientRect().left;
+    if (out > 0) menu.style.right = `${-Math.ceil(out)}px`;
+  });
+
+  // Before the next key, which is meant for the menu.
+  useLayoutEffect(() => {
     if (!open) return;
     holder.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const document = holder.current!.ownerDocument;

@@ -27,14 +27,19 @@ type Context = CanvasRenderingContext2D;
 
 const LABEL_GAP = 7;
 
-/** Make the canvas cover `size` at `ratio` device pixels to a CSS pixel, and clear it. */
+/**
+ * Make the canvas cover `size` at `ratio` device pixels to a CSS pixel, and clear it. It is a whole number of device
+ * pixels, as far as there is room, since a part of one would blur it all.
+ */
 export function prepare(
   canvas: HTMLCanvasElement,
   size: Pick<Grid, "width" | "height">,
   ratio: number,
 ): Context | null {
-  canvas.width = Math.round(size.width * ratio);
-  canvas.height = Math.round(size.height * ratio);
+  canvas.width = Math.floor(size.width * ratio);
+  canvas.height = Math.floor(size.height * ratio);
+  canvas.style.width = `${canvas.width / ratio}px`;
+  canvas.style.height = `${canvas.height / ratio}px`;
   const context = canvas.getContext("2d");
   context?.setTransform(ratio, 0, 0, ratio, 0, 0);
   return context;

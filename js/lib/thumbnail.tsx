@@ -57,5 +57,5 @@ export function Thumbnail(props: Props): JSX.Element {
     paintMarks(context, grid, { ...NO_LABELS, colSide: "above" }, [ring], null, theme);
   }, [small, query, length, scale, hideFirst, theme, ratio, seen, across, side]);
 
-  return <canvas ref={canvas} style={{ width: `${across}px`, height: `${across}px` }} />;
+  return <canvas ref={canvas} />;
 }

@@ -32,7 +32,7 @@ const HELP = [
   "Of a long prompt the map is a window, and the small picture beside it the whole, each of its pixels the " +
     "largest number under it: drag there, or use the arrow keys, to move the window.",
   "Click a cell to select both tokens, a label at the left to select the query, one above to select " +
-    "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape leaves.",
+    "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape lets go.",
 ];
 
 /** How far a layer looks back: over so many tokens, or to the beginning of its chunk of so many. */

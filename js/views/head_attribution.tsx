@@ -12,6 +12,7 @@ import { Legend } from "../lib/legend";
 import { number, precise, preciseSigned, signed } from "../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
+import { PinsSaid } from "../lib/pins-said";
 import { type CheckInfo, checkOf, chosenRow, missingRow } from "../lib/rows";
 import { type Part, plain, Say } from "../lib/sentence";
 import { type Head, headName, parseHead, type SharedTraits, togglePin } from "../lib/state";
@@ -57,7 +58,7 @@ const HELP = [
     "or to what followed them (induction), averaged over the tokens that have any; on this prompt, or " +
     "on random tokens that come twice. A score says where a head looks, not that it matters here.",
   "Click a head to select it everywhere. Shift-click, or the key p, pins it. Arrow keys move, " +
-    "Enter selects, Escape leaves.",
+    "Enter selects, Escape lets go.",
 ];
 
 function HeadAttribution({ view }: { view: View<Model> }): JSX.Element {
@@ -213,7 +214,8 @@ function NumberMap({ view, shown, scale }: MapProps): JSX.Element {
         onSelect={({ row, col }, { pin }) => select([row, col], pin)}
         legend={(height) => <Legend scale={cells.scale} height={height} />}
       />
-      <div class="rs-head-lists">
+      <PinsSaid pinned={pinned} />
+      <div class={wide ? "rs-head-lists" : "rs-head-lists rs-below"}>
         {shown.lists.map(({ words, heads }) => (
           <HeadList
             key={plain(words)}

@@ -10,6 +10,7 @@ import { useLate } from "../lib/late";
 import { FlatLegend } from "../lib/legend";
 import { type Cache, remember } from "../lib/pattern";
 import type { Picture } from "../lib/picture";
+import { PinsSaid } from "../lib/pins-said";
 import { type SharedTraits, togglePin } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import { type Bytes, readPayload, type Tensor } from "../lib/wire";
@@ -29,7 +30,7 @@ const HELP = [
     "and look heavier than they are.",
   "Sorted by the direct effect, or by how much a head behaves like one of a known kind on this prompt, the " +
     "largest comes first.",
-  "Click a map to select its head. Arrow keys move, Enter selects, p pins, Escape leaves.",
+  "Click a map to select its head. Arrow keys move, Enter selects, p pins, Escape lets go.",
 ];
 
 function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
@@ -95,6 +96,7 @@ function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
         <Choice view={view} trait="sort" label="sorted by" options={SORTS} />
         <FlatLegend scale={scale} />
       </div>
+      <PinsSaid pinned={pinned} />
       {run && prompt && (
         <SmallMaps
           maps={maps}

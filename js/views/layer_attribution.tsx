@@ -7,6 +7,7 @@ import { css, largest, type Scale, signedScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
+import { PinsSaid } from "../lib/pins-said";
 import { type CheckInfo, checkOf, chosenRow, missingRow, rowOrMean } from "../lib/rows";
 import { type SharedTraits, togglePin } from "../lib/state";
 import { targetOf } from "../lib/target";
@@ -31,7 +32,7 @@ const HELP = [
   "All bars add up to the target; the sum in the title row is that check. With several prompts a " +
     "bar is their mean, and each dot is one prompt.",
   "Click a bar to pin that part by its name, which draws a dashed ring; click again to unpin. " +
-    "Arrow keys move, Enter pins, Escape leaves. The edge beside a name marks the layer of the selected head.",
+    "Arrow keys move, Enter pins, Escape lets go. The edge beside a name marks the layer of the selected head.",
 ];
 
 function LayerAttribution({ view }: { view: View<Model> }): JSX.Element {
@@ -72,6 +73,7 @@ function LayerAttribution({ view }: { view: View<Model> }): JSX.Element {
     >
       {drawn && (
         <>
+          <PinsSaid pinned={pinned} />
           {!drawn.layout.named && <Key scale={scale} layout={drawn.layout} />}
           <Bars
             layout={drawn.layout}

@@ -18,7 +18,7 @@ import { type Bytes, readPayload } from "../lib/wire";
 import { DepthControls } from "./logit_lens/controls";
 import { Curve } from "./logit_lens/curve";
 import { type Lens, type Part, type Place, placeOf, readLens, remember } from "./logit_lens/data";
-import { LensGrid, MOST_FITTED } from "./logit_lens/grid";
+import { LensGrid, leastWidth, MOST_FITTED } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
 import { rowHeightOf } from "./logit_lens/layout";
 import { sentence } from "./logit_lens/words";
@@ -39,7 +39,7 @@ const HELP = [
     "not mean that the model does not know.",
   "The curve is the target over depths, at the selected position as if it were read there. Of a long " +
     "prompt the cells are read when they come on screen.",
-  "Click a cell to select its depth and position. Arrow keys move, Enter selects, Escape leaves.",
+  "Click a cell to select its depth and position. Arrow keys move, Enter selects, Escape lets go.",
 ];
 
 /** The width of the list and the curve with the room before them, and of the grid's legend. */
@@ -155,7 +155,13 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
     () => (readThere ? null : lens.curve(position)),
     [lens, position, readThere],
   );
-  const beside = width >= SIDE_BY_SIDE;
+  const least = useMemo(
+    () => leastWidth(lens.depths, lens.positions, cells, axis, theme),
+    [lens, cells, axis, theme],
+  );
+  // Below the grid where it would scroll only for want of the room beside it.
+  const fits = (room: number) => least <= room - LEGEND;
+  const beside = width >= SIDE_BY_SIDE && (fits(width - SIDE) || !fits(width));
   // Beside the grid the list is as long as the grid is high.
   const lines = Math.floor((lens.depths * rowHeightOf(lens.depths) - CURVE) / LINE);
   return (
@@ -171,7 +177,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
           />
         </div>
       )}
-      <div class="rs-side-by-side">
+      <div class={beside ? "rs-side-by-side rs-lens-beside" : "rs-side-by-side"}>
         <LensGrid
           depths={lens.depths}
           positions={lens.positions}

@@ -85,7 +85,8 @@ def test_the_strip_is_one_tab_stop_with_arrow_keys(open_views):
     page.keyboard.press("Enter")
     assert saved(page, "selection") == [{"position": 0}]
     page.keyboard.press("Escape")
-    assert focused(page) != "grid"
+    assert focused(page) == "grid"
+    assert page.locator(".rs-tooltip, .rs-pointed").count() == 0
 
 
 def test_hover_says_position_and_id(open_views):

@@ -6,6 +6,7 @@ import type { Cell, Spot } from "../../lib/grid";
 import { Heatmap, type Ring } from "../../lib/heatmap";
 import { Legend } from "../../lib/legend";
 import * as patterns from "../../lib/pattern";
+import { PinsSaid } from "../../lib/pins-said";
 import { type Head, headName, type SharedTraits, togglePin } from "../../lib/state";
 import { shorten, visible } from "../../lib/tokens";
 import type { View } from "../../lib/view";
@@ -19,6 +20,8 @@ import { CellTip, LabelTip, speakCell, speakLabel } from "./tips";
 type PatternTraits = SharedTraits & { hide_first: boolean };
 
 const PINS_WIDTH = 164;
+/** Up to this width pins stand below, and of a long prompt fewer tokens are shown at once. */
+const NARROW = 480;
 
 type Props = {
   view: View<PatternTraits>;
@@ -45,17 +48,18 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
     );
   }, [numbers, pattern, pins, hideFirst, theme]);
   const [asked, setAsked] = useState<Pane | null>(null);
+  const side = asked?.side ?? SIDES[width > 0 && width <= NARROW ? 0 : 1]!;
   const best = pattern ? (patterns.keysOf(pattern, query, 1)[0]?.position ?? null) : null;
   const wanted = key ?? best ?? 0;
   const pane = useMemo((): Pane => {
     if (length <= MOST_WHOLE) return { row: 0, col: 0, side: length };
     const fits = asked && Math.max(asked.row, asked.col) + asked.side <= length;
-    return fits ? asked : paneAt(query, wanted, asked?.side ?? SIDES[1]!, length);
+    return fits ? asked : paneAt(query, wanted, side, length);
   }, [asked, length, query, wanted]);
   useEffect(() => {
     // It stays where it is as long as it shows what is selected.
     if (!asked || !holds(asked, query, wanted)) {
-      setAsked(paneAt(query, wanted, asked?.side ?? SIDES[1]!, length));
+      setAsked(paneAt(query, wanted, side, length));
     }
   }, [query, wanted, length]);
   const cells = useMemo(() => {
@@ -80,7 +84,7 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
     [name, longest, pane.row, read, aims],
   );
   const whole = pane.side === length;
-  const beside = (pins.length > 0 || !whole) && width > 480;
+  const beside = (pins.length > 0 || !whole) && width > NARROW;
   const room = width - 56 - (beside ? PINS_WIDTH : 0);
   const rings: Ring[] = [];
   if (pattern && query < length && holds(pane, query, null)) {
@@ -130,6 +134,7 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
         onColLabel={(at) => view.select({ key: at + pane.col })}
         legend={() => pattern && <Legend scale={scale} height={96} />}
       />
+      <PinsSaid pinned={pinned} />
       {pattern && !whole && (
         <Overview {...{ pattern, pane, scale, hideFirst, theme }} onPane={setAsked} />
       )}

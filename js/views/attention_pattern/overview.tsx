@@ -27,7 +27,6 @@ function clamp(at: number): number {
 }
 
 const BOX = { width: SIDE, height: SIDE };
-const STYLE = { width: `${SIDE}px`, height: `${SIDE}px` };
 
 export function Overview({ pattern, pane, scale, hideFirst, theme, onPane }: Props): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -82,7 +81,7 @@ export function Overview({ pattern, pane, scale, hideFirst, theme, onPane }: Pro
           event.stopPropagation();
         }}
       >
-        <canvas ref={canvas} style={STYLE} />
+        <canvas ref={canvas} />
       </div>
       <p class="rs-soft">
         <button
@@ -93,7 +92,7 @@ export function Overview({ pattern, pane, scale, hideFirst, theme, onPane }: Pro
           onClick={() => resize(SIDES[at + 1])}
         >
           −
-        </button>{" "}
+        </button>
         <button
           type="button"
           class="rs-round"
@@ -102,8 +101,10 @@ export function Overview({ pattern, pane, scale, hideFirst, theme, onPane }: Pro
           onClick={() => resize(SIDES[at - 1])}
         >
           +
-        </button>{" "}
-        {pane.side} of {number(length)}
+        </button>
+        <span>
+          {pane.side} of {number(length)}
+        </span>
       </p>
     </div>
   );

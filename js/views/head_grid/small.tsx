@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
-import { number, precise, signed } from "../../lib/number";
+import { isPlain } from "../../lib/keys";
+import { number, signed } from "../../lib/number";
 import { hasAttention, type Pattern } from "../../lib/pattern";
 import { type Head, headName } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
@@ -44,6 +45,7 @@ export function SmallMaps(props: Props): JSX.Element {
   const write = props.signed ? signed : number;
 
   const press = (event: KeyboardEvent) => {
+    if (!isPlain(event)) return;
     const at = Math.min(last, cursor ?? Math.max(0, selected));
     const moves: Record<string, number> = {
       ArrowLeft: at - 1,
@@ -94,7 +96,7 @@ export function SmallMaps(props: Props): JSX.Element {
             class={marks.filter(Boolean).join(" ")}
             role="option"
             aria-selected={at === selected}
-            aria-label={value === null ? name : `${name}, ${precise(value)} ${unit}`}
+            aria-label={value === null ? name : `${name} ${write(value)} ${unit}`}
             onClick={(event) => {
               setCursor(null);
               if (event.shiftKey) props.onPin(name);

@@ -1,9 +1,11 @@
 /** The bars, one a part: hover, click and keyboard, rings, numbers; one tab stop. */
 
 import type { JSX } from "preact";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { css, type Scale } from "../../lib/colour";
-import { precise, preciseSigned, signed } from "../../lib/number";
+import { isPlain } from "../../lib/keys";
+import { preciseSigned, signed } from "../../lib/number";
+import { leaves } from "../../lib/pointer";
 import type { Head } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";
@@ -38,7 +40,6 @@ export function Bars(props: Props): JSX.Element {
   const { layout, names, values, spread, scale, unit, theme, pinned, head } = props;
   const [hover, setHover] = useState<number | null>(null);
   const [cursor, setCursor] = useState<number | null>(null);
-  const list = useRef<HTMLDivElement>(null);
   const id = useUnique();
 
   const width = Math.min(WIDEST, props.available);
@@ -60,6 +61,7 @@ export function Bars(props: Props): JSX.Element {
   };
 
   const press = (event: KeyboardEvent) => {
+    if (!isPlain(event)) return;
     const at = cursor ?? props.start;
     const last = lines.length - 1;
     const to = { ArrowUp: at + 1, ArrowDown: at - 1, Home: last, End: 0 }[event.key];
@@ -70,7 +72,7 @@ export function Bars(props: Props): JSX.Element {
       props.onPin(names[at]!);
     } else if (event.key === "Escape") {
       setCursor(null);
-      list.current?.blur();
+      setHover(null);
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -90,7 +92,7 @@ export function Bars(props: Props): JSX.Element {
           id={`${id}-${index}`}
           role="option"
           aria-selected={pinned.includes(name)}
-          aria-label={`${name}: ${precise(value)} ${unit}`}
+          aria-label={`${name}: ${signed(value)} ${unit}`}
           onPointerEnter={() => setHover(index)}
           onPointerDown={() => setHover(index)}
           onClick={() => {
@@ -118,7 +120,6 @@ export function Bars(props: Props): JSX.Element {
   return (
     <div
       class="rs-bars"
-      ref={list}
       role="listbox"
       aria-label={`direct effect of each of ${names.length} parts`}
       aria-multiselectable
@@ -126,8 +127,11 @@ export function Bars(props: Props): JSX.Element {
       tabIndex={0}
       data-lm-suppress-shortcuts="true"
       onKeyDown={press}
-      onBlur={() => setCursor(null)}
-      onPointerLeave={() => setHover(null)}
+      onBlur={() => {
+        setCursor(null);
+        setHover(null);
+      }}
+      onPointerLeave={(event) => leaves(event) && setHover(null)}
     >
       <svg role="presentation" width={width} height={layout.bottom + AXIS_HEIGHT}>
         {pointed && (

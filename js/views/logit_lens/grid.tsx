@@ -4,7 +4,9 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { type Cell, move, type Spot } from "../../lib/grid";
+import { isForMap } from "../../lib/keys";
 import { prepare } from "../../lib/paint";
+import { leaves } from "../../lib/pointer";
 import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";
@@ -102,13 +104,14 @@ export function LensGrid(props: Props): JSX.Element {
 
   const start: Cell = cursor ?? { row: chosen.row ?? depths - 1, col: chosen.col ?? 0 };
   const press = (event: KeyboardEvent) => {
+    if (!isForMap(event)) return;
     const shape = { rows: depths, cols: positions, upward: true };
     const to = move(shape, start, event.key, event.ctrlKey || event.metaKey);
     if (isCell(to)) setCursor(to);
     else if (event.key === "Enter" || event.key === " ") props.onSelect(start);
     else if (event.key === "Escape") {
       setCursor(null);
-      scroller.current?.blur();
+      point(null);
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -131,19 +134,21 @@ export function LensGrid(props: Props): JSX.Element {
         data-lm-suppress-shortcuts="true"
         onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
         onKeyDown={press}
-        onBlur={() => setCursor(null)}
+        onBlur={() => {
+          setCursor(null);
+          point(null);
+        }}
       >
         <div style={{ width: `${layout.full}px`, height: size.height }}>
           <div class="rs-map rs-lens-window" style={size}>
-            <canvas ref={ground} style={size} />
+            <canvas ref={ground} />
             <canvas
               ref={marks}
-              style={size}
               class={hover ? "rs-over" : ""}
               onClick={click}
               onPointerMove={(event) => point(spotOf(event))}
               onPointerDown={(event) => point(spotOf(event))}
-              onPointerLeave={() => point(null)}
+              onPointerLeave={(event) => leaves(event) && point(null)}
             />
             {cursor && (
               <div class="rs-unseen" role="row" aria-rowindex={cursor.row + 1}>
@@ -165,6 +170,17 @@ export function LensGrid(props: Props): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** The width from which on the grid shows all its texts and does not scroll. */
+export function leastWidth(
+  depths: number,
+  positions: number,
+  cells: CellWords,
+  axis: AxisWords,
+  theme: Theme,
+): number {
+  return layOutTexts(depths, positions, cells, axis, theme, 0).full;
 }
 
 /** Lay out the grid so that its texts fit. */

@@ -39,7 +39,6 @@ export function Editor(props: Props): JSX.Element {
     });
   };
   const press = (event: KeyboardEvent) => {
-    event.stopPropagation();
     const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea");
     // While characters are being composed, Enter takes them.
     if (event.isComposing) return;
@@ -47,6 +46,7 @@ export function Editor(props: Props): JSX.Element {
     else if (event.key === "Enter" && !event.shiftKey && typing) onRun();
     else return;
     event.preventDefault();
+    event.stopPropagation();
   };
 
   const problem = refusal && (

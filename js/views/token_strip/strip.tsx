@@ -3,7 +3,9 @@
 import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { css, inkOn } from "../../lib/colour";
+import { isPlain } from "../../lib/keys";
 import { number, preciseSigned } from "../../lib/number";
+import { leaves } from "../../lib/pointer";
 import type { Run } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
@@ -70,13 +72,14 @@ export function Strip(props: Props): JSX.Element {
   };
   const begin = (): Spot => cursor ?? { row: shownRow, position };
   const press = (event: KeyboardEvent) => {
+    if (!isPlain(event)) return;
     const to = moveIn(lengths, begin(), event.key);
     if (to) setCursor(to);
     else if (event.key === "Enter" || event.key === " ") onSelect(begin());
     else if (event.key === "e" && onEdit) onEdit();
     else if (event.key === "Escape") {
       setCursor(null);
-      holder.current?.blur();
+      setHover(null);
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -91,6 +94,7 @@ export function Strip(props: Props): JSX.Element {
       ringed ? "rs-ringed" : "",
       run.model && at === of.read ? "rs-read" : "",
       isTemplate(of, at) ? "rs-template" : "",
+      tint ? "rs-tinted" : "",
       cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
     ];
     return (
@@ -136,7 +140,10 @@ export function Strip(props: Props): JSX.Element {
         tabIndex={0}
         data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={() => setCursor(null)}
+        onBlur={() => {
+          setCursor(null);
+          setHover(null);
+        }}
         onClick={(event) => {
           const spot = spotOf(event);
           setCursor(null);
@@ -145,7 +152,7 @@ export function Strip(props: Props): JSX.Element {
         }}
         onDblClick={onEdit}
         onPointerOver={(event) => setHover(spotOf(event))}
-        onPointerLeave={() => setHover(null)}
+        onPointerLeave={(event) => leaves(event) && setHover(null)}
       >
         {isLong(run) ? (
           <LongRows
@@ -194,7 +201,7 @@ export function isLong({ rows }: Run): boolean {
 
 function tinted({ scale }: Tint, theme: Theme, value = 0) {
   const ground = scale.at(value);
-  return { background: css(ground), color: css(inkOn(ground, theme)) };
+  return { "--rs-ground": css(ground), color: css(inkOn(ground, theme)) };
 }
 
 type TipProps = { run: Run; spot: Spot; tint: Tint | null };
