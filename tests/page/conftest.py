@@ -61,12 +61,14 @@ def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
         height: int = 480,
         ratio: float = 1,
         kernel: bool = True,
+        touch: bool = False,
         shown: list[str] | None = None,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             device_scale_factor=ratio,
+            has_touch=touch,
         )
         opened.append(context)
         page = context.new_page()
@@ -182,6 +184,6 @@ def set_state(page: Page, id: str, **patch: Any) -> None:
     page.evaluate("([id, patch]) => window.residscope.setState(id, patch)", [id, patch])
 
 
-def screenshot(page: Page, name: str) -> None:
+def screenshot(page: Page, name: str, *, whole: bool = False) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
