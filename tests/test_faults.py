@@ -238,15 +238,7 @@ def test_a_fault_anywhere_in_a_run_is_told_and_the_next_answer_is_right(world, f
     assert world.answers_as(fresh[PROMPTS[2]])
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        RuntimeError,
-        torch.OutOfMemoryError,
-        pytest.param(KeyboardInterrupt, marks=pytest.mark.xfail(reason="only an Exception is told of, so far")),
-    ],
-    ids=lambda fault: fault.__name__,
-)
+@pytest.mark.parametrize("fault", FAULTS[:3], ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_a_view_that_fails_is_told_of_and_takes_no_other_down(world, monkeypatch, kind, fault):
     (broken,) = [view for view in world.views if isinstance(view, kind)]

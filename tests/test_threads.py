@@ -141,7 +141,6 @@ def test_an_observer_may_wait_for_the_run_in_progress(monkeypatch):
     experiment.close()
 
 
-@pytest.mark.xfail(reason="a view takes the mirror that it writes itself for one that the browser wrote")
 def test_a_host_that_shares_no_models_is_never_told_an_older_state_after_a_newer_one(pages, monkeypatch):
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
     view = rs.HeadAttribution(experiment)
@@ -165,7 +164,6 @@ def test_a_host_that_shares_no_models_is_never_told_an_older_state_after_a_newer
     experiment.close()
 
 
-@pytest.mark.xfail(reason="the experiment takes what is replaced for what is cancelled")
 def test_a_newer_request_of_a_view_is_not_told_as_a_cancel():
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
     experiment.wait()
@@ -185,7 +183,6 @@ def test_a_newer_request_of_a_view_is_not_told_as_a_cancel():
     experiment.close()
 
 
-@pytest.mark.xfail(reason="a run may finish before the history has it")
 def test_a_run_that_ends_at_once_is_in_the_history_with_its_value(monkeypatch):
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
     experiment.wait()
@@ -202,7 +199,6 @@ def test_a_run_that_ends_at_once_is_in_the_history_with_its_value(monkeypatch):
     experiment.close()
 
 
-@pytest.mark.xfail(reason="a view asks for its experiment after it was closed")
 def test_a_view_that_is_closed_while_it_takes_a_run_is_no_failure(monkeypatch):
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
     view, other = rs.HeadAttribution(experiment), rs.LayerAttribution(experiment)

@@ -24,7 +24,7 @@ from residscope.target import Target
 from residscope.trace import Trace
 from residscope.vocabulary import InputError
 from residscope.wire import text
-from residscope.worker import Cancelled, Ticket, Worker
+from residscope.worker import Cancelled, Replaced, Ticket, Worker
 
 
 class Follower(Protocol):
@@ -93,8 +93,9 @@ class Experiment:
         self.status.observe(lambda _change: _cancel(me), "_cancel")
         self.status.observe(lambda change: _go(me, change["new"]), "_go")
         self._history = History()
-        self._ticket = self._submit(self._inputs, self._asked)
-        self._remember(self._history.add)
+        with self._lock:
+            self._ticket = self._submit(self._inputs, self._asked)
+            self._remember(self._history.add)
 
     @classmethod
     def from_cache(
@@ -352,8 +353,9 @@ class Experiment:
             step=lambda done, total: ticket.step("layer", done, total),
         )
         ticket.check()
-        self._trace = trace
-        self._history.finish(number, trace.target.names, trace.target_value.tolist())
+        with self._lock:  # whoever asked has put it into the history then
+            self._trace = trace
+            self._history.finish(number, trace.target.names, trace.target_value.tolist())
         with self.status.hold_sync():
             self.status.run = number
             self.status._run = scene_of(trace)
@@ -383,7 +385,7 @@ class Experiment:
             view.follow(trace, ticket)
         except Cancelled:
             raise
-        except Exception as error:  # noqa: BLE001 - told on screen
+        except BaseException as error:  # noqa: BLE001 - told on screen
             _LOG.exception("a view failed to show run %s", trace.number)
             self._tell_error(trace.number, error)
 
@@ -399,17 +401,19 @@ class Experiment:
         """Let the shared status tell how a job of this run ended."""
         try:
             yield
+        except Replaced:  # by a job that will tell how it ends
+            raise
         except Cancelled:
             if number == self._number:
                 self.status._error = {"run": number, "message": _CANCELLED}
             raise
-        except Exception as error:
+        except BaseException as error:
             self._tell_error(number, error)
             raise
         finally:
             self.status._progress = None
 
-    def _tell_error(self, number: int, error: Exception) -> None:
+    def _tell_error(self, number: int, error: BaseException) -> None:
         if number == self._number:
             self.status._error = {"run": number, "message": text(str(error) or type(error).__name__)}
 

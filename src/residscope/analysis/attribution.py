@@ -48,7 +48,7 @@ def unembedded(
     fifty thousand columns that nearly cancel, as a log-probability's do, lose more than the checks allow.
     """
     if tokens is None:
-        parts = zip(token_weights.split(VOCAB_PART, 1), W_U.split(VOCAB_PART, 1), strict=True)
+        parts = zip(torch.split(token_weights, VOCAB_PART, 1), torch.split(W_U, VOCAB_PART, 1), strict=True)
         return torch.stack([weights @ columns.to(weights.dtype).T for weights, columns in parts]).sum(0)
     columns = torch.tensor(tokens, device=W_U.device)
     return token_weights[:, columns] @ W_U[:, columns].to(token_weights.dtype).T

@@ -51,6 +51,7 @@ class View(SyncedWidget):
 
     bundle_name: ClassVar[str]
     _experiment: Experiment | Still | None = None
+    _sent: Mapping[str, Any] | None = None
     from_browser = frozenset({"_link", "_mirror"})
 
     def __init__(self, experiment: Experiment | Still, *, selection: Selection | None = None, **traits: Any) -> None:
@@ -97,13 +98,16 @@ class View(SyncedWidget):
     def follow(self, trace: Run, ticket: Ticket | None) -> None:
         """Show a run, unless a newer one is shown already or the view is closed."""
         with self._showing:
-            if trace.number < self._shown or self.comm is None:
+            experiment = self._experiment
+            if experiment is None or trace.number < self._shown:
                 return
-            arrays, info = self.payload(trace, ticket)
-            if self.selection is not self.experiment.selection:
-                self.selection.settle(self.experiment, extent_of(trace))
-            self._shown = trace.number
-            self._data = wire.pack(trace.number, arrays, info)
+            packed = wire.pack(trace.number, *self.payload(trace, ticket))
+            if self.selection is not experiment.selection:
+                self.selection.settle(experiment, extent_of(trace))
+            with self.lock:
+                # It may have been closed meanwhile; closing does not wait for what can take long.
+                if self._experiment is not None:
+                    self._shown, self._data = trace.number, packed
 
     def follow_again(self) -> None:
         """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
@@ -168,8 +172,9 @@ class View(SyncedWidget):
         super().close()
         if self._experiment is not None:
             self._experiment.detach(self)
-        # A notebook's Out keeps this object, and must not keep the run.
-        self._experiment, self._data = None, b""
+        with self.lock:
+            # A notebook's Out keeps this object, and must not keep the run.
+            self._experiment, self._data = None, b""
 
     @traitlets.observe("_link")
     def _start_mirror(self, _change: Any) -> None:
@@ -181,7 +186,7 @@ class View(SyncedWidget):
 
     @traitlets.observe("_mirror")
     def _take_mirror(self, _change: Any) -> None:
-        if self._mirror == self._mirrored():
+        if self._mirror == self._sent:
             return
         for name, shared in (("selection", self.selection), ("status", self.status)):
             asked = self._mirror.get(name)
@@ -190,9 +195,11 @@ class View(SyncedWidget):
         self._send_mirror()
 
     def _send_mirror(self, _change: Any = None) -> None:
-        self._mirror = self._mirrored()
-        # Not every host echoes, and one that wrote a value must see the true one.
-        self.send_state("_mirror")
+        with self.lock:  # else a thread that was overtaken sends an older state after a newer one
+            self._sent = self._mirrored()
+            self._mirror = self._sent
+            # Not every host echoes, and one that wrote a value must see the true one.
+            self.send_state("_mirror")
 
     def _mirrored(self) -> dict[str, Any]:
         return {
