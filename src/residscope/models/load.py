@@ -14,7 +14,7 @@ from residscope.models import smollm2
 from residscope.models.accept import NotShownError, bridge_of, no_bridge
 from residscope.models.decoders import why_not, why_not_config
 from residscope.models.demo import FOLDER
-from residscope.models.size import fitting_dtype, parameters_of
+from residscope.models.size import fitting_dtype, parameters_of, ran_out_of_memory
 
 
 def load_model(
@@ -124,7 +124,7 @@ def _what_to_do(name: str, error: BaseException) -> str | None:
         return no_bridge(repr(name))
     if "GatedRepoError" in kinds or "gated repo" in text:
         return f"{name!r} is gated: accept its terms on the Hugging Face hub and log in (huggingface-cli login)"
-    if "MemoryError" in kinds or "OutOfMemoryError" in kinds or "not enough memory" in text:
+    if any(ran_out_of_memory(item) for item in causes):
         return f"{name!r} does not fit in memory: try dtype=torch.bfloat16, device='cpu', or a smaller model"
     if kinds & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError"} or any(
         sign in text

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.models.placement import home_of
+from residscope.models.size import ran_out_of_memory, saying_what_to_turn_down
 from residscope.models.weights import logit_tail
 
 Step = Callable[[int, int], None]
@@ -46,7 +47,7 @@ class LiveRun:
             return lambda value, **_: look(value.to(home))
 
         hooks: list[tuple[str | Callable[..., Any], Look]] = [(point, gathered(look)) for point, look in looks]
-        with torch.no_grad():
+        with saying_what_to_turn_down(self.tokens), torch.no_grad():
             model.run_with_hooks(self.tokens, return_type=None, stop_at_layer=max(layers) + 1, fwd_hooks=hooks)
 
 
@@ -90,11 +91,37 @@ def record(
     keep_patterns: bool,
     step: Step = lambda _done, _of: None,
 ) -> Recording:
-    """Run the model once on right-padded tokens.
+    """Run the model once on right-padded tokens; where memory is short, on half of the rows after the other.
 
     Attention is causal and padding stands on the right, so no real position sees padding and no mask is needed.
     Only the read positions are unembedded.
+
+    Raises:
+        torch.OutOfMemoryError: when one row does not fit; it says what to turn down.
     """
+    with saying_what_to_turn_down(tokens):
+        try:
+            return _record_together(model, tokens, read, keep_patterns=keep_patterns, step=step)
+        except (MemoryError, RuntimeError) as error:
+            if len(tokens) == 1 or not ran_out_of_memory(error):
+                raise
+    # Not in the except block, where the error's frames still hold what did not fit.
+    half = len(tokens) // 2
+    first, second = (
+        record(model, tokens[rows], read[rows], keep_patterns=keep_patterns, step=step)
+        for rows in (slice(half), slice(half, None))
+    )
+    return _joined(first, second)
+
+
+def _record_together(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "row pos"],
+    read: Int[Tensor, "row"],
+    *,
+    keep_patterns: bool,
+    step: Step,
+) -> Recording:
     n_layers, home = int(model.cfg.n_layers), home_of(model)
     kept: dict[str, Tensor] = {}
 
@@ -114,6 +141,17 @@ def record(
         logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0].to(home)
     step(n_layers, n_layers)
     return _recording(kept, read, logits, n_layers)
+
+
+def _joined(first: Recording, second: Recording) -> Recording:
+    def join(name: str) -> Any:
+        one, other = getattr(first, name), getattr(second, name)
+        return None if one is None else torch.cat([one, other], dim=0 if name in _ROWS_FIRST else 1)
+
+    return Recording(**{field.name: join(field.name) for field in fields(Recording)})
+
+
+_ROWS_FIRST = {"embed", "pos_embed", "scale", "logits", "uncapped", "final_scales"}
 
 
 def recall(model: TransformerBridge, run: Activations, read: Int[Tensor, "row"], *, keep_patterns: bool) -> Recording:

@@ -1,14 +1,18 @@
 """How large a model is, how much memory there is, and which type of weights leaves room for a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 # Beside the weights a run keeps activations and the logits of the read positions.
 _ROOM = 1.25
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def parameters_of(config: Any) -> int:
@@ -24,6 +28,34 @@ def free_memory(device: torch.device) -> int:
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return int(psutil.virtual_memory().available)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Tell whether this error says that there is not enough memory; each device has its own."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in said for sign in _OUT_OF_MEMORY)
+
+
+@contextmanager
+def saying_what_to_turn_down(tokens: Tensor) -> Iterator[None]:
+    """Let an error for want of memory say what would need less of it.
+
+    Raises:
+        torch.OutOfMemoryError: with that sentence.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        rows, width = tokens.shape
+        what = "one prompt" if rows == 1 else f"{rows} prompts"
+        raise torch.OutOfMemoryError(
+            f"a run of {what} of {width} tokens does not fit in memory: give {'' if rows == 1 else 'fewer or '}shorter "
+            "prompts, or load the model with dtype=torch.bfloat16 or device='cpu'"
+        ) from error
 
 
 def fitting_dtype(
