@@ -301,7 +301,7 @@ def interrupted(job, within, at):
 
 
 def sets_hooks(code):
-    ours = code.co_filename.endswith("recording.py") and code.co_qualname.startswith("record")
+    ours = code.co_filename.endswith("recording.py") and code.co_qualname.startswith(("record", "_record"))
     return ours or code.co_name in ("run_with_hooks", "add_hook_to_point", "apply_hooks", "add_hook", "remove_hooks")
 
 

@@ -37,11 +37,11 @@ class SyncedWidget(anywidget.AnyWidget):
     _to_tell: list[Any] | None = None
 
     def __init__(self, **traits: Any) -> None:
+        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
+        self.lock = threading.RLock()
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
             raise TypeError(f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(self._public())}")
-        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
-        self.lock = threading.RLock()
         super().__init__(**traits)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:

@@ -170,8 +170,9 @@ class View(SyncedWidget):
             self.selection.unobserve(self._send_mirror, list(_SELECTION))
             self.status.unobserve(self._send_mirror, list(_STATUS))
         super().close()
-        if self._experiment is not None:
-            self._experiment.detach(self)
+        if self._experiment is None:
+            return
+        self._experiment.detach(self)
         with self.lock:
             # A notebook's Out keeps this object, and must not keep the run.
             self._experiment, self._data = None, b""
