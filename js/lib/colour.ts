@@ -1,9 +1,8 @@
 /** Turn values into colours, and choose ink that can be read on them. */
 
 import { type Diverging, divergingStops, POSITIVE_NAME, sequentialStops } from "./palette";
+import { contrast, type Rgb, toLinear } from "./rgb";
 import type { Theme } from "./theme";
-
-export type Rgb = [red: number, green: number, blue: number];
 
 export type Scale = {
   /** The values at the two ends; what lies outside takes the end's colour. */
@@ -40,27 +39,12 @@ export function largest(values: ArrayLike<number>): number {
   return most;
 }
 
-export function css([red, green, blue]: Rgb): string {
-  return `rgb(${red} ${green} ${blue})`;
-}
-
 /** The theme's ink where it reads well on `ground`, else its page colour, else black or white. */
 export function inkOn(ground: Rgb, theme: Theme): Rgb {
   for (const ink of [theme.ink, theme.page]) if (contrast(ink, ground) >= 4.5) return ink;
   const black: Rgb = [0, 0, 0];
   const white: Rgb = [255, 255, 255];
   return contrast(black, ground) >= contrast(white, ground) ? black : white;
-}
-
-/** The contrast ratio of WCAG 2, from 1 to 21. */
-export function contrast(a: Rgb, b: Rgb): number {
-  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number];
-  return (light + 0.05) / (dark + 0.05);
-}
-
-export function luminance(colour: Rgb): number {
-  const [red, green, blue] = colour.map(toLinear) as Rgb;
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
 function lookUp(stops: Rgb[], low: number, high: number): (value: number) => Rgb {
@@ -78,11 +62,6 @@ function lookUp(stops: Rgb[], low: number, high: number): (value: number) => Rgb
 
 function mix(a: Rgb, b: Rgb, share: number): Rgb {
   return a.map((x, i) => x + (b[i]! - x) * share) as Rgb;
-}
-
-function toLinear(channel: number): number {
-  const x = channel / 255;
-  return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
 }
 
 function toByte(linear: number): number {

@@ -1,8 +1,9 @@
 /** The thin bar beside a map, or in a line of text, that says which colour is which number. */
 
 import type { JSX } from "preact";
-import { css, type Scale } from "./colour";
+import type { Scale } from "./colour";
 import { number, signed } from "./number";
+import { css } from "./rgb";
 
 type Props = { scale: Scale; height: number };
 

@@ -1,7 +1,8 @@
 /** Paint a map on canvas: its cells on one layer, its labels and rings on another. */
 
-import { css, inkOn, type Scale } from "./colour";
+import { inkOn, type Scale } from "./colour";
 import { cellBox, type Grid, type Spot, TURN, ticks } from "./grid";
+import { css } from "./rgb";
 import type { Theme } from "./theme";
 
 export type Axes = {

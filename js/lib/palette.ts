@@ -1,6 +1,6 @@
 /** The colours of the data: the one file with colours written out. */
 
-import type { Rgb } from "./colour";
+import { parseHex, type Rgb } from "./rgb";
 
 export type Diverging = "RdBu" | "PuOr";
 
@@ -38,8 +38,4 @@ export function sequentialStops(dark: boolean, page: Rgb): Rgb[] {
 /** A shade off the page, so that a zero is not taken for a missing cell. */
 function mixPage([r, g, b]: Rgb): Rgb {
   return [r + 7, g + 8, b + 10];
-}
-
-export function parseHex(hex: string): Rgb {
-  return [0, 2, 4].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as Rgb;
 }

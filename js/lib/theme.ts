@@ -1,7 +1,7 @@
 /** Follow the host's theme: the colours and fonts that canvas needs, and light or dark for CSS. */
 
 import { type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
-import { luminance, type Rgb } from "./colour";
+import { luminance, type Rgb } from "./rgb";
 
 export type Theme = {
   dark: boolean;

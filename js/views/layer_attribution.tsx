@@ -3,11 +3,12 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { css, largest, type Scale, signedScale } from "../lib/colour";
+import { largest, type Scale, signedScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
+import { css } from "../lib/rgb";
 import { type CheckInfo, checkOf, chosenRow, missingRow, rowOrMean } from "../lib/rows";
 import { type SharedTraits, togglePin } from "../lib/state";
 import { targetOf } from "../lib/target";

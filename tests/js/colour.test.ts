@@ -1,7 +1,8 @@
 import { schemePuOr, schemeRdBu } from "d3-scale-chromatic";
 import { describe, expect, test } from "vitest";
-import { contrast, css, inkOn, sequentialScale, signedScale } from "../../js/lib/colour";
-import { divergingStops, parseHex } from "../../js/lib/palette";
+import { inkOn, sequentialScale, signedScale } from "../../js/lib/colour";
+import { divergingStops } from "../../js/lib/palette";
+import { contrast, css, parseHex } from "../../js/lib/rgb";
 import type { Theme } from "../../js/lib/theme";
 
 const fonts = { uiFont: "sans-serif", codeFont: "monospace" };

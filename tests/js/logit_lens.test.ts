@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { contrast, inkOn, sequentialScale } from "../../js/lib/colour";
+import { inkOn, sequentialScale } from "../../js/lib/colour";
+import { contrast } from "../../js/lib/rgb";
 import { plain } from "../../js/lib/sentence";
 import type { Run } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";

@@ -6,8 +6,8 @@ import {
   filterDeficiencyTrit,
 } from "culori";
 import { describe, expect, test } from "vitest";
-import { type Rgb, type Scale, sequentialScale, signedScale } from "../../js/lib/colour";
-import { parseHex } from "../../js/lib/palette";
+import { type Scale, sequentialScale, signedScale } from "../../js/lib/colour";
+import { parseHex, type Rgb } from "../../js/lib/rgb";
 import type { Theme } from "../../js/lib/theme";
 
 const VISION: Record<string, (colour: Colour) => Colour> = {

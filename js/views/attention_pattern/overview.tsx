@@ -2,11 +2,12 @@
 
 import type { JSX, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { css, type Scale } from "../../lib/colour";
+import type { Scale } from "../../lib/colour";
 import { layOut } from "../../lib/grid";
 import { number } from "../../lib/number";
 import { paintCells, prepare } from "../../lib/paint";
 import { type Pattern, shrink, weightAt } from "../../lib/pattern";
+import { css } from "../../lib/rgb";
 import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { type Pane, paneAfter, paneAt, SIDES } from "./panes";

@@ -2,10 +2,11 @@
 
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { css, type Scale } from "../../lib/colour";
+import type { Scale } from "../../lib/colour";
 import { isPlain } from "../../lib/keys";
 import { preciseSigned, signed } from "../../lib/number";
 import { leaves } from "../../lib/pointer";
+import { css } from "../../lib/rgb";
 import type { Head } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";

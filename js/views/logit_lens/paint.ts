@@ -1,7 +1,8 @@
 /** Paint the part of the grid that can be seen: cells on one layer, names, rings and the axis above. */
 
-import { css, inkOn, type Scale } from "../../lib/colour";
+import { inkOn, type Scale } from "../../lib/colour";
 import type { Spot } from "../../lib/grid";
+import { css } from "../../lib/rgb";
 import type { Theme } from "../../lib/theme";
 import { boxOf, type Layout, seenColumns } from "./layout";
 

@@ -2,10 +2,11 @@
 
 import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { css, inkOn } from "../../lib/colour";
+import { inkOn } from "../../lib/colour";
 import { isPlain } from "../../lib/keys";
 import { number, preciseSigned } from "../../lib/number";
 import { leaves } from "../../lib/pointer";
+import { css } from "../../lib/rgb";
 import type { Run } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
