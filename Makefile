@@ -53,7 +53,7 @@ static:
 	npm run --silent test
 
 python:
-	pytest -m "not slow and not gpu" --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
+	pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
 
 browser:
 	pytest -m "not slow and not gpu" tests/page

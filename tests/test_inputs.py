@@ -163,7 +163,7 @@ ABSURD = [
 ]
 
 
-@pytest.mark.parametrize("given", ABSURD, ids=lambda given: str(given)[:40])
+@pytest.mark.parametrize("given", ABSURD, ids=[f"{index} {' and '.join(given)}" for index, given in enumerate(ABSURD)])
 def test_a_refusal_of_something_absurd_is_still_one_readable_sentence(read, given):
     with pytest.raises(InputError) as caught:
         read(**given)

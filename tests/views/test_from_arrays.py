@@ -23,7 +23,7 @@ def weights(*shape, causal=True):
     return np.tril(values) if causal else values
 
 
-@pytest.mark.parametrize("kind", [np.asarray, torch.tensor, lambda values: np.asarray(values).tolist()], ids=str)
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor, np.ndarray.tolist], ids=["array", "tensor", "list"])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (1, 2, 3)], ids=str)
 def test_attention_of_any_depth_from_arrays_tensors_or_lists(kind, shape):
     given = weights(*shape)
