@@ -57,6 +57,27 @@ def test_head_attribution_sends_the_traces_numbers_and_its_check(experiment):
     assert info["heads_total"] == pytest.approx(trace.head_attribution().sum((1, 2)).tolist(), abs=1e-5)
 
 
+def test_a_long_run_is_told_on_one_line_that_leaves_nothing_behind(experiment, monkeypatch, capsys):
+    wait = experiment.wait
+
+    def long(told):
+        for done in (9, 10):
+            experiment.status._progress = {"label": "layer", "done": done, "total": 10}
+            told()
+        experiment.status._progress = None
+        return wait()
+
+    monkeypatch.setattr(experiment, "wait", long)
+    rs.HeadAttribution(experiment)
+    said = capsys.readouterr().out
+    shown, (*told, last) = "", said.removesuffix("\n").split("\r")[1:]
+    for words in (*told, last):
+        shown = words + shown[len(words) :]
+    assert told == ["residscope: running, layer 9 of 10 ...", "residscope: running, layer 10 of 10 ..."]
+    assert shown.rstrip() == "residscope: run finished."
+    assert said.endswith("\n")
+
+
 def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_target(experiment):
     view = rs.LayerAttribution(experiment)
     run, info, arrays = read(view._data)

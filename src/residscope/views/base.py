@@ -211,16 +211,21 @@ class View(SyncedWidget):
 
 def _wait_aloud(experiment: Experiment | Still) -> Run:
     """Wait for the newest run, with one line of output when it takes longer than a second."""
-    spoke = False
+    widest = 0
+
+    def say(words: str) -> None:
+        nonlocal widest
+        widest = max(widest, len(words))
+        # A line that is written over another must hide all of it.
+        print(f"\r{words.ljust(widest)}", end="", flush=True)
 
     def tell() -> None:
-        nonlocal spoke
-        spoke = True
         progress = experiment.status._progress or {}
         where = f", {progress['label']} {progress['done']} of {progress['total']}" if progress else ""
-        print(f"\rresidscope: running{where} ...", end="", flush=True)
+        say(f"residscope: running{where} ...")
 
     trace = experiment.wait(tell)
-    if spoke:
-        print("\rresidscope: run finished.            ", flush=True)
+    if widest:
+        say("residscope: run finished.")
+        print()
     return trace
