@@ -52,6 +52,14 @@ EXECUTE = """async code => {
   return { text, error };
 }"""
 
+# Followed by two frames, in which canvases are painted.
+THEMED = """async theme => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const themed = [...document.querySelectorAll(".rs-view")].every(view => view.dataset.theme === theme);
+  if (themed) await frame().then(frame);
+  return themed;
+}"""
+
 # The traceback of each cell whose outputs hold one.
 ERRORS = """() => {
   const cells = [...window.jupyterapp.shell.currentWidget.content.model.cells];
@@ -285,11 +293,13 @@ class Lab:
         return answer["text"].strip()
 
     def theme(self, name: str) -> None:
-        """Switch to JupyterLab's "dark" or "light" theme and wait until it is there."""
+        """Switch to JupyterLab's "dark" or "light" theme and wait until every view on the page is painted in it."""
         title = {"dark": "JupyterLab Dark", "light": "JupyterLab Light"}[name]
         light = "true" if name == "light" else "false"
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", title)
         self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+        self.page.wait_for_function(THEMED, arg=name)
 
     def screenshot(self, name: str) -> Path:
         """Write what is on screen to test-output/ and return the file."""

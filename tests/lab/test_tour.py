@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.harness import SCREENSHOTS
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/02_views.ipynb"
+PICTURES = {
+    0: "token_strip",
+    1: "head_attribution",
+    3: "attention_pattern",
+    5: "head_grid",
+    6: "head_readout",
+    7: "layer_attribution",
+    8: "logit_lens",
+}
+"""The views of the tour, as the pages in docs/views show them."""
 TITLES = ["Prompt", "Heads", "Heads", "Attention", "Attention", "Head maps", "Head", "Layers", "Logit lens"]
 
 
@@ -29,6 +41,12 @@ def test_every_view_of_the_tour_shows_and_follows_a_click(lab):
     frames.nth(12).locator(".rs-say", has_text=f"{name} at").wait_for()
     for theme in ("dark", "light"):
         lab.theme(theme)
-        page.wait_for_timeout(800)
         lab.screenshot(f"tour-{theme}")
+    lab.execute("exp.selection.update(head='3.0')")
+    frames.nth(1).locator(".rs-say", has_text="L3H0 adds").wait_for()
+    page.mouse.move(0, 0)
+    for number, noun in PICTURES.items():
+        box = frames.nth(number).bounding_box()
+        clip = {"x": box["x"] - 8, "y": box["y"] - 8, "width": box["width"] + 16, "height": box["height"] + 16}
+        page.screenshot(path=SCREENSHOTS / f"{noun}.png", clip=clip)
     assert [text for kind, text in lab.console if kind == "error"] == []
