@@ -1,5 +1,7 @@
 """A run that somebody has already: live where it is what the model does, as cached where it is not."""
 
+import re
+
 import pytest
 import torch
 from transformer_lens import ActivationCache
@@ -146,6 +148,39 @@ def test_one_wrong_cell_in_every_position_of_any_activation_is_noticed():
         assert difference.startswith(f"{name} holds "), name
 
 
+@pytest.mark.parametrize("length", [2, 7, 43, 60])
+def test_what_was_changed_at_the_last_position_alone_is_noticed_in_prompts_of_any_length(length):
+    model = tiny.bridge("llama")
+    tokens = torch.randint(5, 300, (1, length), generator=torch.Generator().manual_seed(length))
+
+    def switch_off(z, **_):
+        z[:, -1] = 0
+        return z
+
+    with model.hooks([("blocks.1.attn.hook_z", switch_off)]):
+        logits, cache = run(model, tokens)
+    trace = rs.Experiment.from_cache(model, cache, tokens, (17, 50)).trace
+    assert re.match(r"blocks\.1\.attn\.(hook_z|o\.hook_in) holds 0 where the model gives", trace.as_cached)
+    assert float(trace.target_value[0]) == pytest.approx(float(logits[0, -1, 17] - logits[0, -1, 50]), abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_cache_that_was_cast_to_half_precision_is_what_the_model_does(dtype):
+    model = tiny.bridge("llama")
+    tokens = torch.tensor([LONG])
+    _, cache = run(model, tokens)
+    values = {name: value.to(dtype) if value.is_floating_point() else value for name, value in cache.items()}
+    assert rs.Experiment.from_cache(model, values, tokens, ANSWERS).trace.as_cached == ""
+
+
+def test_a_mask_may_be_of_any_numbers():
+    model = tiny.bridge("llama")
+    tokens, mask = padded("left")
+    _, cache = run(model, tokens, mask)
+    for given in (mask.float(), mask.bool(), mask.tolist(), mask.numpy()):
+        assert rs.Experiment.from_cache(model, cache, tokens, ANSWERS, mask=given).trace.as_cached == ""
+
+
 def test_a_cache_in_half_precision_of_the_same_model_is_what_it_does():
     model = architectures.build("Llama", dtype=torch.bfloat16)
     tokens = torch.tensor([LONG, list(reversed(LONG))])
@@ -184,6 +219,9 @@ REFUSED = [
     (case(mask=[[1, 1]]), "the mask is not of the tokens' shape: give one mark a token"),
     (case(mask=[[1, 1, 0, 1, 1, 1, 1, 1, 1]]), "each row's real tokens stand together"),
     (case(mask=[[0] * 9]), "each row's real tokens stand together"),
+    (case(mask=[[2] * 9]), "a mask is of the tokens' shape, 1 at real ones and 0 at padding"),
+    (case(tokens=[LONG[::-1]]), "the cache was made on other tokens: embed.hook_in holds 13 where you give 5"),
+    (case(cache={"hook_embed": torch.zeros(1, device="meta")}), "on the meta device, which holds shapes and no numb"),
     (case(cache=3), "a cache is an ActivationCache, or a mapping of hook names to tensors, not int"),
     (case(cache={"hook_embed": 3}), "a cache is an ActivationCache, or a mapping of hook names to tensors, not dict"),
     (case(cache={}), "the cache is empty: give what model.run_with_cache"),

@@ -18,7 +18,7 @@ def read_cache(model: TransformerBridge, cache: Any, tokens: Any, mask: Any) -> 
     """
     values = _values(cache)
     padded = _table("tokens", tokens)
-    marks = [[1] * len(row) for row in padded] if mask is None else _table("mask", mask)
+    marks = [[1] * len(row) for row in padded] if mask is None else _marks(mask)
     if [len(row) for row in marks] != [len(row) for row in padded]:
         raise InputError("mask", "the mask is not of the tokens' shape: give one mark a token, 1 at real ones")
     spans = [_span(row) for row in marks]
@@ -48,6 +48,8 @@ def _values(cache: Any) -> Mapping[str, Tensor]:
         raise InputError(
             "cache", f"a cache is an ActivationCache, or a mapping of hook names to tensors, not {type(cache).__name__}"
         )
+    if any(value.is_meta for value in values.values()):
+        raise InputError("cache", "the cache is on the meta device, which holds shapes and no numbers")
     if not values:
         raise InputError("cache", "the cache is empty: give what model.run_with_cache(tokens) returns")
     return values
@@ -67,6 +69,14 @@ def _table(field: str, value: Any) -> list[list[int]]:
     if any(len(row) != len(plain[0]) for row in plain):
         raise InputError(field, f"rows of {field} differ in length: give them as they were run, padded, with mask=...")
     return [[int(item) for item in row] for row in plain]
+
+
+def _marks(mask: Any) -> list[list[int]]:
+    plain = mask.tolist() if hasattr(mask, "tolist") else mask
+    rows = plain if isinstance(plain, Sequence) and plain and isinstance(plain[0], Sequence) else [plain]
+    if not all(isinstance(row, Sequence) and all(mark in (0, 1) for mark in row) for row in rows):
+        raise InputError("mask", "a mask is of the tokens' shape, 1 at real ones and 0 at padding")
+    return [[int(mark) for mark in row] for row in rows]
 
 
 def _is_row(row: Any) -> bool:
