@@ -75,6 +75,7 @@ class Experiment:
         prefill: str | Sequence[str] | None = None,
         tokenizer: Any = None,
     ) -> None:
+        self._given = model, tokenizer
         self.model = _accepted(model, tokenizer)
         self._lock = threading.RLock()
         self._followers: list[weakref.ref[Follower]] = []
@@ -129,10 +130,9 @@ class Experiment:
         Raises:
             InputError: for a cache, tokens or a mask that are not of this model, or do not fit each other.
         """
-        model = _accepted(model, tokenizer)
-        run = read_cache(model, cache, tokens, mask)
+        run = read_cache(_accepted(model, tokenizer), cache, tokens, mask)
         prompts = run if run.difference else run.tokens
-        return cls(model, prompts, answers, target=target, target_position=target_position)
+        return cls(model, prompts, answers, target=target, target_position=target_position, tokenizer=tokenizer)
 
     def __repr__(self) -> str:
         trace = self.trace_or_none
@@ -228,6 +228,7 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         with self._lock:
+            self.model = _accepted(*self._given)
             inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
             self._ticket = self._submit(inputs, asked)
             self._inputs, self._asked = inputs, asked
@@ -240,8 +241,9 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
-        return Trace(self.model, inputs, target=asked.made)
+        model = _accepted(*self._given)
+        inputs, asked = self._asked.changed(changes).fitted(model, changes)
+        return Trace(model, inputs, target=asked.made)
 
     def fork(self, **changes: Any) -> "Experiment":
         """Return an experiment of its own on the same model and inputs, changed so, with a copy of the selection.
@@ -252,8 +254,10 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        _, asked = self._asked.changed(changes).fitted(self.model, changes)
-        other = Experiment(self.model, **{field.name: getattr(asked, field.name) for field in fields(asked)})
+        model, tokenizer = self._given
+        _, asked = self._asked.changed(changes).fitted(_accepted(model, tokenizer), changes)
+        inputs = {field.name: getattr(asked, field.name) for field in fields(asked)}
+        other = Experiment(model, **inputs, tokenizer=tokenizer)
         other.selection.update(**self.selection.values)
         return other
 
@@ -321,6 +325,7 @@ class Experiment:
         if not 0 <= to < len(self._history):
             raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
         asked = self._history[to].asked
+        self.model = _accepted(*self._given)
         inputs = asked.read(self.model)
         self._ticket = self._submit(inputs, asked)
         self._inputs, self._asked = inputs, asked
@@ -332,21 +337,23 @@ class Experiment:
         self.status._history = {"at": self._history.at, "of": len(self._history)}
 
     def _submit(self, inputs: Inputs, asked: Asked) -> Ticket:
-        number, me = self._number + 1, weakref.ref(self)
+        number, model, me = self._number + 1, self.model, weakref.ref(self)
 
         def job(ticket: Ticket) -> None:
             experiment = me()
             if experiment is not None:
                 with experiment._telling(number):
-                    experiment._compute(number, inputs, asked.made, ticket)
+                    experiment._compute(model, number, inputs, asked.made, ticket)
 
         # The number goes up first: the job may begin before submit returns.
         self._number = number
         return self._worker.submit("run", job, replaces=("show",))
 
-    def _compute(self, number: int, inputs: Inputs, target: Target | None, ticket: Ticket) -> None:
+    def _compute(
+        self, model: TransformerBridge, number: int, inputs: Inputs, target: Target | None, ticket: Ticket
+    ) -> None:
         trace = Trace(
-            self.model,
+            model,
             inputs,
             target=target,
             number=number,

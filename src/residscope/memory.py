@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from residscope.models import TransformerBridge
-from residscope.models.twin import Twin, fingerprint
+from residscope.models.twin import Twin
 
 KEPT_BYTES = 256 * 2**20
 """How much of what may be forgotten is kept, the newest; and that whatever its size."""
@@ -64,7 +64,7 @@ class Memory:
 
     def _computed(self, compute: Callable[[TransformerBridge], Value]) -> Value:
         with self._twin.use() as twin:
-            if fingerprint(twin) != self.weights:
+            if self._twin.fingerprint(twin) != self.weights:
                 raise StaleWeightsError(
                     "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
                 )

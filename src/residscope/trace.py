@@ -27,7 +27,7 @@ from residscope.models.recording import (
     record,
     whole,
 )
-from residscope.models.twin import Twin, fingerprint, twin_of
+from residscope.models.twin import Twin, twin_of
 from residscope.models.weights import has_heads
 from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
@@ -101,7 +101,7 @@ class Trace:
             device = home_of(twin)
             self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
-            self._memory = Memory(self._twin, fingerprint(twin))
+            self._memory = Memory(self._twin, self._twin.fingerprint(twin))
             self.windows: tuple[Window | None, ...] = windows_of(twin)
             self._run: Activations = inputs.cached or LiveRun(self.tokens)
             self._recording: Recording = (

@@ -59,6 +59,126 @@ def test_its_weights_are_shared_and_its_hooks_are_not():
     assert float(third.trace.target_value[0]) == pytest.approx(4 * before, rel=1e-5)
 
 
+def value(model, tokens=(5, 9, 33, 17, 9), right=17, wrong=50):
+    """The answers' difference by the model itself."""
+    with torch.no_grad():
+        logits = model(torch.tensor([tokens])).logits[0, -1]
+    return float(logits[right] - logits[wrong])
+
+
+def as_the_model_says(experiment, model):
+    return float(experiment.trace.target_value[0]) == pytest.approx(value(model), abs=2e-4)
+
+
+@pytest.mark.parametrize("name", architectures.NAMES)
+def test_every_weight_that_is_trained_is_followed(name):
+    model = architectures.hf_model(name)
+    experiment = rs.Experiment(model, [5, 9, 33, 17, 9], (17, 50), tokenizer=architectures.tokenizer())
+    assert as_the_model_says(experiment, model)
+    first = experiment.trace
+    with torch.no_grad():
+        for weight in model.model.parameters() if hasattr(model, "model") else model.base_model.parameters():
+            weight.mul_(1.2)
+    experiment.update()
+    assert as_the_model_says(experiment, model)
+    assert float(experiment.run().target_value[0]) == float(experiment.trace.target_value[0])
+    with pytest.raises(rs.StaleWeightsError):
+        first.logit_lens()
+
+
+def swap(path, part):
+    """Return what puts another part into a model, by its path."""
+
+    def change(model):
+        *where, name = path.split(".")
+        owner = model.get_submodule(".".join(where))
+        setattr(owner, name, part)
+
+    return change
+
+
+def turn(model):
+    model.config.final_logit_softcapping = 2.0
+
+
+def patch(model):
+    inner = model.model.layers[1].mlp
+    inner.forward = lambda x: 0.5 * type(inner).forward(inner, x)
+
+
+def replace(model):
+    model.lm_head.weight = torch.nn.Parameter(2 * model.lm_head.weight.detach())
+
+
+CHANGES = {
+    "an activation": ("GPT-2", swap("transformer.h.1.mlp.act", torch.nn.ReLU())),
+    "a layer's activation": ("Llama", swap("model.layers.1.mlp.act_fn", torch.nn.ReLU())),
+    "a logit scale": ("Cohere", swap("logit_scale", 1.0)),
+    "a soft cap": ("Gemma-2", turn),
+    "a forward": ("Llama", patch),
+    "a weight": ("Llama", replace),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_part_that_is_exchanged_is_followed_though_no_weight_changed(change):
+    name, do = CHANGES[change]
+    model = architectures.hf_model(name)
+    experiment = rs.Experiment(model, [5, 9, 33, 17, 9], (17, 50), tokenizer=architectures.tokenizer())
+    before = value(model)
+    assert as_the_model_says(experiment, model)
+    do(model)
+    assert abs(value(model) - before) > 0.01
+    experiment.update()
+    assert as_the_model_says(experiment, model)
+    assert all(check.ok for check in [*experiment.trace.sum_check(), *experiment.trace.layer_check()])
+
+
+def test_a_part_exchanged_in_a_bridge_is_followed_and_old_runs_say_so():
+    bridge = architectures.build("Llama")
+    experiment = rs.Experiment(bridge, [5, 9, 33, 17, 9], (17, 50))
+    first = experiment.trace
+    bridge.original_model.model.layers[1].mlp.act_fn = torch.nn.ReLU()
+    with pytest.raises(rs.StaleWeightsError):
+        first.logit_lens()
+    experiment.update()
+    with torch.no_grad():
+        logits = bridge(torch.tensor([[5, 9, 33, 17, 9]]))[0, -1]
+    assert float(experiment.trace.target_value[0]) == pytest.approx(float(logits[17] - logits[50]), abs=2e-4)
+
+
+class Adapted(torch.nn.Module):
+    """A linear map with something added, that shows the map's weight as its own, as peft's layers do."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base_layer, self.added = base, torch.nn.Linear(base.weight.shape[0], base.weight.shape[0], bias=False)
+
+    weight = property(lambda self: self.base_layer.weight)
+    bias = property(lambda self: self.base_layer.bias)
+
+    def forward(self, x):
+        return self.base_layer(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("GPT-2", "transformer.h.1.attn.c_attn"),
+        ("OPT", "model.decoder.layers.0.self_attn.v_proj"),
+        ("Phi", "model.layers.0.self_attn.v_proj"),
+        ("Llama", "model.layers.2.mlp.down_proj"),
+    ],
+)
+def test_a_model_with_an_adapter_is_refused_by_its_place(name, path):
+    model = architectures.hf_model(name)
+    swap(path, Adapted(model.get_submodule(path)))(model)
+    with pytest.raises(
+        InputError, match=rf"{path} \(Adapted\) adds to a weight that it does not own.*merge_and_unload"
+    ):
+        rs.Experiment(model, PROMPT, ANSWERS, tokenizer=architectures.tokenizer())
+
+
 @pytest.mark.parametrize("name", ["Llama", "gpt-oss"])
 def test_a_loaded_one_has_weights_of_its_own_that_may_be_processed(name):
     model = architectures.hf_model(name)
@@ -134,7 +254,7 @@ class HookedTransformer:
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (PeftModel(), r"a PEFT model's adapters are not in its weights: give model.merge_and_unload\(\)"),
+        (PeftModel(), r"a PEFT model's adapter is not in its weights: merge it .*merge_and_unload\(\)"),
         (HookedTransformer(), "a HookedTransformer is not supported: load it as a bridge with"),
         ("gpt2", r"a model is a TransformerBridge, as rs.load_model .* with tokenizer=..., not str"),
     ],

@@ -3,9 +3,11 @@
 import copy
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import build_bridge_from_module
@@ -14,15 +16,41 @@ from transformers import PreTrainedModel
 
 from residscope.models.copying import copied, tensors_of
 from residscope.models.decoders import why_not, why_not_config
+from residscope.models.structure import Part, foreign_weights, structure_of
+from residscope.models.twin import fingerprint
 
 
 class NotShownError(ValueError):
     """A model that cannot be shown, in one sentence."""
 
 
-_BRIDGES: "weakref.WeakKeyDictionary[PreTrainedModel, tuple[TransformerBridge, Any, list[Tensor]]]" = (
-    weakref.WeakKeyDictionary()
-)
+@dataclass(frozen=True)
+class _Known:
+    """The bridge of a Hugging Face model, and what that model was then.
+
+    Attributes:
+        weights: a fingerprint of the model's weights where the bridge holds copies of some, empty where it shares all.
+    """
+
+    bridge: TransformerBridge
+    tokenizer: Any
+    tensors: list[Tensor]
+    structure: list[Part]
+    weights: bytes
+
+    def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
+        """Tell whether nothing of the model has been exchanged since."""
+        now = tensors_of(model)
+        return (
+            self.tokenizer is tokenizer
+            and len(self.tensors) == len(now)
+            and all(one is before for one, before in zip(now, self.tensors, strict=True))
+            and self.structure == structure_of(model)
+            and (not self.weights or self.weights == fingerprint(model))
+        )
+
+
+_BRIDGES: "weakref.WeakKeyDictionary[PreTrainedModel, _Known]" = weakref.WeakKeyDictionary()
 
 
 def accept(model: Any, tokenizer: Any = None) -> TransformerBridge:
@@ -37,19 +65,17 @@ def accept(model: Any, tokenizer: Any = None) -> TransformerBridge:
     """
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
-        tensors = tensors_of(model)
-        if known and known[1] is tokenizer and len(known[2]) == len(tensors):
-            bridge, _, seen = known
-            if all(now is before for now, before in zip(tensors, seen, strict=True)):
-                return bridge
-        bridge = bridge_of(model, tokenizer, keep=tensors)
-        _BRIDGES[model] = bridge, tokenizer, tensors
-        return bridge
+        if known is None or not known.is_of(model, tokenizer):
+            tensors = tensors_of(model)
+            bridge = bridge_of(model, tokenizer, keep=tensors)
+            weights = b"" if _shares_all(bridge, tensors) else fingerprint(model)
+            known = _BRIDGES[model] = _Known(bridge, tokenizer, tensors, structure_of(model), weights)
+        return known.bridge
     if not isinstance(model, TransformerBridge):
         raise NotShownError(_other(model))
     if tokenizer is not None:
         raise NotShownError("a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
-    sentence = why_not(model)
+    sentence = why_not(model) or _adapted(model.original_model)
     if sentence:
         raise NotShownError(sentence)
     return model
@@ -68,7 +94,7 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
     """
     if tokenizer is None:
         raise NotShownError("a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
-    sentence = why_not_config(type(model).__name__, model.config)
+    sentence = why_not_config(type(model).__name__, model.config) or _adapted(model)
     if sentence:
         raise NotShownError(sentence)
     twin = copied(model, model.modules(), keep)
@@ -97,6 +123,24 @@ def no_bridge(name: str) -> str:
     return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() names those it has"
 
 
+def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
+    """Tell whether a bridge computes with these tensors alone: some attentions are given a split copy of one matrix.
+
+    A bias of zeros that TransformerLens adds is no copy of anything.
+    """
+    memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
+    held = (tensor for root in (bridge, bridge.original_model) for tensor in tensors_of(root))
+    return all(tensor.untyped_storage().data_ptr() in memory or not tensor.any() for tensor in held)
+
+
+def _adapted(model: torch.nn.Module) -> str:
+    name = foreign_weights(model)
+    return f"{name} adds to a weight that it does not own, as an adapter: {_MERGE}" if name else ""
+
+
+_MERGE = "merge it into the weights first (peft's model.merge_and_unload()), with tokenizer=..."
+
+
 def _other(model: Any) -> str:
     kinds = {kind.__name__ for kind in type(model).__mro__}
     if "HookedTransformer" in kinds:
@@ -106,7 +150,7 @@ def _other(model: Any) -> str:
             "bridge.enable_compatibility_mode()"
         )
     if "PeftModel" in kinds:
-        return "a PEFT model's adapters are not in its weights: give model.merge_and_unload(), with tokenizer=..."
+        return f"a PEFT model's adapter is not in its weights: {_MERGE}"
     return (
         "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, or a Hugging "
         f"Face causal language model with tokenizer=..., not {type(model).__name__}"

@@ -17,6 +17,7 @@ from transformer_lens.utilities.attn_implementation import force_eager_attention
 
 from residscope.models.copying import copied, tensors_of
 from residscope.models.placement import any_offloaded
+from residscope.models.structure import Part, structure_of
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()
@@ -34,6 +35,8 @@ class Twin:
         self._model = weakref.ref(model)
         self._copy: TransformerBridge | None = None
         self._seen: list[tuple[Tensor, torch.device, torch.dtype]] = []
+        self._structure: list[Part] = []
+        self._version = 0
         self._tokenizer: tuple[Any, int, Any] | None = None
         self._tokenizer_lock = threading.Lock()
 
@@ -52,7 +55,7 @@ class Twin:
 
     @contextmanager
     def use(self) -> Iterator[TransformerBridge]:
-        """Give the twin to one thread at a time, rebuilt when the model's tensors were replaced.
+        """Give the twin to one thread at a time, rebuilt when tensors or parts of the model were replaced.
 
         A model whose weights are offloaded has no twin and is given itself, in evaluation mode meanwhile. Gradients,
         inference mode and autocasting are off, whatever the caller's mode: they would change the numbers, or what can
@@ -77,6 +80,9 @@ class Twin:
                 finally:
                     model.train(training)
                 return
+            structure = structure_of(model, model.original_model)
+            if structure != self._structure:
+                self._copy, self._structure, self._version = None, structure, self._version + 1
             if self._copy is None or not self._is_current(tensors):
                 self._copy = _copy_of(model)
                 self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in tensors]
@@ -86,6 +92,10 @@ class Twin:
                 # It may have come between the setting of a hook and the note to take it away.
                 self._copy = None
                 raise
+
+    def fingerprint(self, own: TransformerBridge) -> bytes:
+        """Return what changes when a weight or a part of the model does, of what `use` gives."""
+        return fingerprint(own) + self._version.to_bytes(8, "little")
 
     def _is_current(self, now: list[Tensor]) -> bool:
         return len(now) == len(self._seen) and all(
@@ -128,10 +138,10 @@ class _Sample:
         return weight is self.weight and weight.data_ptr() == self.address
 
 
-_SAMPLES: "weakref.WeakKeyDictionary[TransformerBridge, list[_Sample]]" = weakref.WeakKeyDictionary()
+_SAMPLES: "weakref.WeakKeyDictionary[torch.nn.Module, list[_Sample]]" = weakref.WeakKeyDictionary()
 
 
-def fingerprint(model: TransformerBridge) -> bytes:
+def fingerprint(model: torch.nn.Module) -> bytes:
     """Sample every parameter (up to 64 values each, evenly spread) and its version, to notice an edit in place.
 
     Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample;
