@@ -7,6 +7,7 @@ from typing import Any, Literal
 from residscope.answers import Answers
 from residscope.inputs import Inputs, Reader
 from residscope.models import TransformerBridge
+from residscope.models.rope import why_not_together
 from residscope.prompts import Prompts, plain
 from residscope.target import Alone, Target
 from residscope.vocabulary import InputError, brief
@@ -74,6 +75,9 @@ class Asked:
         inputs = reader.read(self.prompts, self.answers, self.corrupted, self.target_position, alone)
         if self.made:
             reader.check_target(self.made, inputs)
+        sentence = why_not_together(model, [len(row) for row in inputs.tokens])
+        if sentence:
+            raise InputError("prompts", sentence)
         return inputs
 
     def fitted(self, model: TransformerBridge, changes: Mapping[str, Any]) -> tuple[Inputs, "Asked"]:

@@ -75,3 +75,12 @@ def test_another_failure_is_not_taken_for_want_of_memory(room):
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         _ = rs.Experiment(tiny.bridge("llama"), PROMPTS).trace
     assert ran == []
+
+
+def test_padding_runs_no_token_that_no_prompt_has():
+    model = tiny.bridge("llama")
+    with torch.no_grad():
+        model.original_model.get_input_embeddings().weight[0] = torch.nan
+    alone = rs.Experiment(model, [[8]], (17, 50)).trace
+    together = rs.Experiment(model, [[5, 6, 7], [8]], (17, 50)).trace
+    assert float(together.target_value[1]) == pytest.approx(float(alone.target_value[0]), abs=1e-5)

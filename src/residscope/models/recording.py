@@ -347,12 +347,13 @@ def record_mixing(
 def pad_right(
     rows: Sequence[Sequence[int]], device: torch.device
 ) -> tuple[Int[Tensor, "row pos"], Bool[Tensor, "row pos"]]:
-    """Stack token rows of different lengths, padded on the right with 0, with the mask of real tokens.
+    """Stack token rows of different lengths, each padded on the right with its last token, with the mask of real ones.
 
-    No real position sees the padding. A tokenizer's own padding token may be outside the model's vocabulary.
+    No real position sees the padding, but a weight of zero times one that is not finite is not zero either: only what
+    is shown anyway is run. A tokenizer's own padding token may be outside the model's vocabulary.
     """
     width = max(len(row) for row in rows)
-    tokens = torch.zeros((len(rows), width), dtype=torch.long)
+    tokens = torch.tensor([row[-1] for row in rows])[:, None].repeat(1, width)
     mask = torch.zeros((len(rows), width), dtype=torch.bool)
     for index, row in enumerate(rows):
         tokens[index, : len(row)] = torch.tensor(row)

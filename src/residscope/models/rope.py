@@ -1,0 +1,29 @@
+"""Rotary embeddings that turn by the longest text of a run, and what can then not run together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformer_lens.model_bridge import TransformerBridge
+
+
+def why_not_together(model: TransformerBridge, lengths: Sequence[int]) -> str:
+    """Say why prompts of these lengths would change each other's numbers in one run, or nothing.
+
+    "longrope" has two sets of frequencies and takes one for the whole run. "dynamic" ones change beyond the model's
+    longest text alone, which nothing here runs.
+    """
+    config: Any = model.original_model.config
+    told = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    for one in (told, *told.values()):
+        limit = one["original_max_position_embeddings"] if isinstance(one, dict) and _is_longrope(one) else max(lengths)
+        if min(lengths) <= limit < max(lengths):
+            return (
+                f"a prompt of more than {limit} tokens changes what shorter ones in the same run get, in a model with "
+                f"longrope embeddings, and these have {min(lengths)} to {max(lengths)}: give them to experiments of "
+                "their own"
+            )
+    return ""
+
+
+def _is_longrope(told: dict[str, Any]) -> bool:
+    return told.get("rope_type") == "longrope"
