@@ -323,3 +323,13 @@ def test_an_experiment_nobody_holds_ends_its_thread(model):
     gc.collect()
     thread.join(30)
     assert not thread.is_alive()
+
+
+def test_a_closed_experiment_says_so():
+    experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
+    experiment.wait()
+    experiment.close()
+    assert "closed" in repr(experiment)
+    for ask in (experiment.update, experiment.back, experiment.forward):
+        with pytest.raises(RuntimeError, match="this experiment is closed: make a new one"):
+            ask()

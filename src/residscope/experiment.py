@@ -135,8 +135,8 @@ class Experiment:
         return cls(model, prompts, answers, target=target, target_position=target_position, tokenizer=tokenizer)
 
     def __repr__(self) -> str:
-        trace = self.trace_or_none
-        return f"<Experiment on {len(self._inputs.prompts)} prompts: {trace if trace else 'running'}>"
+        state = "closed" if self._worker.closed else self.trace_or_none or "running"
+        return f"<Experiment on {len(self._inputs.prompts)} prompts: {state}>"
 
     @property
     def inputs(self) -> Inputs:
@@ -271,6 +271,7 @@ class Experiment:
 
         Raises:
             IndexError: when there is no such run.
+            RuntimeError: when the experiment is closed.
         """
         with self._lock:
             self._go(self._history.at - steps)
@@ -280,6 +281,7 @@ class Experiment:
 
         Raises:
             IndexError: when there is no such run.
+            RuntimeError: when the experiment is closed.
         """
         with self._lock:
             self._go(self._history.at + steps)
@@ -322,6 +324,8 @@ class Experiment:
         return self._worker.submit(kind, told)
 
     def _go(self, to: int) -> None:
+        if self._worker.closed:
+            raise RuntimeError("this experiment is closed: make a new one")
         if not 0 <= to < len(self._history):
             raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
         asked = self._history[to].asked

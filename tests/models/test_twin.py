@@ -8,7 +8,7 @@ import torch
 
 from residscope import Experiment, Trace
 from residscope.inputs import Reader
-from residscope.models.twin import fingerprint, permanent_hooks, twin_of
+from residscope.models.twin import fingerprint, twin_of, users_hooks
 from tests import architectures, tiny
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
@@ -103,14 +103,18 @@ def test_the_callers_modes_do_not_leak_into_a_run():
     assert not trace.logits.is_inference()
 
 
-def test_permanent_hooks_are_named_and_left_out():
+def test_hooks_are_named_once_and_left_out():
     model, fresh = tiny.bridge("gpt2"), tiny.bridge("gpt2")
-    assert permanent_hooks(model) == []
-    model.hook_dict["blocks.1.attn.hook_z"].add_perma_hook(zero_z)
-    assert any("blocks.1.attn" in name for name in permanent_hooks(model))
+    assert users_hooks(model) == []
+    model.add_hook("blocks.1.attn.hook_z", zero_z, is_permanent=True)
+    model.add_hook("blocks.0.hook_mlp_out", zero_z)
     assert value(model) == value(fresh)
     trace = Trace(model, Reader(model).read(PROMPT, None, None, None))
-    assert "without the permanent hooks on blocks.1.attn" in trace.facts.hooks
+    assert trace.facts.hooks == "shown without the hooks on blocks.0.hook_mlp_out, blocks.1.attn.hook_z"
+    model.reset_hooks()
+    assert users_hooks(model) == ["blocks.1.attn.hook_z"]
+    fresh.run_with_cache(torch.arange(3, 9)[None])
+    assert users_hooks(fresh) == []
 
 
 def own_value(model):
@@ -203,4 +207,4 @@ def test_hook_points_that_transformer_lens_feeds_by_hooks_of_its_own_work_on_the
     with twin_of(model).use() as twin:
         twin.run_with_hooks(tokens, fwd_hooks=hooks)
     assert reached == set(points)
-    assert permanent_hooks(model) == []
+    assert users_hooks(model) == []

@@ -8,7 +8,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.models.demo import is_demo
 from residscope.models.placement import home_of, is_offloaded, is_split
-from residscope.models.twin import permanent_hooks
+from residscope.models.twin import users_hooks
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ def facts_of(model: TransformerBridge) -> ModelFacts:
     home, split = home_of(model), is_split(model)
     name = "demo" if is_demo(model) else Path(str(model.cfg.model_name)).name
     processed = bool(model.compatibility_mode) or bool(model._weights_processed)
-    left_out = [] if is_offloaded(model) else permanent_hooks(model)
+    left_out = [] if is_offloaded(model) else users_hooks(model)
     return ModelFacts(
         name=name,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
         device=f"{home} and others" if split else str(home),
         processing="processed weights (compatibility mode)" if processed else "raw weights",
         warnings=tuple(_warnings(model)),
-        hooks=f"shown without the permanent hooks on {', '.join(left_out)}" if left_out else "",
+        hooks=f"shown without the hooks on {', '.join(left_out)}" if left_out else "",
     )
 
 

@@ -113,15 +113,15 @@ def twin_of(model: TransformerBridge) -> Twin:
         return twin
 
 
-def permanent_hooks(model: TransformerBridge) -> list[str]:
-    """Name the hook points that carry permanent hooks of the user's: the twin leaves these out."""
+def users_hooks(model: TransformerBridge) -> list[str]:
+    """Name the hook points that carry hooks of the user's, permanent or not: the twin leaves these out."""
+    # A point with several names is known by the last, which is TransformerLens' classic one.
+    names = {id(point): name for name, point in model.hook_dict.items()}
+    points = {id(point): point for point in model.hook_dict.values()}
     return [
-        name
-        for name, point in model.hook_dict.items()
-        if any(
-            handle.is_permanent and not _is_plumbing(handle.user_hook)
-            for handle in [*point.fwd_hooks, *point.bwd_hooks]
-        )
+        names[key]
+        for key, point in points.items()
+        if not all(_is_plumbing(handle.user_hook) for handle in [*point.fwd_hooks, *point.bwd_hooks])
     ]
 
 
