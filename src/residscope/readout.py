@@ -24,7 +24,7 @@ class LensReadout:
         top_probs: their probabilities.
         entropy: of the next-token distribution, in nats.
         target_value: the target at the position it is read, in its unit.
-        target_rank: how many tokens score above the right answer there.
+        target_rank: how many tokens score above the right answer there, or the first of several.
     """
 
     top_ids: Int[Tensor, "row depth pos k"]
@@ -46,7 +46,7 @@ class LensCells:
 
 @dataclass(frozen=True)
 class LensTarget:
-    """The target at each depth, at the position it is read, and how many tokens score above the right answer."""
+    """The target at each depth, at the position it is read, and how many tokens score above the (first) right answer."""
 
     value: Float[Tensor, "row depth"]
     rank: Int[Tensor, "row depth"]

@@ -86,6 +86,20 @@ def test_every_weight_that_is_trained_is_followed(name):
         first.logit_lens()
 
 
+@pytest.mark.parametrize("name", architectures.NAMES)
+def test_what_the_user_runs_meanwhile_is_no_change(name):
+    model, tokens = architectures.hf_model(name), [5, 9, 33, 17, 9]
+    experiment = rs.Experiment(model, tokens, (17, 50), tokenizer=architectures.tokenizer())
+    trace, bridge = experiment.trace, experiment.model
+    with torch.no_grad():
+        model.generate(torch.tensor([tokens]), max_new_tokens=2, pad_token_id=0)
+        bridge.run_with_cache(torch.tensor([tokens]))
+    assert trace.sum_check()[0].ok
+    experiment.update()
+    assert experiment.model is bridge
+    assert experiment.trace.weights == trace.weights
+
+
 def swap(path, part):
     """Return what puts another part into a model, by its path."""
 
