@@ -46,7 +46,7 @@ class LensCells:
 
 @dataclass(frozen=True)
 class LensTarget:
-    """The target at each depth, at the position it is read, and how many tokens score above the (first) right answer."""
+    """The target at each depth, where it is read, and how many tokens score above the (first) right answer."""
 
     value: Float[Tensor, "row depth"]
     rank: Int[Tensor, "row depth"]
