@@ -38,8 +38,6 @@ class Encoding:
         chat_template: bool | Mapping[str, Any] | None = None,
         prefill: str | Sequence[str] | None = None,
     ) -> None:
-        if model.tokenizer is None:
-            raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
         if prepend_bos is not None and not isinstance(prepend_bos, bool):
             raise InputError("prepend_bos", f"prepend_bos is True or False, not {brief(prepend_bos)}")
         if not isinstance(chat_template, bool | Mapping | None):

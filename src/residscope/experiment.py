@@ -15,14 +15,13 @@ from residscope.asked import Asked
 from residscope.cache import read_cache
 from residscope.history import History, Past
 from residscope.inputs import Inputs
-from residscope.models import ActivationCache, NotShownError, PreTrainedModel, TransformerBridge, accept
+from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, accept
 from residscope.prompts import Prompts
 from residscope.scene import extent_of, scene_of
 from residscope.selection import Selection, Status
 from residscope.synced import SyncedWidget
 from residscope.target import Target
 from residscope.trace import Trace
-from residscope.vocabulary import InputError
 from residscope.wire import text
 from residscope.worker import Cancelled, Replaced, Ticket, Worker
 
@@ -76,7 +75,7 @@ class Experiment:
         tokenizer: Any = None,
     ) -> None:
         self._given = model, tokenizer
-        self.model = _accepted(model, tokenizer)
+        self.model = accept(model, tokenizer)
         self._lock = threading.RLock()
         self._followers: list[weakref.ref[Follower]] = []
         self._on_run: list[Callable[[Trace], object]] = []
@@ -130,7 +129,7 @@ class Experiment:
         Raises:
             InputError: for a cache, tokens or a mask that are not of this model, or do not fit each other.
         """
-        run = read_cache(_accepted(model, tokenizer), cache, tokens, mask)
+        run = read_cache(accept(model, tokenizer), cache, tokens, mask)
         prompts = run if run.difference else run.tokens
         return cls(model, prompts, answers, target=target, target_position=target_position, tokenizer=tokenizer)
 
@@ -228,7 +227,7 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         with self._lock:
-            self.model = _accepted(*self._given)
+            self.model = accept(*self._given)
             inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
             self._ticket = self._submit(inputs, asked)
             self._inputs, self._asked = inputs, asked
@@ -241,7 +240,7 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        model = _accepted(*self._given)
+        model = accept(*self._given)
         inputs, asked = self._asked.changed(changes).fitted(model, changes)
         return Trace(model, inputs, target=asked.made)
 
@@ -255,7 +254,7 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         model, tokenizer = self._given
-        _, asked = self._asked.changed(changes).fitted(_accepted(model, tokenizer), changes)
+        _, asked = self._asked.changed(changes).fitted(accept(model, tokenizer), changes)
         inputs = {field.name: getattr(asked, field.name) for field in fields(asked)}
         other = Experiment(model, **inputs, tokenizer=tokenizer)
         other.selection.update(**self.selection.values)
@@ -329,7 +328,7 @@ class Experiment:
         if not 0 <= to < len(self._history):
             raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
         asked = self._history[to].asked
-        self.model = _accepted(*self._given)
+        self.model = accept(*self._given)
         inputs = asked.read(self.model)
         self._ticket = self._submit(inputs, asked)
         self._inputs, self._asked = inputs, asked
@@ -471,10 +470,3 @@ def _go(reference: "weakref.ref[Experiment]", asked: Any) -> None:
     if experiment is not None and type(asked) is dict and type(asked.get("to")) is int:
         with experiment._lock, suppress(IndexError, RuntimeError):
             experiment._go(asked["to"])
-
-
-def _accepted(model: Any, tokenizer: Any) -> TransformerBridge:
-    try:
-        return accept(model, tokenizer)
-    except NotShownError as error:
-        raise InputError("model", str(error)) from None

@@ -1,6 +1,7 @@
 """What each head takes from each token: the source split, value-weighted patterns, and head scores."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +11,7 @@ from residscope.analysis import attribution, scores
 from residscope.analysis.check import rounding
 from residscope.analysis.sources import mixing_error, split_by_source, value_weighted
 from residscope.direction import direction_of
-from residscope.models import Recording, TransformerBridge, twin_of
+from residscope.models import PreTrainedModel, Recording, TransformerBridge, accept, twin_of
 from residscope.models.cached import NotCachedError
 from residscope.models.placement import home_of
 from residscope.models.recording import Activations, LiveRun, Mixing, over_patterns, record_mixing
@@ -107,7 +108,9 @@ def scores_on(
     return measured
 
 
-def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Tensor, "layer head"]:
+def head_scores(
+    model: TransformerBridge | PreTrainedModel, kind: str, seed: int = 0, *, tokenizer: Any = None
+) -> Float[Tensor, "layer head"]:
     """Measure each head on random tokens that repeat once: how much it behaves like a head of this kind, 0 to 1.
 
     Ten sequences of fifty random tokens, each followed by itself, after the BOS where the model is used to one. The
@@ -115,18 +118,21 @@ def head_scores(model: TransformerBridge, kind: str, seed: int = 0) -> Float[Ten
     al. 2022).
 
     Args:
-        model: the model to measure; it is not changed.
+        model: the model to measure, as for an experiment; it is not changed.
         kind: "induction" (what followed the token's earlier occurrence), "previous token" or "duplicate token" (the
             earlier occurrence itself).
         seed: of the random tokens.
+        tokenizer: of a Hugging Face model.
 
     Returns:
         The scores; NaN for layers without attention heads.
 
     Raises:
         ValueError: for a kind that there is not.
+        InputError: for a model that cannot be shown.
     """
     known = checked_kind(kind)
+    model = accept(model, tokenizer)
     twin = twin_of(model)
     tokenizer = twin.tokenizer
     special = set(tokenizer.all_special_ids)

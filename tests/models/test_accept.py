@@ -1,6 +1,7 @@
 """What may be given as a model: Hugging Face models as well, unchanged; and the sentence for what cannot be shown."""
 
 import copy
+import importlib
 
 import pytest
 import torch
@@ -239,7 +240,7 @@ def test_models_of_other_kinds_are_refused_by_name(name, tmp_path):
         rs.Experiment(bridge, PROMPT)
     with pytest.raises(InputError, match=sentence):
         rs.Experiment(model, PROMPT, tokenizer=tokenizer)
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(InputError, match=sentence):
         rs.load_model(model, tokenizer=tokenizer)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
@@ -255,6 +256,128 @@ def test_an_architecture_that_transformer_lens_does_not_know_is_named(tmp_path):
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=sentence.format(f"'{tmp_path}'")):
         rs.load_model(tmp_path)
+
+
+GPT = hf.GPT2Config(**SIZES, n_layer=2, n_head=4, n_embd=32, n_positions=64)
+OPT = {**SIZES, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "ffn_dim": 48, "pad_token_id": 1}
+LATENT = {"kv_lora_rank": 8, "q_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8}
+EXPERTS = {"n_routed_experts": 4, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+
+
+class Int8(torch.nn.Module):
+    """A linear layer that keeps its weights in 8 bits, as bitsandbytes does."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.scale = linear.weight.detach().abs().amax() / 127
+        self.weight = torch.nn.Parameter((linear.weight.detach() / self.scale).to(torch.int8), requires_grad=False)
+        self.bias = linear.bias
+
+    def forward(self, x):
+        return torch.nn.functional.linear(x, self.weight.to(x) * self.scale, self.bias)
+
+
+def in_8_bits(name):
+    model = architectures.hf_model(name)
+    for module in list(model.modules()):
+        for key, child in list(module.named_children()):
+            if isinstance(child, torch.nn.Linear) and key != "lm_head":
+                setattr(module, key, Int8(child))
+    return model
+
+
+def without_values(name):
+    model = architectures.hf_model(name)
+    return model.to("meta")
+
+
+def quantised(model):
+    return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+
+
+HEADLESS = r"{} has no unembedding and predicts no next token: give the causal language model, as AutoModelForCausalLM"
+QUANTISED = "the weights of {} are quantised, .*: load it without, in float32, bfloat16 or float16"
+UNREADABLE = {
+    "OPT with post-norms": (
+        lambda: hf.OPTForCausalLM(hf.OPTConfig(**OPT, word_embed_proj_dim=32, do_layer_norm_before=False)),
+        "OPTForCausalLM with do_layer_norm_before=False, as opt-350m, norms .* such as opt-125m or opt-1.3b",
+    ),
+    "GPT-2 without unembedding": (lambda: hf.GPT2Model(GPT), HEADLESS.format("GPT2Model")),
+    "a classifier": (
+        lambda: hf.GPT2ForSequenceClassification(GPT),
+        HEADLESS.format("GPT2ForSequenceClassification"),
+    ),
+    "Falcon-40B": (
+        lambda: hf.FalconForCausalLM(
+            hf.FalconConfig(**STACK, num_kv_heads=2, new_decoder_architecture=True, alibi=False)
+        ),
+        "does not read the heads of a FalconForCausalLM with new_decoder_architecture=True.* such as falcon-7b",
+    ),
+    "DeepSeek": (
+        lambda: hf.DeepseekV3ForCausalLM(
+            hf.DeepseekV3Config(**STACK, **LATENT, **EXPERTS, num_key_value_heads=4, first_k_dense_replace=1)
+        ),
+        r"DeepseekV3ForCausalLM share compressed values \(multi-head latent attention\)",
+    ),
+    "meta": (lambda: without_values("Llama"), r"LlamaForCausalLM is on the meta device, without values: load its"),
+    "fused meta": (lambda: without_values("GPT-2"), r"GPT2LMHeadModel is on the meta device, without values: load its"),
+    "quantize_dynamic": (
+        lambda: quantised(architectures.hf_model("Llama")),
+        QUANTISED.format("LlamaForCausalLM"),
+    ),
+    **{
+        f"{name} in 8 bits": (lambda name=name: in_8_bits(name), QUANTISED.format(f"{name}ForCausalLM"))
+        for name in ("Llama", "OPT")
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated", "ignore:torch.quantize_per_tensor")
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_models_whose_parts_cannot_be_read_are_refused_before_anything_runs(name):
+    made, sentence = UNREADABLE[name]
+    model = made().eval()
+    with pytest.raises(InputError, match=sentence) as caught:
+        rs.Experiment(model, PROMPT, tokenizer=tiny.tokenizer())
+    assert caught.value.field == "model"
+
+
+@pytest.mark.parametrize("name", ["Llama in 8 bits", "meta"])
+def test_so_are_bridges_of_them(name):
+    made, sentence = UNREADABLE[name]
+    model = made()
+    bridge = build_bridge_from_module(
+        model, "LlamaForCausalLM", hf_config=model.config, tokenizer=tiny.tokenizer(), model_name=name
+    )
+    with pytest.raises(InputError, match=sentence):
+        rs.Experiment(bridge, PROMPT)
+
+
+def test_what_transformer_lens_says_of_a_model_is_told_in_one_sentence(monkeypatch):
+    def build(*_args, **_options):
+        raise RuntimeError("split_with_sizes\nexpects 64")
+
+    module = importlib.import_module("residscope.models.accept")
+    monkeypatch.setattr(module, "build_bridge_from_module", build)
+    with pytest.raises(InputError, match="residscope cannot show LlamaForCausalLM: TransformerLens says ") as caught:
+        rs.Experiment(architectures.hf_model("Llama"), PROMPT, tokenizer=tiny.tokenizer())
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    monkeypatch.setattr(module, "build_bridge_from_module", lambda *_a, **_o: bytes(2**62))
+    with pytest.raises(MemoryError):
+        rs.Experiment(architectures.hf_model("Llama"), PROMPT, tokenizer=tiny.tokenizer())
+
+
+def test_head_scores_take_what_an_experiment_takes():
+    model, tokenizer = architectures.hf_model("Llama"), architectures.tokenizer()
+    scores = rs.head_scores(model, "previous token", tokenizer=tokenizer)
+    torch.testing.assert_close(scores, rs.head_scores(architectures.build("Llama"), "previous token"))
+    with pytest.raises(InputError, match=r"comes without its tokenizer: give it as tokenizer=\.\.\."):
+        rs.head_scores(model, "previous token")
+    bridge = architectures.build("Llama")
+    bridge.tokenizer = None
+    with pytest.raises(InputError, match=r"the model has no tokenizer: boot it with tokenizer=\.\.\."):
+        rs.head_scores(bridge, "previous token")
 
 
 class PeftModel:
@@ -282,11 +405,14 @@ def test_a_tokenizer_is_asked_for_where_the_model_has_none_and_only_there():
     model, tokenizer = architectures.hf_model("Llama"), architectures.tokenizer()
     with pytest.raises(InputError, match=r"comes without its tokenizer: give it as tokenizer=\.\.\."):
         rs.Experiment(model, PROMPT)
-    with pytest.raises(ValueError, match=r"comes without its tokenizer: give it as tokenizer=\.\.\."):
+    with pytest.raises(InputError, match=r"comes without its tokenizer: give it as tokenizer=\.\.\."):
         rs.load_model(model)
+    for wrong in ("gpt2", 3):
+        with pytest.raises(InputError, match=r"a tokenizer is one of transformers', as .* gives, not ('gpt2'|3)$"):
+            rs.Experiment(model, PROMPT, tokenizer=wrong)
     with pytest.raises(InputError, match="a bridge has its tokenizer: leave tokenizer= out"):
         rs.Experiment(architectures.build("Llama"), PROMPT, tokenizer=tokenizer)
-    with pytest.raises(ValueError, match="comes with its tokenizer: leave tokenizer= out"):
+    with pytest.raises(InputError, match="comes with its tokenizer: leave tokenizer= out"):
         rs.load_model("demo", tokenizer=tokenizer)
 
 
@@ -312,3 +438,12 @@ def test_a_model_in_training_mode_is_shown_in_evaluation_mode_and_said_to_be():
     ]
     assert torch.equal(trace.target_value, quiet.target_value)
     assert model.training
+
+
+def test_a_hugging_face_model_that_was_in_training_mode_and_is_no_more_is_not_warned_of():
+    model, tokenizer = architectures.hf_model("Llama"), architectures.tokenizer()
+    said = []
+    for mode in (True, False, True):
+        model.train(mode)
+        said.append(rs.Experiment(model, PROMPT, ANSWERS, tokenizer=tokenizer).trace.warnings)
+    assert ["training mode" in " ".join(warnings) for warnings in said] == [True, False, True]

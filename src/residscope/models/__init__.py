@@ -4,14 +4,13 @@ from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import PreTrainedModel
 
-from residscope.models.accept import NotShownError, accept
+from residscope.models.accept import accept
 from residscope.models.load import load_model
 from residscope.models.recording import Recording, record
 from residscope.models.twin import Twin, twin_of
 
 __all__ = [
     "ActivationCache",
-    "NotShownError",
     "PreTrainedModel",
     "Recording",
     "TransformerBridge",

@@ -12,16 +12,21 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import build_bridge_from_module
 from transformer_lens.model_bridge.sources.transformers import determine_architecture_from_hf_config
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residscope.models.copying import copied, tensors_of
-from residscope.models.decoders import why_not, why_not_config
+from residscope.models.decoders import WANTED, why_not, why_not_model
+from residscope.models.size import ran_out_of_memory
 from residscope.models.structure import Part, foreign_weights, structure_of
 from residscope.models.twin import fingerprint
+from residscope.vocabulary import InputError, brief
 
 
-class NotShownError(ValueError):
+class NotShownError(InputError):
     """A model that cannot be shown, in one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("model", sentence)
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,15 @@ def accept(model: Any, tokenizer: Any = None) -> TransformerBridge:
             bridge = bridge_of(model, tokenizer, keep=tensors)
             weights = b"" if _shares_all(bridge, tensors) else fingerprint(model)
             known = _BRIDGES[model] = _Known(bridge, tokenizer, tensors, structure_of(model), weights)
+        # What the strip says of training mode is read off the bridge.
+        known.bridge.train(model.training)
         return known.bridge
     if not isinstance(model, TransformerBridge):
         raise NotShownError(_other(model))
     if tokenizer is not None:
         raise NotShownError("a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+    if model.tokenizer is None:
+        raise NotShownError("the model has no tokenizer: boot it with tokenizer=...")
     sentence = why_not(model) or _adapted(model.original_model)
     if sentence:
         raise NotShownError(sentence)
@@ -94,7 +103,11 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
     """
     if tokenizer is None:
         raise NotShownError("a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
-    sentence = why_not_config(type(model).__name__, model.config) or _adapted(model)
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise NotShownError(
+            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}"
+        )
+    sentence = why_not_model(model) or _adapted(model)
     if sentence:
         raise NotShownError(sentence)
     twin = copied(model, model.modules(), keep)
@@ -108,10 +121,13 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
             tokenizer=copy.deepcopy(tokenizer),
             model_name=Path(model.name_or_path or type(model).__name__).name,
         )
-    except ValueError as error:
-        if "rchitecture" not in str(error):
+    except Exception as error:
+        if ran_out_of_memory(error):
             raise
-        raise NotShownError(no_bridge(type(model).__name__)) from error
+        # TransformerLens' own sentence for this goes on to name all that it knows.
+        unknown = isinstance(error, ValueError) and "rchitecture" in str(error)
+        name = type(model).__name__
+        raise NotShownError(no_bridge(name) if unknown else _not_built(name, error)) from error
     sentence = why_not(bridge)
     if sentence:
         raise NotShownError(sentence)
@@ -155,3 +171,9 @@ def _other(model: Any) -> str:
         "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, or a Hugging "
         f"Face causal language model with tokenizer=..., not {type(model).__name__}"
     )
+
+
+def _not_built(name: str, error: Exception) -> str:
+    """Say that TransformerLens fails to build a bridge, in its own words."""
+    said = brief(str(error) or type(error).__name__)
+    return f"residscope cannot show {name}: TransformerLens says {said}; {WANTED}"

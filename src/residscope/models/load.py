@@ -15,6 +15,7 @@ from residscope.models.accept import NotShownError, bridge_of, no_bridge
 from residscope.models.decoders import why_not, why_not_config
 from residscope.models.demo import FOLDER
 from residscope.models.size import fitting_dtype, parameters_of, ran_out_of_memory
+from residscope.vocabulary import InputError
 
 
 def load_model(
@@ -37,14 +38,14 @@ def load_model(
         tokenizer: of a given model.
 
     Raises:
-        ValueError: when there is no such model, it is gated, cannot be reached, does not fit, or is no decoder with
+        InputError: when there is no such model, it is gated, cannot be reached, does not fit, or is no decoder with
             attention heads; the sentence says what to do.
     """
     if isinstance(model, PreTrainedModel):
         bridge = bridge_of(model, tokenizer, keep=())
         return bridge.to(device=device, dtype=dtype) if device or dtype else bridge
     if tokenizer is not None:
-        raise ValueError("a model loaded by name comes with its tokenizer: leave tokenizer= out")
+        raise InputError("tokenizer", "a model loaded by name comes with its tokenizer: leave tokenizer= out")
     name = _resolved(model)
     chosen = torch.device(device) if device is not None else _best_device()
     config = _config_of(name)
@@ -62,7 +63,7 @@ def load_model(
         sentence = _what_to_do(name, error)
         if sentence is None:
             raise
-        raise ValueError(sentence) from error
+        raise NotShownError(sentence) from error
     refused = why_not(bridge)
     if refused:
         raise NotShownError(refused)
@@ -89,7 +90,7 @@ def _resolved(model: str | Path) -> str:
     if isinstance(model, Path) or name.startswith((".", "~")) or Path(name).is_absolute():
         folder = Path(name).expanduser()
         if not (folder / "config.json").is_file():
-            raise ValueError(
+            raise NotShownError(
                 f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
             )
         return str(folder.resolve())
