@@ -72,12 +72,20 @@ REFUSED = [
     ({"answers": (10**9, 2)}, "answers", "token id 1000000000 in answers is outside the vocabulary: ids go from 0 to"),
     ({"answers": (-1, 2)}, "answers", "token id -1 in answers is outside"),
     ({"answers": (1.5, 2)}, "answers", "an answer is text or a token id, not float"),
+    ({"answers": (True, 2)}, "answers", "an answer is text or a token id, not bool"),
+    (
+        {"prompts": {"role": "user", "content": "Hello"}},
+        "prompts",
+        r"a chat message in prompts stands in a list, one alone too: \[\{'content': 'Hello', 'role': 'user'",
+    ),
     ({"answers": ([], " John")}, "answers", "an empty list of answers"),
     ({"prompts": ["a", "b"], "answers": [" Mary", (" Mary", " John")]}, "answers", "some prompts have a wrong answer"),
     ({"corrupted": "Tom met Anna"}, "corrupted", r"a corrupted prompt has 4 tokens and its prompt 15: .* · ' met' · "),
     ({"corrupted": [PROMPT, PROMPT]}, "corrupted", "2 corrupted prompts for 1 prompts"),
     ({"position": 15}, "target_position", "target_position 15 is not in every row: give -15 to 14"),
     ({"position": True}, "target_position", "target_position True"),
+    ({"position": torch.tensor(True)}, "target_position", r"target_position tensor\(True\)"),
+    ({"position": 3.0}, "target_position", "target_position 3.0"),
     ({"bos": "yes"}, "prepend_bos", "prepend_bos is True or False, not 'yes'"),
     ({"chat": True}, "chat_template", "this model has no chat template"),
 ]
@@ -223,6 +231,40 @@ def test_a_corrupted_prompt_of_the_same_length_is_kept(read):
 def test_negative_positions_count_from_each_rows_own_end(read):
     inputs = read([PROMPT, "Tom met Anna"], position=-2)
     assert inputs.positions == (13, 2)
+
+
+NUMBERS = [np.int64, np.uint8, np.array, torch.tensor]
+
+
+@pytest.mark.parametrize("kind", NUMBERS, ids=lambda kind: kind.__name__)
+def test_whole_numbers_of_numpy_and_torch_are_taken_as_pythons_own(model, read, kind):
+    assert read(position=kind(3)).positions == (3,)
+    assert read(answers=(kind(5), kind(6))).answers == read(answers=(5, 6)).answers
+    exp = rs.Experiment(model, PROMPT, target_position=kind(3))
+    assert exp.trace.inputs.target_position == exp.asked.target_position == 3
+    exp.update(target_position=3)
+    assert len(exp.history) == 1, "the same inputs"
+    exp.close()
+    target = rs.Target((kind(3),), (rs.Answer((kind(5),), "x"),), None)
+    assert target == rs.Target((3,), (rs.Answer((5,), "x"),), None)
+    assert type(target.right[0].ids[0]) is int
+
+
+@pytest.mark.parametrize("target", [np.array([1, 2]), "probability", 3])
+def test_what_is_no_target_is_refused(model, target):
+    with pytest.raises(InputError, match=r'a target is a Target, or "logit", not (array\(\[1, 2|.probability|3)'):
+        rs.Experiment(model, PROMPT, target=target)
+
+
+def test_a_position_beside_a_target_made_by_hand_is_refused(model):
+    target = rs.Target((3,), (rs.Answer((5,), "x"),), None)
+    with pytest.raises(InputError, match="a Target says where it is read: leave target_position out, or set its posi"):
+        rs.Experiment(model, PROMPT, target=target, target_position=5)
+    exp = rs.Experiment(model, PROMPT, target_position=5)
+    exp.update(target=target)
+    assert exp.trace.target.positions == (3,)
+    assert exp.trace.warnings[-1].startswith("Set aside, since it no longer fits: a Target says where it is read")
+    exp.close()
 
 
 def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of():

@@ -1,6 +1,10 @@
 """The shared selection: what it takes, what it refuses, what it forgets."""
 
+from types import NoneType
+
+import numpy as np
 import pytest
+import torch
 import traitlets
 
 from residscope import Selection
@@ -13,17 +17,49 @@ class Owner:
     pass
 
 
-@pytest.mark.parametrize("head", [(2, 5), [2, 5], "2.5", "L2H5", "l2h5"])
+HEADS = [(2, 5), [2, 5], "2.5", "L2H5", "l2h5", np.unravel_index(21, (4, 8)), tuple(torch.tensor([2, 5]))]
+
+
+@pytest.mark.parametrize("head", HEADS, ids=str)
 def test_a_head_can_be_written_in_several_ways(head):
     selection = Selection()
     selection.update(head=head)
     assert selection.head == (2, 5)
 
 
-@pytest.mark.parametrize("head", ["2", "x.y", (1,), (1, 2, 3), (1.0, 2), (True, 2), (-1, 0), 3])
+@pytest.mark.parametrize("head", ["2", "x.y", (1,), (1, 2, 3), (1.0, 2), (True, 2), (-1, 0), 3, np.zeros(2)])
 def test_what_is_no_head_is_refused_with_the_ways_to_write_one(head):
     with pytest.raises(traitlets.TraitError, match=r'\(2, 5\), "2.5", "L2H5" or None'):
         Selection().update(head=head)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=str)
+def test_a_head_is_pinned_however_it_is_written(head):
+    selection = Selection(pinned=[head])
+    assert selection.pinned == ["L2H5"]
+    selection.update(pinned=["L0.attn", head])
+    assert selection.pinned == ["L0.attn", "L2H5"]
+
+
+@pytest.mark.parametrize("pin", [1, (1,), (1, -1), None, 2.5])
+def test_what_is_no_component_is_not_pinned(pin):
+    with pytest.raises(traitlets.TraitError, match=r'the name of a component: "L2.attn", "L2H5", or a head as "2.5"'):
+        Selection().update(pinned=[pin])
+
+
+@pytest.mark.parametrize("kind", [np.int64, torch.tensor])
+def test_whole_numbers_of_numpy_and_torch_are_taken_as_pythons_own(kind):
+    selection = Selection(row=kind(1))
+    selection.update(position=kind(3), depth=kind(2), key=kind(0))
+    assert [type(value) for value in selection.values.values()] == [int, NoneType, int, list, int, int]
+    assert (selection.row, selection.position, selection.depth, selection.key) == (1, 3, 2, 0)
+    with pytest.raises(traitlets.TraitError, match="a whole number from 0, or None"):
+        selection.update(row=torch.tensor(True))
+
+
+def test_a_cell_that_ends_in_a_selection_shows_what_is_selected():
+    selection = Selection(head=(2, 5))
+    assert selection._repr_mimebundle_() == ({"text/plain": repr(selection)}, {})
 
 
 def test_nothing_changes_when_one_value_is_refused():

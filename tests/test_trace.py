@@ -1,5 +1,6 @@
 """Every number of a trace against a plain-torch computation, and TransformerLens as the second opinion."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -230,6 +231,27 @@ def test_without_answers_the_models_top_token_stands_against_its_second(case):
 def test_a_target_that_cannot_be_read_is_refused(parts):
     with pytest.raises(ValueError, match=r"an answer has|a target (is|without|has)|one answer alone is"):
         Target(*parts)
+
+
+def test_numbers_that_are_no_layer_head_prompt_position_or_k_are_told_in_words(case):
+    _, _, model, _, _ = case
+    trace = trace_of(model)
+    for call, sentence in (
+        (lambda: trace.attention(1.0), "there is no layer 1.0: this model has layers 0 to"),
+        (lambda: trace.attention(None), "there is no layer None: this model has layers 0 to"),
+        (lambda: trace.attention(0, "1"), "there is no head '1': this model has heads 0 to"),
+        (lambda: trace.head_tokens(0, None), "there is no head None: this model has heads 0 to"),
+        (lambda: trace.head_tokens(0, 1, row=0.0), "there is no prompt 0.0: this run has prompts 0 to"),
+        (lambda: trace.head_tokens(0, 1, position=True), "there is no position True: this prompt has"),
+    ):
+        with pytest.raises(IndexError, match=sentence):
+            call()
+    for k in (True, 2.0, 0, "3"):
+        with pytest.raises(ValueError, match=f"k is {k!r}: give 1 to"):
+            trace.logit_lens(k)
+    assert torch.equal(trace.logit_lens(np.int64(3)).top_ids, trace.logit_lens(torch.tensor(3)).top_ids)
+    pattern = trace.attention(torch.tensor(1), np.int64(-1))
+    torch.testing.assert_close(pattern, trace.attention(1, -1), atol=0, rtol=0, equal_nan=True)
 
 
 def test_a_target_made_by_hand_is_read_where_it_says(case):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from residscope.target import Answer
-from residscope.vocabulary import InputError, Vocabulary, brief
+from residscope.vocabulary import InputError, Vocabulary, brief, whole_number
 
 Side = str | int | Sequence[str | int]
 """A right or a wrong answer: text, a token id, or several of one token each, whose logits are averaged."""
@@ -116,7 +116,9 @@ def _side(vocabulary: Vocabulary, side: Any) -> Answer:
     if not parts:
         raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
     ids = tuple(_single(vocabulary, part) for part in parts)
-    texts = [part if isinstance(part, str) else vocabulary.decode(part) for part in parts]
+    texts = [
+        part if isinstance(part, str) else vocabulary.decode(token) for part, token in zip(parts, ids, strict=True)
+    ]
     return Answer(ids, " / ".join(texts))
 
 
@@ -130,10 +132,11 @@ def _single(vocabulary: Vocabulary, part: Any) -> int:
                 "give answers of a single token",
             )
         return ids[0]
-    if not isinstance(part, int) or isinstance(part, bool):
+    token = whole_number(part)
+    if token is None:
         raise InputError("answers", f"an answer is text or a token id, not {type(part).__name__}")
-    vocabulary.check("answers", [part])
-    return part
+    vocabulary.check("answers", [token])
+    return token
 
 
 def _tokens(vocabulary: Vocabulary, text: str) -> tuple[int, ...]:

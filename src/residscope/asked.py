@@ -40,6 +40,7 @@ class Asked:
             prompts=plain(self.prompts),
             answers=plain(self.answers),
             corrupted=plain(self.corrupted),
+            target_position=plain(self.target_position),
             chat_template=plain(self.chat_template),
             prefill=plain(self.prefill),
         )
@@ -69,9 +70,14 @@ class Asked:
         reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill)
         if self.made and self.answers is not None:
             raise InputError("target", "both target and answers were given: give one of the two")
-        if self.target not in (None, self.made, "logit"):
+        if self.made and self.target_position is not None:
+            raise InputError(
+                "target_position", "a Target says where it is read: leave target_position out, or set its positions"
+            )
+        named = isinstance(self.target, str) and self.target == "logit"
+        if not (named or self.made or self.target is None):
             raise InputError("target", f'a target is a Target, or "logit", not {brief(self.target)}')
-        alone: Alone = "logit" if self.target == "logit" else "log-probability"
+        alone: Alone = "logit" if named else "log-probability"
         inputs = reader.read(self.prompts, self.answers, self.corrupted, self.target_position, alone)
         if self.made:
             reader.check_target(self.made, inputs)

@@ -14,7 +14,7 @@ from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 from residscope.prompts import Form, Prompts, form_of, read_prompts, written
 from residscope.target import Alone, Answer, Target
-from residscope.vocabulary import InputError, Span, brief
+from residscope.vocabulary import InputError, Span, brief, whole_number
 
 
 @dataclass(frozen=True)
@@ -266,11 +266,11 @@ def _sources(before: Sequence[str], texts: Sequence[str]) -> list[int]:
 def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None:
     if value is None:
         return None
-    shortest = min(len(row) for row in tokens)
-    if not isinstance(value, int) or isinstance(value, bool) or not -shortest <= value < shortest:
+    shortest, position = min(len(row) for row in tokens), whole_number(value)
+    if position is None or not -shortest <= position < shortest:
         raise InputError(
             "target_position",
             f"target_position {brief(value)} is not in every row: give {-shortest} to {shortest - 1}, or None for the "
             "last",
         )
-    return value
+    return position

@@ -1,7 +1,6 @@
 """Prompts as a user may write them: texts, chat messages or token ids, brought to rows of one form."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from residscope.chat import Chat
 from residscope.models.cached import CachedRun
-from residscope.vocabulary import InputError, brief
+from residscope.vocabulary import InputError, brief, whole_number
 
 Form = Literal["texts", "messages", "ids"]
 Row = str | Chat | tuple[int, ...]
@@ -28,9 +27,10 @@ def read_prompts(field: str, value: Any) -> tuple[Row, ...]:
     if isinstance(value, CachedRun):
         return value.tokens
     value = plain(value)
-    one = isinstance(value, str) or (
-        isinstance(value, list | tuple) and value and (_is_id(value[0]) or isinstance(value[0], Mapping))
-    )
+    if isinstance(value, Mapping):
+        raise InputError(field, f"a chat message in {field} stands in a list, one alone too: [{brief(value)}]")
+    first = value[0] if isinstance(value, list | tuple) and value else None
+    one = isinstance(value, str) or whole_number(first) is not None or isinstance(first, Mapping)
     listed = value if isinstance(value, list | tuple) and not one else [value]
     if not listed:
         raise InputError(field, f"nothing in {field}: give at least one text")
@@ -80,10 +80,13 @@ def _row(field: str, row: Any) -> Row:
         raise InputError(field, f"an empty list in {field}: give at least one token")
     if isinstance(row[0], Mapping):
         return _conversation(field, row)
+    ids = []
     for token in row:
-        if not _is_id(token):
+        known = whole_number(token)
+        if known is None:
             raise InputError(field, f"a token id in {field} is a whole number, not {brief(token)}")
-    return tuple(int(token) for token in row)
+        ids.append(known)
+    return tuple(ids)
 
 
 def _conversation(field: str, messages: Sequence[Any]) -> Chat:
@@ -100,7 +103,3 @@ def _conversation(field: str, messages: Sequence[Any]) -> Chat:
             f"the last message in {field} is the assistant's: end with the user's, and begin the reply by prefill=",
         )
     return Chat(tuple(messages))
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

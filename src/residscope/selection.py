@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from residscope.synced import SyncedWidget
+from residscope.vocabulary import whole_number
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,10 @@ class Head(traitlets.TraitType[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> tuple[int, int] | None:
         """Return the pair."""
-        pair = value
-        if isinstance(value, str):
-            layer, _, head = value.strip().upper().removeprefix("L").replace("H", ".").partition(".")
-            digits = layer.isdecimal() and head.isdecimal() and len(layer + head) < 12
-            pair = (int(layer), int(head)) if digits else None
-        if (
-            not isinstance(pair, tuple | list)
-            or len(pair) != 2
-            or any(not isinstance(part, int) or isinstance(part, bool) or not 0 <= part < 2**31 for part in pair)
-        ):
+        pair = _pair(value)
+        if pair is None:
             self.error(obj, value)
-        return (pair[0], pair[1])
+        return pair
 
 
 class Index(traitlets.Int[Any, Any]):
@@ -65,9 +58,43 @@ class Index(traitlets.Int[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> int:
         """Return the number."""
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
+        number = _index(value)
+        if number is None:
             self.error(obj, value)
-        return value
+        return number
+
+
+class Component(traitlets.TraitType[Any, Any]):
+    """A component's name; a head's may be written as any head."""
+
+    info_text = 'the name of a component: "L2.attn", "L2H5", or a head as "2.5" or (2, 5)'
+    default_value = ""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return the name."""
+        pair = _pair(value)
+        if pair is not None:
+            return f"L{pair[0]}H{pair[1]}"
+        if not isinstance(value, str):
+            self.error(obj, value)
+        return str(value)
+
+
+def _index(value: Any) -> int | None:
+    number = whole_number(value)
+    return number if number is not None and 0 <= number < 2**31 else None
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    """Read a head, or return None."""
+    if isinstance(value, str):
+        layer, _, head = value.strip().upper().removeprefix("L").replace("H", ".").partition(".")
+        digits = layer.isdecimal() and head.isdecimal() and len(layer + head) < 12
+        value = (int(layer), int(head)) if digits else None
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return None
+    first, second = map(_index, value)
+    return None if first is None or second is None else (first, second)
 
 
 class Selection(SyncedWidget):
@@ -86,7 +113,7 @@ class Selection(SyncedWidget):
     """The token position looked at, in the row's own tokens from 0; None is where the target is read."""
     key = Index(None, allow_none=True).tag(sync=True)
     """A source token's position, or None."""
-    pinned = traitlets.List(traitlets.Unicode(), maxlen=256).tag(sync=True)
+    pinned = traitlets.List(Component(), maxlen=256).tag(sync=True)
     """Names of components kept in view, such as "L2H5"."""
 
     from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
@@ -99,6 +126,10 @@ class Selection(SyncedWidget):
     def __repr__(self) -> str:
         state = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("row", "depth", "head", "position", "key"))
         return f"Selection({state}, pinned={list(self.pinned)!r})"
+
+    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Show it as text: it is a model without a picture, and a cell would end in nothing."""
+        return {"text/plain": repr(self)}, {}
 
     @property
     def values(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The number being explained: a logit difference, a log-probability or a logit, read at one position of each row."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from residscope.analysis.attribution import unembedded
+from residscope.vocabulary import brief, whole_number
 
 Alone = Literal["log-probability", "logit"]
 """What one answer alone is explained by."""
@@ -42,12 +44,13 @@ class Target:
     alone: Alone = "log-probability"
 
     def __post_init__(self) -> None:
-        answers = (*self.right, *(self.wrong or ()))
-        for answer in answers:
-            if not answer.ids or not all(type(token) is int for token in answer.ids):
-                raise ValueError(f"an answer has one token id or more, whole numbers, not {answer.ids!r:.80}")
-        if not all(type(position) is int for position in self.positions):
-            raise ValueError(f"a target is read at whole-numbered positions, not {self.positions!r:.80}")
+        plain = {
+            "positions": _whole_numbers("a target is read at whole-numbered positions", self.positions),
+            "right": tuple(map(_with_whole_ids, self.right)),
+            "wrong": None if self.wrong is None else tuple(map(_with_whole_ids, self.wrong)),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         if self.alone not in get_args(Alone):
             raise ValueError(
                 f"one answer alone is explained by its {' or its '.join(get_args(Alone))}, not {self.alone!r:.80}"
@@ -111,6 +114,20 @@ class Target:
                 for token in answer.ids:
                     weights[row, token] += sign / len(answer.ids)
         return weights
+
+
+def _with_whole_ids(answer: Answer) -> Answer:
+    if not len(answer.ids):
+        raise ValueError("an answer has one token id or more, not none")
+    return replace(answer, ids=_whole_numbers("an answer has token ids, whole numbers", answer.ids))
+
+
+def _whole_numbers(wanted: str, given: Sequence[object]) -> tuple[int, ...]:
+    """Return these numbers as Python's own; numpy's and torch's are taken."""
+    numbers = tuple(number for number in map(whole_number, given) if number is not None)
+    if len(numbers) < len(given):
+        raise ValueError(f"{wanted}, not {brief(given)}")
+    return numbers
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.sources import checked_kind, scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Target
+from residscope.vocabulary import brief, whole_number
 from residscope.writing import HeadTokens, head_tokens
 
 PATTERN_BYTES = 4 * 2**20
@@ -269,7 +270,7 @@ class Trace:
             ValueError: when k is not between 1 and the size of the vocabulary.
             StaleWeightsError: when the weights have changed since this run.
         """
-        self._check_cell(row, k)
+        row, k = self._checked_cell(row, k)
         if not 0 <= start < stop <= self.lengths[row]:
             raise IndexError(f"there are no positions {start} to {stop}: this prompt has {self.lengths[row]} tokens")
         resid = self._recording.resid[:, row, start:stop]
@@ -395,11 +396,12 @@ class Trace:
             StaleWeightsError: when the weights have changed since this run.
         """
         layer, own = checked_head(self.n_layers, self.n_heads, layer, head)
-        assert own is not None
-        self._check_cell(row, k)
-        at = self.target.positions[row] if position is None else position
-        if not 0 <= at < self.lengths[row]:
-            raise IndexError(f"there is no position {at}: this prompt has {self.lengths[row]} tokens")
+        if own is None:
+            raise IndexError(f"there is no head None: this model has heads 0 to {self.n_heads - 1}")
+        row, k = self._checked_cell(row, k)
+        at = self.target.positions[row] if position is None else whole_number(position)
+        if at is None or not 0 <= at < self.lengths[row]:
+            raise IndexError(f"there is no position {brief(position)}: this prompt has {self.lengths[row]} tokens")
         # Where the target is read, what is needed has been recorded.
         elsewhere = at != self.target.positions[row]
         read = self.tokens.new_tensor([min(at, length - 1) for length in self.lengths]) if elsewhere else None
@@ -430,11 +432,13 @@ class Trace:
         )
         return of_kinds[checked_kind(kind)]
 
-    def _check_cell(self, row: int, k: int) -> None:
-        if not isinstance(k, int) or not 1 <= k <= self._d_vocab:
-            raise ValueError(f"k is {k!r}: give 1 to {self._d_vocab}, the size of the vocabulary")
-        if not 0 <= row < len(self.lengths):
-            raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(self.lengths) - 1}")
+    def _checked_cell(self, row: int, k: int) -> tuple[int, int]:
+        of_row, most = whole_number(row), whole_number(k)
+        if most is None or not 1 <= most <= self._d_vocab:
+            raise ValueError(f"k is {brief(k)}: give 1 to {self._d_vocab}, the size of the vocabulary")
+        if of_row is None or not 0 <= of_row < len(self.lengths):
+            raise IndexError(f"there is no prompt {brief(row)}: this run has prompts 0 to {len(self.lengths) - 1}")
+        return of_row, most
 
     def _decomposed(self) -> Decomposition:
         return self._memory.of(("parts",), lambda twin: decompose(twin, self._recording, self.target, self.weights))
@@ -466,8 +470,9 @@ def checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> t
     Raises:
         IndexError: for those that a model of this size does not have.
     """
-    if not -n_layers <= layer < n_layers:
-        raise IndexError(f"there is no layer {layer}: this model has layers 0 to {n_layers - 1}")
-    if head is not None and not -n_heads <= head < n_heads:
-        raise IndexError(f"there is no head {head}: this model has heads 0 to {n_heads - 1}")
-    return layer % n_layers, None if head is None else head % n_heads
+    known, own = whole_number(layer), whole_number(head)
+    if known is None or not -n_layers <= known < n_layers:
+        raise IndexError(f"there is no layer {brief(layer)}: this model has layers 0 to {n_layers - 1}")
+    if head is not None and (own is None or not -n_heads <= own < n_heads):
+        raise IndexError(f"there is no head {brief(head)}: this model has heads 0 to {n_heads - 1}")
+    return known % n_layers, None if own is None else own % n_heads

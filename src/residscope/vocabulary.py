@@ -3,6 +3,7 @@
 import re
 import reprlib
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 
@@ -26,6 +27,12 @@ def brief(value: Any, most: int = 80) -> str:
     """Quote what was given in one short line: the beginning and the end of what is long."""
     quoted = re.sub(r"\s*\n\s*", " ", _SHORT.repr(value))
     return quoted if len(quoted) <= most else f"{quoted[: most // 2]}...{quoted[3 - most // 2 :]}"
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a whole number as Python's own, numpy's and torch's too; None for all else, True and 3.0 included."""
+    one = value.item() if getattr(value, "ndim", None) == 0 else value
+    return int(one) if isinstance(one, Integral) and not isinstance(one, bool) else None
 
 
 Span = tuple[int, int]
