@@ -221,6 +221,31 @@ def test_the_demo_model_names_the_words_it_does_not_know_and_no_special_token():
     assert warning.startswith("The demo model does not know 'Zorblax' and reads it byte by byte")
 
 
+def test_ids_are_no_text_and_no_word_of_theirs_is_unknown():
+    model = rs.load_model("demo")
+    ids = model.tokenizer("Mary met Zorblax", add_special_tokens=False)["input_ids"]
+    pad = model.tokenizer.pad_token_id
+    assert Reader(model).read([[pad, pad, *ids]], None, None, None).warnings == ()
+
+
+def test_ids_that_only_the_model_has_are_named_by_their_number():
+    hf_model = tiny.hf_model("llama")
+    size = hf_model.config.vocab_size
+    hf_model.resize_token_embeddings(size + 8)
+    with torch.no_grad():
+        hf_model.lm_head.weight[size + 3] = 9 * hf_model.lm_head.weight[size - 1]
+        hf_model.lm_head.weight[size + 4] = -9 * hf_model.lm_head.weight[size - 1]
+    exp = rs.Experiment(hf_model, [[0, size + 1, 5]], (size + 2, 5), tokenizer=tiny.tokenizer())
+    trace = exp.trace
+    assert (trace.piece(size + 1), trace.decode(size + 1)) == (f"<id {size + 1}>",) * 2
+    assert trace.str_tokens[0][1] == f"<id {size + 1}>"
+    assert trace.target.names[0].startswith(f"'<id {size + 2}>' −")
+    assert exp.status._run["texts"][str(size + 1)] == f"<id {size + 1}>"
+    (names,) = exp.run(answers=None).target.names
+    assert f"<id {size + 3}>" in names or f"<id {size + 4}>" in names
+    exp.close()
+
+
 def test_a_corrupted_prompt_of_the_same_length_is_kept(read):
     corrupted = "When Mary and John went to the store, Mary gave a drink to"
     inputs = read(corrupted=corrupted)

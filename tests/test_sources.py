@@ -119,6 +119,22 @@ def test_head_scores_are_the_attention_paid_to_the_keys_of_their_kind():
         torch.testing.assert_close(trace.head_scores(kind)[0], expected, atol=1e-5, rtol=1e-4)
 
 
+def test_the_same_tokens_have_the_same_scores_whatever_they_were_written_as():
+    model, text = tiny.bridge("gpt2"), "the cat saw the cat and the dog"
+    of_text = rs.Experiment(model, text)
+    ids = torch.tensor(of_text.trace.inputs.tokens)
+    assert ids[0, 0] == model.tokenizer.bos_token_id
+    with torch.no_grad():
+        _, cache = model.run_with_cache(ids)
+    of_ids, of_cache = rs.Experiment(model, ids), rs.Experiment.from_cache(model, cache, ids)
+    for kind in ("previous token", "duplicate token", "induction"):
+        scores = of_text.trace.head_scores(kind)
+        assert torch.equal(of_ids.trace.head_scores(kind), scores)
+        assert torch.equal(of_cache.trace.head_scores(kind), scores)
+    for exp in (of_text, of_ids, of_cache):
+        exp.close()
+
+
 def test_a_prompt_that_repeats_nothing_has_no_score():
     trace = trace_of(tiny.bridge("gpt2"), prompts=["Tom met Anna"] * 2)
     assert trace.head_scores("induction").isnan().all()

@@ -14,7 +14,7 @@ from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 from residscope.prompts import Form, Prompts, form_of, read_prompts, written
 from residscope.target import Alone, Answer, Target
-from residscope.vocabulary import InputError, Span, brief, whole_number
+from residscope.vocabulary import InputError, Span, brief, decoded, whole_number
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,8 @@ class Reader:
                 "This model has a chat template and the prompt is not in it: chat_template=True puts it there, "
                 "chat_template=False says that this is meant."
             )
-        if self._is_demo:
+        # Ids are no text: nobody wrote the words they are decoded to, if any.
+        if self._is_demo and inputs.form != "ids":
             unknown = dict.fromkeys(word for text in inputs.prompts for word in unknown_words(tokenizer, text))
             if unknown:
                 warnings.append(
@@ -231,7 +232,7 @@ def resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any
     """
     if inputs.answers is None:
         tops = logits.topk(2, dim=-1).indices.tolist()
-        pairs = [tuple(Answer((token,), tokenizer.decode([token])) for token in top) for top in tops]
+        pairs = [tuple(Answer((token,), decoded(tokenizer, token)) for token in top) for top in tops]
         return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
     right = tuple(pair.right for pair in inputs.answers)
     wrong = tuple(pair.wrong for pair in inputs.answers if pair.wrong is not None)
@@ -245,7 +246,7 @@ def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], toke
         if len(pair.right.ids) != 1 or pair.note:
             continue
         (right,) = pair.right.ids
-        text = tokenizer.decode([right])
+        text = decoded(tokenizer, right)
         other = text[1:] if text.startswith(" ") else f" {text}"
         ids = tokenizer(other, add_special_tokens=False)["input_ids"] if other else []
         if len(ids) != 1:

@@ -33,7 +33,7 @@ from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.sources import checked_kind, scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Target
-from residscope.vocabulary import brief, whole_number
+from residscope.vocabulary import brief, decoded, piece_of, whole_number
 from residscope.writing import HeadTokens, head_tokens
 
 PATTERN_BYTES = 4 * 2**20
@@ -145,7 +145,7 @@ class Trace:
     @property
     def str_tokens(self) -> list[list[str]]:
         """Return each row's tokens as text, one string a token."""
-        return [[self._tokenizer.decode([token]) for token in row] for row in self.inputs.tokens]
+        return [[self.decode(token) for token in row] for row in self.inputs.tokens]
 
     @property
     def depths(self) -> list[str]:
@@ -177,12 +177,12 @@ class Trace:
         return frozenset(self._tokenizer.all_special_ids)
 
     def decode(self, token: int) -> str:
-        """Return one token's text; a token that is part of a character gives U+FFFD."""
-        return str(self._tokenizer.decode([token]))
+        """Return one token's text; a token that is part of a character gives U+FFFD, one without text "<id 5012>"."""
+        return decoded(self._tokenizer, token)
 
     def piece(self, token: int) -> str:
         """Return one token's entry in the vocabulary."""
-        return str(self._tokenizer.convert_ids_to_tokens(token))
+        return piece_of(self._tokenizer, token)
 
     def head_attribution(self) -> Float[Tensor, "row layer head"]:
         """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
@@ -418,14 +418,16 @@ class Trace:
 
         The attention paid to the keys that such a head looks at, averaged over the queries that have any: for
         "previous token" the token before, for "duplicate token" earlier occurrences of the same token, for
-        "induction" what followed them (Olsson et al. 2022, Wang et al. 2023). A prepended BOS never counts. NaN where
-        nothing repeats and for layers without attention heads. `rs.head_scores` measures on random repeats.
+        "induction" what followed them (Olsson et al. 2022, Wang et al. 2023). A BOS that all prompts begin with never
+        counts. NaN where nothing repeats and for layers without attention heads. `rs.head_scores` measures on random
+        repeats.
 
         Raises:
             ValueError: for a kind that there is not.
             StaleWeightsError: when the weights have changed since this run.
         """
-        first = 0 if self.inputs.bos is None else 1
+        bos = self._tokenizer.bos_token_id
+        first = int(bos is not None and all(row[0] == bos for row in self.inputs.tokens))
         kept = self._recording.patterns
         of_kinds = self._memory.of(
             ("scores",), lambda twin: scores_on(twin, self._run, KINDS, self.tokens, self.mask, first, kept)

@@ -35,6 +35,21 @@ def whole_number(value: Any) -> int | None:
     return int(one) if isinstance(one, Integral) and not isinstance(one, bool) else None
 
 
+def piece_of(tokenizer: Any, token: int) -> str:
+    """Return a token's entry in the vocabulary, "<id 5012>" for one that the model has and its tokenizer lacks."""
+    try:
+        piece = tokenizer.convert_ids_to_tokens(token)
+    except IndexError:  # as sentencepiece says it
+        piece = None
+    return f"<id {token}>" if piece is None else str(piece)
+
+
+def decoded(tokenizer: Any, token: int) -> str:
+    """Return one token's text, as text, and "<id 5012>" likewise."""
+    piece = piece_of(tokenizer, token)
+    return piece if piece == f"<id {token}>" else str(tokenizer.decode([token], clean_up_tokenization_spaces=False))
+
+
 Span = tuple[int, int]
 """A range `[start, end)` of characters or of positions."""
 
@@ -72,6 +87,8 @@ class Vocabulary:
 
     def decode(self, *ids: int) -> str:
         """Return the text of a token, or of several in a row."""
+        if len(ids) == 1:
+            return decoded(self._tokenizer, ids[0])
         return str(self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
     def split(self, ids: Sequence[int], at: int = 0) -> str:
