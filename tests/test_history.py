@@ -49,6 +49,18 @@ def test_the_history_tells_what_each_run_gave(experiment):
     assert repr(experiment.history).splitlines()[-1] == f"> run 3: {THIRD!r}: ' Mary' − ' John' = {value:.4g}"
 
 
+def test_what_was_known_of_a_run_stands_until_it_has_run_again(experiment, monkeypatch):
+    for go in (experiment.back, experiment.forward):
+        go()
+        assert experiment.trace
+    monkeypatch.setattr(experiment, "_submit", lambda *_: experiment._ticket)
+    known = [(run.target, run.value) for run in experiment.history[1:]]
+    assert known[0][1] != ()
+    experiment.update()
+    experiment.back()
+    assert [(run.target, run.value) for run in experiment.history[1:]] == known
+
+
 def test_refused_inputs_are_not_remembered(experiment):
     with pytest.raises(rs.InputError):
         experiment.update(prompts="")
@@ -63,6 +75,13 @@ def test_the_browser_goes_back_and_is_told_where_it_is(experiment):
     for nonsense in ({"id": 2, "to": 9}, {"id": 3, "to": -1}, {"id": 4, "to": "1"}, {"id": 5}, {"to": True}):
         experiment.status.set_state({"_go": nonsense})
         assert experiment.trace.inputs.prompts == (FIRST,)
+
+
+def test_an_experiment_says_how_many_prompts_it_has(experiment):
+    assert repr(experiment).startswith("<Experiment on 1 prompt: <Trace of run 3: tiny-llama, 1 row, ' Mary' − ")
+    experiment.update(prompts=[FIRST, SECOND])
+    assert "<Trace of run 4: tiny-llama, 2 rows, " in repr(experiment.trace)
+    assert repr(experiment).startswith("<Experiment on 2 prompts: ")
 
 
 def test_only_the_newest_runs_are_remembered(monkeypatch, experiment):

@@ -1,7 +1,7 @@
 """The inputs of an experiment's runs, one after the other, to go back to."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 from residscope.asked import Asked
@@ -17,8 +17,8 @@ class Past:
     Attributes:
         number: of the newest run of these inputs.
         prompts: the prompts' texts.
-        target: the names of what was explained, one a row; empty until the run has finished.
-        value: their values, in the target's unit; likewise.
+        target: the names of what was explained, one a row; empty until a run of these inputs has finished.
+        value: their values, in the target's unit; likewise. While they are run again, those of the run before.
         asked: the inputs, as the user wrote them.
     """
 
@@ -63,15 +63,16 @@ class History(Sequence[Past]):
     def add(self, run: Past) -> None:
         """Remember a run; one of the same inputs as that in force takes its place."""
         if self._runs and self._runs[self.at].asked == run.asked:
-            self._runs[self.at] = run
+            self.move(self.at, run)
             return
         self._runs[self.at + 1 :] = [run]
         del self._runs[:-KEPT]
         self.at = len(self._runs) - 1
 
     def move(self, to: int, run: Past) -> None:
-        """Put in force what was asked at an index, as run anew."""
-        self._runs[to] = run
+        """Put in force what was asked at an index, as run anew; what is known of it stands until the run is done."""
+        known = self._runs[to]
+        self._runs[to] = replace(run, target=known.target, value=known.value)
         self.at = to
 
     def finish(self, number: int, target: Sequence[str], value: Sequence[float]) -> None:
