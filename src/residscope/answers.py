@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from residscope.target import Answer
-from residscope.vocabulary import InputError, Vocabulary, brief, whole_number
+from residscope.vocabulary import InputError, Vocabulary, brief, count, whole_number
 
 Side = str | int | Sequence[str | int]
 """A right or a wrong answer: text, a token id, or several of one token each, whose logits are averaged."""
@@ -41,8 +41,8 @@ def read_answers(vocabulary: Vocabulary, answers: Answers, rows: int) -> tuple[A
     if len(listed) != rows:
         raise InputError(
             "answers",
-            f"{len(listed)} answers for {rows} prompts: give one (right, wrong) tuple for all, or a list with one "
-            "entry per prompt",
+            f"{count(len(listed), 'answer')} for {count(rows, 'prompt')}: give one (right, wrong) tuple for all, or a "
+            "list with one entry per prompt",
         )
     pairs = tuple(_pair(vocabulary, entry) for entry in listed)
     if len({pair.wrong is None for pair in pairs}) > 1:
@@ -66,7 +66,8 @@ def list_note(answers: Answers | None) -> str:
 def _pair(vocabulary: Vocabulary, entry: Any) -> AnswerPair:
     sides = entry if isinstance(entry, tuple) else (entry, None)
     if len(sides) != 2:
-        raise InputError("answers", f"{len(sides)} answers in one tuple: give (right, wrong), or one answer alone")
+        given = count(len(sides), "answer")
+        raise InputError("answers", f"{given} in one tuple: give (right, wrong), or one answer alone")
     right, wrong = sides
     if isinstance(right, str) and isinstance(wrong, str):
         return _first_difference(vocabulary, right, wrong)

@@ -22,6 +22,7 @@ from residscope.selection import Selection, Status
 from residscope.synced import SyncedWidget
 from residscope.target import Target
 from residscope.trace import Trace
+from residscope.vocabulary import count
 from residscope.wire import text
 from residscope.worker import Cancelled, Replaced, Ticket, Worker
 
@@ -135,7 +136,7 @@ class Experiment:
 
     def __repr__(self) -> str:
         state = "closed" if self._worker.closed else self.trace_or_none or "running"
-        return f"<Experiment on {len(self._inputs.prompts)} prompts: {state}>"
+        return f"<Experiment on {count(len(self._inputs.prompts), 'prompt')}: {state}>"
 
     @property
     def inputs(self) -> Inputs:

@@ -14,7 +14,7 @@ from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 from residscope.prompts import Form, Prompts, form_of, read_prompts, written
 from residscope.target import Alone, Answer, Target
-from residscope.vocabulary import InputError, Span, brief, decoded, whole_number
+from residscope.vocabulary import InputError, Span, brief, count, decoded, whole_number
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Reader:
         if len(target.positions) != len(inputs.tokens):
             raise InputError(
                 "target",
-                f"the target has {len(target.positions)} rows and there are {len(inputs.tokens)} prompts: "
+                f"the target has {count(len(target.positions), 'row')} for {count(len(inputs.tokens), 'prompt')}: "
                 "give one position, right and wrong answer a prompt",
             )
         for position, row in zip(target.positions, inputs.tokens, strict=True):
@@ -167,7 +167,8 @@ class Reader:
         rows = read_prompts("corrupted", corrupted)
         if len(rows) != len(inputs.prompts):
             raise InputError(
-                "corrupted", f"{len(rows)} corrupted prompts for {len(inputs.prompts)} prompts: give one for each"
+                "corrupted",
+                f"{count(len(rows), 'corrupted prompt')} for {count(len(inputs.prompts), 'prompt')}: give one for each",
             )
         if form_of(rows[0]) != inputs.form:
             raise InputError("corrupted", "corrupted is of another form than prompts: give both in one form")
@@ -183,7 +184,7 @@ class Reader:
         where = "one begins with the other" if first is None else f"they first differ at position {first}"
         at = min(len(clean), len(broken)) if first is None else first
         return (
-            f"a corrupted prompt has {len(broken)} tokens and its prompt {len(clean)}: {where}, "
+            f"a corrupted prompt has {count(len(broken), 'token')} and its prompt {len(clean)}: {where}, "
             f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; make them as long"
         )
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from residscope.analysis.attribution import unembedded
-from residscope.vocabulary import brief, whole_number
+from residscope.vocabulary import brief, count, whole_number
 
 Alone = Literal["log-probability", "logit"]
 """What one answer alone is explained by."""
@@ -58,9 +58,11 @@ class Target:
         if self.wrong == ():
             raise ValueError("a target without wrong answers has wrong=None, not an empty tuple")
         if not len(self.positions) == len(self.right) == len(self.wrong or self.right):
+            given = count(len(self.positions), "position")
+            wrong = count(len(self.wrong or self.right), "wrong answer")
             raise ValueError(
-                f"a target has one position, right and wrong answer a row, not {len(self.positions)} positions, "
-                f"{len(self.right)} right and {len(self.wrong or self.right)} wrong answers"
+                f"a target has one position, right and wrong answer a row, not {given}, {len(self.right)} right and "
+                f"{wrong}"
             )
 
     @property

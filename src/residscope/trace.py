@@ -33,7 +33,7 @@ from residscope.models.windows import Window, windows_of
 from residscope.readout import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.sources import checked_kind, scores_on, source_split, token_attribution, weighted_pattern
 from residscope.target import Target
-from residscope.vocabulary import brief, decoded, piece_of, whole_number
+from residscope.vocabulary import brief, count, decoded, piece_of, whole_number
 from residscope.writing import HeadTokens, head_tokens
 
 PATTERN_BYTES = 4 * 2**20
@@ -130,7 +130,7 @@ class Trace:
             f"{name} = {value:.4g} {self.target.unit}"
             for name, value in zip(self.target.names, self.target_value.tolist(), strict=True)
         )
-        return f"<Trace of run {self.number}: {self.facts.name}, {len(self.lengths)} rows, {rows}>"
+        return f"<Trace of run {self.number}: {self.facts.name}, {count(len(self.lengths), 'row')}, {rows}>"
 
     @property
     def weights(self) -> bytes:
@@ -272,7 +272,8 @@ class Trace:
         """
         row, k = self._checked_cell(row, k)
         if not 0 <= start < stop <= self.lengths[row]:
-            raise IndexError(f"there are no positions {start} to {stop}: this prompt has {self.lengths[row]} tokens")
+            has = count(self.lengths[row], "token")
+            raise IndexError(f"there are no positions {start} to {stop}: this prompt has {has}")
         resid = self._recording.resid[:, row, start:stop]
         return self._memory.of(
             ("cells", row, start, stop, k), lambda twin: read_cells(twin, resid, self._d_vocab, k, step)
@@ -401,7 +402,8 @@ class Trace:
         row, k = self._checked_cell(row, k)
         at = self.target.positions[row] if position is None else whole_number(position)
         if at is None or not 0 <= at < self.lengths[row]:
-            raise IndexError(f"there is no position {brief(position)}: this prompt has {self.lengths[row]} tokens")
+            has = count(self.lengths[row], "token")
+            raise IndexError(f"there is no position {brief(position)}: this prompt has {has}")
         # Where the target is read, what is needed has been recorded.
         elsewhere = at != self.target.positions[row]
         read = self.tokens.new_tensor([min(at, length - 1) for length in self.lengths]) if elsewhere else None

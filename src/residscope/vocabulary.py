@@ -35,6 +35,11 @@ def whole_number(value: Any) -> int | None:
     return int(one) if isinstance(one, Integral) and not isinstance(one, bool) else None
 
 
+def count(number: int, noun: str) -> str:
+    """Say how many there are: "1 prompt", "2 prompts"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def piece_of(tokenizer: Any, token: int) -> str:
     """Return a token's entry in the vocabulary, "<id 5012>" for one that the model has and its tokenizer lacks."""
     try:
