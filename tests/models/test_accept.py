@@ -359,7 +359,9 @@ def test_what_transformer_lens_says_of_a_model_is_told_in_one_sentence(monkeypat
 
     module = importlib.import_module("residscope.models.accept")
     monkeypatch.setattr(module, "build_bridge_from_module", build)
-    with pytest.raises(InputError, match="residscope cannot show LlamaForCausalLM: TransformerLens says ") as caught:
+    with pytest.raises(
+        InputError, match='cannot show LlamaForCausalLM: TransformerLens says "split_with_sizes expects 64"; '
+    ) as caught:
         rs.Experiment(architectures.hf_model("Llama"), PROMPT, tokenizer=tiny.tokenizer())
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value.__cause__, RuntimeError)

@@ -15,7 +15,7 @@ from transformer_lens.model_bridge.sources.transformers import determine_archite
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residscope.models.copying import copied, tensors_of
-from residscope.models.decoders import WANTED, why_not, why_not_model
+from residscope.models.decoders import WANTED, said_by, why_not, why_not_model
 from residscope.models.size import ran_out_of_memory
 from residscope.models.structure import Part, foreign_weights, structure_of
 from residscope.models.twin import fingerprint
@@ -175,5 +175,4 @@ def _other(model: Any) -> str:
 
 def _not_built(name: str, error: Exception) -> str:
     """Say that TransformerLens fails to build a bridge, in its own words."""
-    said = brief(str(error) or type(error).__name__)
-    return f"residscope cannot show {name}: TransformerLens says {said}; {WANTED}"
+    return f"residscope cannot show {name}: {said_by(error)}; {WANTED}"

@@ -1,5 +1,6 @@
 """Which models can be shown: decoders with attention heads; and the sentence for each other kind."""
 
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 from residscope.models.copying import modules_of, tensors_of
 from residscope.models.placement import loaded
 from residscope.models.weights import constant_z, final_norm, head_weights, layers_with_heads
-from residscope.vocabulary import brief
 
 WANTED = "give a decoder model with attention heads, such as GPT-2 or Llama"
 
@@ -104,9 +104,13 @@ def _unread(model: TransformerBridge) -> str:
         weights = [tensor for tensor in tensors_of(model) if isinstance(tensor, torch.nn.Parameter)]
         if any(not tensor.is_floating_point() or tensor.element_size() < 2 for tensor in weights):
             return _quantised(str(model.cfg.architecture))
-        said = brief(str(error) or type(error).__name__)
-        return f"residscope cannot read the weights of {model.cfg.architecture}: TransformerLens says {said}; {WANTED}"
+        return f"residscope cannot read the weights of {model.cfg.architecture}: {said_by(error)}; {WANTED}"
     return ""
+
+
+def said_by(error: Exception) -> str:
+    """Quote what TransformerLens raised, in one line."""
+    return f'TransformerLens says "{shorten(str(error) or type(error).__name__, 200, placeholder=" ...")}"'
 
 
 def _quantised(name: str) -> str:
