@@ -114,7 +114,7 @@ class Selection(SyncedWidget):
     key = Index(None, allow_none=True).tag(sync=True)
     """A source token's position, or None."""
     pinned = traitlets.List(Component(), maxlen=256).tag(sync=True)
-    """Names of components kept in view, such as "L2H5"."""
+    """Names of components kept in view, such as "L2H5"; a head may be given as any head."""
 
     from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
 
