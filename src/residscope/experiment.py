@@ -228,7 +228,7 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         with self._lock:
-            self.model = accept(*self._given)
+            self.model = self._model_now()
             inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
             self._ticket = self._submit(inputs, asked)
             self._inputs, self._asked = inputs, asked
@@ -241,7 +241,7 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        model = accept(*self._given)
+        model = self._model_now()
         inputs, asked = self._asked.changed(changes).fitted(model, changes)
         return Trace(model, inputs, target=asked.made)
 
@@ -254,8 +254,8 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
+        _, asked = self._asked.changed(changes).fitted(self._model_now(), changes)
         model, tokenizer = self._given
-        _, asked = self._asked.changed(changes).fitted(accept(model, tokenizer), changes)
         inputs = {field.name: getattr(asked, field.name) for field in fields(asked)}
         other = Experiment(model, **inputs, tokenizer=tokenizer)
         other.selection.update(**self.selection.values)
@@ -323,13 +323,18 @@ class Experiment:
 
         return self._worker.submit(kind, told)
 
+    def _model_now(self) -> TransformerBridge:
+        """Return the model, which is another bridge when the Hugging Face model that was given has changed."""
+        model, tokenizer = self._given
+        return accept(model, tokenizer) if isinstance(model, PreTrainedModel) else self.model
+
     def _go(self, to: int) -> None:
         if self._worker.closed:
             raise RuntimeError("this experiment is closed: make a new one")
         if not 0 <= to < len(self._history):
             raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
         asked = self._history[to].asked
-        self.model = accept(*self._given)
+        self.model = self._model_now()
         inputs = asked.read(self.model)
         self._ticket = self._submit(inputs, asked)
         self._inputs, self._asked = inputs, asked
