@@ -46,8 +46,9 @@ class Bars:
     """Signed bars, one a label, the first at the bottom.
 
     Attributes:
-        values: [bar].
+        values: [bar], NaN where there is none.
         spread: [row bar], one dot each, or nothing.
+        shades: [bar], the share of the full colour that each is drawn in, or nothing where all are in the full one.
     """
 
     labels: Sequence[str]
@@ -55,11 +56,12 @@ class Bars:
     name: str
     unit: str
     spread: Numbers | None = None
+    shades: Numbers | None = None
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A number along named steps."""
+    """A number along named steps, NaN where there is none."""
 
     steps: Sequence[str]
     values: Numbers
@@ -79,6 +81,7 @@ class Chips:
         ringed: the selected position.
         name: what the tint is.
         unit: its unit.
+        soft: the positions of tokens that stand back, such as those that a chat template added.
     """
 
     texts: Sequence[str]
@@ -88,6 +91,7 @@ class Chips:
     high: float = 1.0
     name: str = ""
     unit: str = ""
+    soft: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class Figure:
         title: the view's name.
         what: the number shown, and its unit.
         facts: what stands at the right of the title: the check, the run's number.
-        sentence: the caption, which is its text for those who do not see it, too.
+        sentence: the caption.
+        notes: what the reader must be warned of, one sentence each.
     """
 
     title: str
@@ -124,3 +129,9 @@ class Figure:
     facts: str
     sentence: str
     blocks: Sequence[Block] = field(default=())
+    notes: Sequence[str] = field(default=())
+
+    @property
+    def said(self) -> str:
+        """Return its text for those who do not see it: the caption and the warnings."""
+        return " ".join([self.sentence, *self.notes])

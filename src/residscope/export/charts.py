@@ -1,44 +1,52 @@
 """Bars, curves, tokens and tables."""
 
+import itertools
+
 import numpy as np
 
 from residscope.export.colours import ACCENT, HAIR, INK, LEVELS, SOFT, colour, ink_on, level
 from residscope.export.pen import MONO, Pen, Size, width_of
-from residscope.export.words import number, shorten, visible
-from residscope.figure import Bars, Chips, Curve, Table
+from residscope.export.words import measured, number, shorten, visible
+from residscope.figure import Bars, Chips, Curve, Numbers, Table
 
 _SIZE = 11
 _MOST_TOKENS = 400
 _CHIP = 20
 _TALL = (320, 84)
+_BAR_LINES = [(48, 15.0), (72, 12.0)]
+"""Up to how many bars each has a line of this height; of more, those whose name and number would touch lose them."""
+_THINNEST, _LINE_OF_TEXT = 8.0, 12.0
 
 
 def draw_bars(pen: Pen, block: Bars, room: float) -> Size:
     """Draw horizontal bars about zero, the first at the bottom; return the size."""
-    line = 15.0 if len(block.labels) <= 48 else 8.0
+    line = next((height for most, height in _BAR_LINES if len(block.labels) <= most), _THINNEST)
     left = max((width_of(label, _SIZE) for label in block.labels), default=0) + 10
     right = min(room, 640) - 64
     every = np.concatenate([np.ravel(block.values), np.ravel(block.spread if block.spread is not None else [])])
-    low, high = min(0.0, float(every.min(initial=0))), max(0.0, float(every.max(initial=0)))
+    low, high = float(np.nanmin(every, initial=0)), float(np.nanmax(every, initial=0))
     span = (high - low) or 1.0
 
     def x(value: float) -> float:
         return left + (value - low) / span * (right - left)
 
     bottom = len(block.labels) * line
-    largest = float(np.abs(block.values).max(initial=0))
+    written, size = _apart(block.values, line), _SIZE if line > _LINE_OF_TEXT else _SIZE - 1
+    shades = np.ones(len(block.values)) if block.shades is None else block.shades
     for at, (label, value) in enumerate(zip(block.labels, block.values.tolist(), strict=True)):
         y = bottom - (at + 1) * line
-        if line > 10 or at % 2 == 0:
-            pen.text(left - 8, y + line / 2 + 4, label, size=_SIZE, fill=SOFT, anchor="end")
-        step = level("signed", float(np.sign(value)), 1.0)
+        if at in written:
+            pen.text(left - 8, y + line / 2 + 3.5, label, size=size, fill=SOFT, anchor="end")
+            pen.text(right + 58, y + line / 2 + 3.5, number(value, sign=True), size=size, fill=SOFT, anchor="end")
+        if np.isnan(value):
+            continue
+        step = level("signed", float(np.sign(value)) * float(shades[at]), 1.0)
         thick = 3.0 if "bias" in label else line - 5
         middle = y + line / 2
         pen.box(min(x(0), x(value)), middle - thick / 2, abs(x(value) - x(0)), thick, fill=colour("signed", step))
         if block.spread is not None:
-            pen.dots(((x(one), middle) for one in block.spread[:, at].tolist()), 1.8, INK)
-        if line > 10 or abs(value) > 0.25 * largest:
-            pen.text(right + 58, middle + 4, number(value, sign=True), size=_SIZE, fill=SOFT, anchor="end")
+            dots = [one for one in block.spread[:, at].tolist() if not np.isnan(one)]
+            pen.dots(((x(one), middle) for one in dots), 1.8, INK)
     pen.line([(x(0), 0), (x(0), bottom + 4)], SOFT)
     for value in (low, 0.0, high):
         if value and abs(x(value) - x(0)) < 40:
@@ -47,22 +55,33 @@ def draw_bars(pen: Pen, block: Bars, room: float) -> Size:
     return right + 58, bottom + 24
 
 
+def _apart(values: Numbers, line: float) -> set[int]:
+    """Return which bars have room for a name and a number: of those that would touch, the largest."""
+    kept: set[int] = set()
+    for at in np.argsort(-np.abs(np.nan_to_num(values)), kind="stable").tolist():
+        if all(abs(at - other) * line >= _LINE_OF_TEXT for other in kept):
+            kept.add(at)
+    return kept
+
+
 def draw_curve(pen: Pen, block: Curve, _room: float) -> Size:
     """Draw a number along named steps; return the size."""
     width, height = _TALL
-    pen.text(0, 12, f"{block.name} · {block.unit}", size=_SIZE, fill=SOFT)
+    pen.text(0, 12, measured(block.name, block.unit), size=_SIZE, fill=SOFT)
     values = block.values
-    low, high = min(0.0, float(np.nanmin(values))), max(0.0, float(np.nanmax(values)))
+    low, high = float(np.nanmin(values, initial=0)), float(np.nanmax(values, initial=0))
     span = (high - low) or 1.0
     chart, last = pen.moved(48, 22), max(1, len(values) - 1)
 
     def y(value: float) -> float:
         return height * (1 - (value - low) / span)
 
-    points = [(at / last * width, y(value)) for at, value in enumerate(values.tolist())]
     chart.line([(0, y(0)), (width, y(0))], HAIR)
-    chart.line(points, ACCENT, 1.5)
-    chart.dots(points, 2, ACCENT)
+    for there, steps in itertools.groupby(range(len(values)), lambda at: not np.isnan(values[at])):
+        if there:
+            points = [(at / last * width, y(float(values[at]))) for at in steps]
+            chart.line(points, ACCENT, 1.5)
+            chart.dots(points, 2, ACCENT)
     for value in {low, high}:
         chart.text(-6, y(value) + 4, number(value), size=_SIZE, fill=SOFT, anchor="end")
     for anchor, x, step in (("start", 0, block.steps[0]), ("end", width, block.steps[-1])):
@@ -88,7 +107,8 @@ def draw_chips(pen: Pen, block: Chips, room: float) -> Size:
             pen.box(x, y, width, _CHIP - 2, fill=ground, round=3)
         if at == block.ringed:
             pen.box(x, y, width, _CHIP - 2, stroke=ACCENT, round=3)
-        pen.text(x + 3, y + 13, words, size=13, font=MONO, fill=ink_on(ground) if ground else INK)
+        ink = ink_on(ground) if ground else SOFT if at in block.soft else INK
+        pen.text(x + 3, y + 13, words, size=13, font=MONO, fill=ink)
         if at == block.read:
             pen.text(x + width - 3, y, "⚑", size=9, fill=ACCENT)
         x += width + 2
@@ -100,7 +120,8 @@ def draw_chips(pen: Pen, block: Chips, room: float) -> Size:
         pen.text(0, y, f"{number(-block.high, sign=True)}", size=_SIZE, fill=SOFT)
         for step in range(LEVELS):
             pen.box(44 + step * 1.5, y - 8, 1.9, 6, fill=colour("signed", step))
-        pen.text(148, y, f"{number(block.high, sign=True)} {block.unit} · {block.name}", size=_SIZE, fill=SOFT)
+        high = f"{number(block.high, sign=True)} {block.unit}".rstrip()
+        pen.text(148, y, measured(high, block.name), size=_SIZE, fill=SOFT)
     return room, y + 4
 
 

@@ -11,6 +11,8 @@ STOPS: dict[Scale, str] = {
 """ColorBrewer's RdBu, turned so that positive comes last; and from nothing to much."""
 
 INK, SOFT, HAIR, ACCENT, PAGE = "#1b1f24", "#5f6874", "#e4e7eb", "#1f6feb", "#ffffff"
+AMBER = "#8a5a00"
+"""Of warnings, as js/lib/style.css has it."""
 
 LEVELS = 64
 """Colours told apart: what is painted in one colour is one path."""

@@ -6,18 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from residscope.export.colours import INK, STOPS
-from residscope.export.words import shorten, visible
+from residscope.export.colours import AMBER, INK, STOPS, colour, level
+from residscope.export.words import lines, shorten, visible
 from residscope.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Numbers, Table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
 
+_NOTE = 100
+"""How many characters a line of a warning has."""
+
+
 def plotly_figure(figure: Figure) -> "PlotlyFigure":
-    """Return a figure's first map, chart or table for plotly; maps side by side become facets."""
+    """Return a figure's first map, chart or table for plotly, its warnings below the title; maps become facets."""
     made = _made(next(iter(figure.blocks), Table("", ())))
-    made.update_layout(title=_plain(f"{figure.title}: {figure.what}"), plot_bgcolor="white")
+    said = [figure.title, figure.what, figure.facts]
+    title: dict[str, Any] = {"text": _plain(" · ".join(filter(None, said)))}
+    notes = [line for note in figure.notes for line in lines(note, _NOTE)]
+    if notes:
+        title["subtitle"] = {"text": "<br>".join(map(_plain, notes)), "font": {"color": AMBER}}
+    margin = {"t": 80 + 18 * len(notes)} if notes else {}
+    made.update_layout(title=title, plot_bgcolor="white", margin=margin)
     return made
 
 
@@ -35,7 +45,7 @@ def _made(block: Block) -> "PlotlyFigure":
             return _bars(block)
         case Curve():
             curve = go.Scatter(x=list(block.steps), y=block.values, mode="lines+markers", name=block.name)
-            return go.Figure(curve, {"yaxis": {"title": f"{block.name}, {block.unit}"}})
+            return go.Figure(curve, {"yaxis": {"title": _axis(block)}})
         case Table():
             columns = [[_plain(left) for left, _ in block.rows], [right for _, right in block.rows]]
             return go.Figure(go.Table(header={"values": [block.heading, ""]}, cells={"values": columns}))
@@ -62,6 +72,7 @@ def _heatmap(block: Map, *, bar: bool) -> Any:
     import plotly.graph_objects as go
 
     colours = STOPS[block.scale].split()
+    inside = "" if block.texts is None else "%{text} "
     written = None if block.texts is None else [[_plain(visible(text)) for text in row] for row in block.texts]
     return go.Heatmap(
         z=_blank(block.values),
@@ -73,7 +84,7 @@ def _heatmap(block: Map, *, bar: bool) -> Any:
         text=written,
         texttemplate=None if written is None else "%{text}",
         customdata=[[[row, col] for col in _labels(block, block.cols)] for row in _labels(block, block.rows)],
-        hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}: %{{z:.4g}} {block.unit}<extra></extra>",
+        hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}: {inside}%{{z:.4g}} {block.unit}<extra></extra>",
     )
 
 
@@ -90,12 +101,19 @@ def _tokens(block: Chips) -> "PlotlyFigure":
 def _bars(block: Bars) -> "PlotlyFigure":
     import plotly.graph_objects as go
 
-    made = go.Figure(go.Bar(x=block.values, y=list(block.labels), orientation="h", name=block.name))
+    shades = np.ones(len(block.values)) if block.shades is None else block.shades
+    inks = [colour("signed", level("signed", share, 1.0)) for share in (np.sign(block.values) * shades).tolist()]
+    bars = go.Bar(x=block.values, y=list(block.labels), orientation="h", name=block.name, marker={"color": inks})
+    made = go.Figure(bars)
     for row, values in enumerate([] if block.spread is None else block.spread):
         dots = {"mode": "markers", "marker": {"size": 4, "color": INK}}
         made.add_trace(go.Scatter(x=values, y=list(block.labels), name=f"prompt {row}", **dots))
-    made.update_layout(xaxis_title=f"{block.name}, {block.unit}", showlegend=block.spread is not None)
+    made.update_layout(xaxis_title=_axis(block), showlegend=block.spread is not None)
     return made
+
+
+def _axis(block: Bars | Curve) -> str:
+    return ", ".join(filter(None, [block.name, block.unit]))
 
 
 def _labels(block: Map, labels: Sequence[str]) -> list[str]:

@@ -1,7 +1,9 @@
 """Maps of cells: labels, cells by colour, the ring, the scale beside."""
 
+import bisect
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from residscope.figure import Map, Numbers
 MOST_CELLS = 96
 """Maps with more cells on a side are drawn smaller, each cell the largest of those under it."""
 
+MOST_THUMBNAIL_CELLS = 48
+
 _SIZE, _LEGEND, _LEGEND_WIDTH = 11, 96, 60
 _LONGEST = 20
 _SLANT = math.radians(60)
@@ -23,9 +27,10 @@ def draw_map(pen: Pen, block: Map, room: float) -> Size:
     values = pooled(block.values)
     rows, cols = (int(size) for size in values.shape)
     font = MONO if block.tokens else SANS
-    pooled_down = values.shape != block.values.shape
-    row_labels = [] if pooled_down else [_label(label, block.tokens) for label in block.rows]
-    col_labels = [] if pooled_down else [_label(label, block.tokens) for label in block.cols]
+    row_labels, col_labels = (
+        [_label(labels[at], block.tokens) for at in _edges(len(labels), MOST_CELLS)[:-1]]
+        for labels in (block.rows, block.cols)
+    )
     left = max((width_of(label, _SIZE, font) for label in row_labels), default=0.0) + 8
     longest = max((width_of(label, _SIZE, font) for label in col_labels), default=0.0)
     slanted = block.tokens and block.texts is None
@@ -57,16 +62,26 @@ def draw_map(pen: Pen, block: Map, room: float) -> Size:
             fits = max(1, int(width / width_of("m", _SIZE, font)))
             words = shorten(col_labels[col], fits) if block.texts is not None else col_labels[col]
             pen.text(middle, bottom + 14, words, size=_SIZE, font=font, fill=SOFT, anchor="middle")
-    if block.ringed is not None and not pooled_down:
-        _ring(cells, block, (rows, cols), width, height, gap)
+    _ring(cells, block, values, width, height, gap)
     right = left + cols * width + 16 + (longest * math.cos(_SLANT) if slanted else 0)
     _legend(pen.moved(right, top), block)
-    return right + _LEGEND_WIDTH, max(bottom + (0 if slanted or not col_labels else 20), top + _LEGEND + 8)
+    lowest = max(bottom + (0 if slanted else 20), top + _LEGEND + 8)
+    if values.shape == block.values.shape:
+        return right + _LEGEND_WIDTH, lowest
+    words = pooling(block.values.shape, values.shape, block.name)
+    pen.text(0, lowest + 16, words, size=_SIZE, fill=SOFT)
+    return max(right + _LEGEND_WIDTH, width_of(words, _SIZE)), lowest + 22
+
+
+def pooling(whole: Sequence[int], drawn: Sequence[int], name: str) -> str:
+    """Say that a map of so many cells is drawn with fewer."""
+    sizes = " as ".join(" by ".join(map(str, shape)) for shape in (whole, drawn))
+    return f"each cell is the largest {name} of those under it: {sizes}"
 
 
 def draw_thumbnail(pen: Pen, block: Map, side: float) -> None:
     """Draw a map's cells alone, as large as `side`."""
-    values = pooled(block.values, 48)
+    values = pooled(block.values, MOST_THUMBNAIL_CELLS)
     rows, cols = (int(size) for size in values.shape)
     cell = side / max(rows, cols)
     _paint(pen, block, values, cell, cell, 0)
@@ -78,10 +93,16 @@ def pooled(values: Numbers, most: int = MOST_CELLS) -> Numbers:
         size = values.shape[axis]
         if size <= most:
             continue
-        edges = [round(n * size / most) for n in range(most + 1)]
+        edges = _edges(size, most)
         parts = [np.take(values, range(a, b), axis) for a, b in itertools.pairwise(edges)]
         values = np.stack([_largest(part, axis) for part in parts], axis)
     return values
+
+
+def _edges(size: int, most: int) -> list[int]:
+    """Return where each of at most so many cells begins among those under it, and where the last ends."""
+    cells = min(size, most)
+    return [round(n * size / max(1, cells)) for n in range(cells + 1)]
 
 
 def _largest(part: Numbers, axis: int) -> Numbers:
@@ -108,15 +129,21 @@ def _paint(pen: Pen, block: Map, values: Numbers, width: float, height: float, g
             )
 
 
-def _ring(pen: Pen, block: Map, shape: tuple[int, int], width: float, height: float, gap: int) -> None:
-    (rows, cols), (row, col) = shape, block.ringed or (None, None)
+def _ring(pen: Pen, block: Map, values: Numbers, width: float, height: float, gap: int) -> None:
+    if block.ringed is None:
+        return
+    rows, cols = (int(size) for size in values.shape)
+    row, col = (
+        at if at is None else bisect.bisect_right(_edges(size, MOST_CELLS), at) - 1
+        for at, size in zip(block.ringed, block.values.shape, strict=True)
+    )
     if (row is not None and row >= rows) or (col is not None and col >= cols):
         return
     x, across = (0, cols) if col is None else (col, 1)
     y, down = (0, rows) if row is None else (_line(block, rows, row), 1)
     # A row of a triangle ends where its cells end.
     if row is not None and col is None:
-        across = int((~np.isnan(block.values[row])).nonzero()[0].max(initial=0)) + 1
+        across = int((~np.isnan(values[row])).nonzero()[0].max(initial=0)) + 1
     at, size = (x * width - 1, y * height - 1), (across * width - gap + 2, down * height - gap + 2)
     pen.box(*at, *size, stroke=PAGE)
     pen.box(*at, *size, stroke=ACCENT)

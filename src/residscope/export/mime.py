@@ -28,7 +28,7 @@ def still_bundle(figures: Sequence[Figure], name: str = "") -> dict[str, str]:
         name: by which the live widget finds the picture that it takes the place of.
     """
     picture = svg(figures)
-    said = "\n".join(figure.sentence for figure in figures)
+    said = "\n".join(figure.said for figure in figures)
     source = _base64(picture.encode())
     image = f'<img alt="{html.escape(said)}" src="data:image/svg+xml;base64,{source}" style="max-width: 100%">'
     return {
@@ -39,7 +39,7 @@ def still_bundle(figures: Sequence[Figure], name: str = "") -> dict[str, str]:
 
 
 def display_with_still(bundled: tuple[dict[str, Any], dict[str, Any]], figures: Sequence[Figure], name: str) -> None:
-    """Show a widget, and after it the picture that stands for it where there is no kernel.
+    """Show a widget, and after it the pictures that stand for it where there is no kernel, if there are any.
 
     They are two outputs: a notebook that is opened again draws only the best kind of each, and of a widget that is gone
     that would be an error.
@@ -48,7 +48,8 @@ def display_with_still(bundled: tuple[dict[str, Any], dict[str, Any]], figures: 
 
     data, metadata = bundled
     publish_display_data(data, metadata)  # type: ignore[no-untyped-call]
-    publish_display_data(still_bundle(figures, name))  # type: ignore[no-untyped-call]
+    if figures:
+        publish_display_data(still_bundle(figures, name))  # type: ignore[no-untyped-call]
 
 
 def _base64(data: bytes) -> str:

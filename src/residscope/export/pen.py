@@ -40,7 +40,9 @@ class Pen:
         bold: bool = False,
         turn: float = 0,
     ) -> None:
-        """Write a line whose base begins, or as `anchor` says, at a point."""
+        """Write a line whose base begins, or as `anchor` says, at a point; an empty one leaves no mark."""
+        if not words:
+            return
         extra = {"font-weight": "600"} if bold else {}
         if turn:
             extra["transform"] = f"rotate({_short(turn)} {_short(x)} {_short(y)})"

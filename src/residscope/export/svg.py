@@ -5,14 +5,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from residscope.export.charts import draw_bars, draw_chips, draw_curve, draw_table
-from residscope.export.colours import HAIR, PAGE, SOFT
-from residscope.export.maps import draw_map, draw_thumbnail
+from residscope.export.colours import AMBER, HAIR, INK, PAGE, SOFT
+from residscope.export.maps import MOST_THUMBNAIL_CELLS, draw_map, draw_thumbnail, pooled, pooling
 from residscope.export.pen import Pen, Size, width_of
 from residscope.export.words import lines, shorten
 from residscope.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Table
 
 WIDTH = 720
-_EDGE, _BETWEEN, _THUMBNAIL = 12, 12, 64
+_EDGE, _BETWEEN, _THUMBNAIL, _LINE = 12, 12, 64, 17
 _FONTS = Path(__file__).parents[1] / "data" / "fonts"
 
 
@@ -24,7 +24,7 @@ def svg(figures: Sequence[Figure], width: int = WIDTH) -> str:
         width: in pixels.
     """
     root = ElementTree.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img"})
-    ElementTree.SubElement(root, "title").text = "\n".join(figure.sentence for figure in figures)
+    ElementTree.SubElement(root, "title").text = "\n".join(figure.said for figure in figures)
     ground = ElementTree.SubElement(root, "rect", {"fill": PAGE})
     y = float(_EDGE)
     for figure in figures:
@@ -45,17 +45,34 @@ def png(picture: str, zoom: float = 2) -> bytes:
 
 def _draw(pen: Pen, figure: Figure, room: float) -> float:
     """Draw one figure; return its height."""
-    pen.text(0, 12, figure.title, bold=True)
-    pen.text(room, 12, figure.facts, fill=SOFT, anchor="end")
-    start = width_of(figure.title, 13) + 10
-    fits = int((room - start - width_of(figure.facts, 12) - 12) / width_of("m", 12))
-    pen.text(start, 12, shorten(figure.what, max(8, fits)), fill=SOFT)
-    pen.line([(0, 20), (room, 20)], HAIR)
-    y = 30 + _flow(pen.moved(0, 30), figure.blocks, room)
-    for line in lines(figure.sentence, int(min(room, 620) / width_of("m", 13))):
-        y += 18
-        pen.text(0, y, line, size=13)
+    y = _draw_title(pen, figure, room)
+    pen.line([(0, y + 8), (room, y + 8)], HAIR)
+    y += 18
+    y += _flow(pen.moved(0, y), figure.blocks, room)
+    for words, ink in [(figure.sentence, INK), *((note, AMBER) for note in figure.notes)]:
+        for line in lines(words, int(min(room, 620) / width_of("m", 13))):
+            y += 18
+            pen.text(0, y, line, size=13, fill=ink)
     return y + 8
+
+
+def _draw_title(pen: Pen, figure: Figure, room: float) -> float:
+    """Write the name, what is shown and the facts, on lines of their own where they need them; return the last base."""
+    y, start, each = 12.0, width_of(figure.title, 13) + 10, width_of("m", 12)
+    pen.text(0, y, figure.title, bold=True)
+    facts = width_of(figure.facts, 12) + 12 if figure.facts else 0.0
+    if start + facts > room:
+        y += _LINE
+        pen.text(0, y, shorten(figure.facts, int(room / each)), fill=SOFT)
+    else:
+        pen.text(room, y, figure.facts, fill=SOFT, anchor="end")
+        if start + len(figure.what) * each + facts <= room:
+            pen.text(start, y, figure.what, fill=SOFT)
+            return y
+    if figure.what:
+        y += _LINE
+        pen.text(0, y, shorten(figure.what, int(room / each)), fill=SOFT)
+    return y
 
 
 def _flow(pen: Pen, blocks: Sequence[Block], room: float) -> float:
@@ -94,4 +111,10 @@ def _draw_group(pen: Pen, block: Group, room: float) -> Size:
         own = pen.moved(at % across * (_THUMBNAIL + 24), at // across * (_THUMBNAIL + 26))
         own.text(0, 10, name, size=11, fill=SOFT)
         draw_thumbnail(own.moved(0, 14), member, _THUMBNAIL)
-    return room, -(-len(block.members) // across) * (_THUMBNAIL + 26)
+    height = -(-len(block.members) // across) * (_THUMBNAIL + 26.0)
+    for _, member in block.members[:1]:
+        small = pooled(member.values, MOST_THUMBNAIL_CELLS)
+        if small.shape != member.values.shape:
+            pen.text(0, height + 8, pooling(member.values.shape, small.shape, member.name), size=11, fill=SOFT)
+            height += 14
+    return room, height

@@ -21,6 +21,25 @@ def number(value: float, *, sign: bool = False) -> str:
     return f"{'−' if value < 0 else '+' if sign else ''}{text}"
 
 
+def probability(value: float) -> str:
+    """Write a probability to three decimals; what is not quite 0, or not quite 1, is not written as that."""
+    if 0 < value < 0.0005:
+        return "<0.001"
+    if 0.9995 <= value < 1:
+        return ">0.999"
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def share(value: float) -> str:
+    """Write a share of one, as attention is, to two decimals."""
+    return "–" if math.isnan(value) else "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
+
+
+def measured(words: str, unit: str) -> str:
+    """Name what a number is, and its unit where it has one."""
+    return f"{words} · {unit}" if unit else words
+
+
 def visible(text: str) -> str:
     """Return a token's text with the spaces at its edges and its line breaks marked."""
     core = text.strip(" ")
