@@ -10,6 +10,7 @@ from residscope.views import (
     LogitLens,
     TokenStrip,
 )
+from residscope.views.base import checked_experiment
 from residscope.views.boxes import Box
 
 
@@ -20,6 +21,7 @@ class Workbench(Box):
     """
 
     def __init__(self, experiment: Experiment) -> None:
+        checked_experiment(type(self), experiment)
         if experiment.selection.head is None:
             # Before the views are made, so that each need be made once.
             trace = experiment.trace

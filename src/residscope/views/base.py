@@ -10,16 +10,15 @@ import anywidget
 import traitlets
 
 from residscope import cells, wire
-from residscope.arrays import Run
+from residscope.arrays import ArrayRun, Run
 from residscope.experiment import Experiment
 from residscope.export.interactive import plotly_figure
-from residscope.export.mime import display_with_still
-from residscope.export.svg import WIDTH, png, svg
 from residscope.figure import Figure
 from residscope.scene import extent_of
 from residscope.selection import Selection, shared_state
 from residscope.still import Still
-from residscope.synced import SyncedWidget, bundle
+from residscope.synced import bundle
+from residscope.views.pictured import CLOSED, Pictured
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _SELECTION = ("row", "depth", "head", "position", "key", "pinned")
 _STATUS = ("run", "_run", "_progress", "_error", "_history", "_cancel", "_go")
 
 
-class View(SyncedWidget):
+class View(Pictured):
     """A widget that shows each run of an experiment.
 
     A view says which arrays it shows and which traits it has; it computes nothing.
@@ -51,20 +50,18 @@ class View(SyncedWidget):
 
     bundle_name: ClassVar[str]
     _experiment: Experiment | Still | None = None
+    _last: Run | None = None
     _sent: Mapping[str, Any] | None = None
     from_browser = frozenset({"_link", "_mirror"})
 
     def __init__(self, experiment: Experiment | Still, *, selection: Selection | None = None, **traits: Any) -> None:
-        if not isinstance(experiment, Experiment | Still):
-            raise TypeError(
-                f"{type(self).__name__} takes an Experiment, not {type(experiment).__name__}: "
-                "rs.Experiment(model, prompts, answers)"
-            )
-        self._experiment = experiment
+        checked_experiment(type(self), experiment)
         self._showing = threading.RLock()
         self._shown = 0
         trace = _wait_aloud(experiment)
         module, style = bundle(self.bundle_name)
+        # Not before: what is refused has nothing to let go.
+        self._experiment = experiment
         super().__init__(
             _esm=module,
             _css=style,
@@ -92,8 +89,18 @@ class View(SyncedWidget):
             RuntimeError: when the view is closed, which lets the run go.
         """
         if self._experiment is None:
-            raise RuntimeError("this view is closed: make a new one")
+            raise RuntimeError(CLOSED)
         return self._experiment
+
+    @property
+    def trace(self) -> Any:
+        """Return the newest run, for which it waits; once the experiment is closed, the last that was shown.
+
+        Raises:
+            RuntimeError: when the view is closed.
+        """
+        experiment = self.experiment
+        return self._last if experiment.trace_or_none is None else experiment.trace
 
     def follow(self, trace: Run, ticket: Ticket | None) -> None:
         """Show a run, unless a newer one is shown already or the view is closed."""
@@ -107,7 +114,7 @@ class View(SyncedWidget):
             with self.lock:
                 # It may have been closed meanwhile; closing does not wait for what can take long.
                 if self._experiment is not None:
-                    self._shown, self._data = trace.number, packed
+                    self._shown, self._last, self._data = trace.number, trace, packed
 
     def follow_again(self) -> None:
         """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
@@ -132,33 +139,27 @@ class View(SyncedWidget):
         """Return what the view shows of a run as a still picture, drawn by nobody yet."""
         raise NotImplementedError
 
+    def whole_figure(self, trace: Run) -> Figure:
+        """Return the same with all that a figure can hold in which one moves about."""
+        return self.figure(trace)
+
     def to_plotly(self) -> "PlotlyFigure":
         """Return what the view shows of the newest run as a plotly figure."""
-        return plotly_figure(self.figure(self.experiment.trace))
+        return plotly_figure(self.whole_figure(self.trace))
 
-    def to_svg(self, width: int = WIDTH) -> str:
-        """Return a still picture of the newest run as SVG, so many pixels wide, on white."""
-        return svg([self.figure(self.experiment.trace)], width)
+    def figures(self) -> list[Figure]:
+        """Return its one picture."""
+        return [self.figure(self.trace)]
 
-    def to_png(self, width: int = WIDTH, zoom: float = 2) -> bytes:
-        """Return a still picture of the newest run as PNG, `zoom` pixels to each of the SVG's."""
-        return png(self.to_svg(width), zoom)
+    def lines(self) -> list[str]:
+        """Return its one line."""
+        return [self.line()]
 
     def line(self) -> str:
-        """Return what the view is, of which run, and its summary."""
-        trace = self.experiment.trace
-        return f"{type(self).__name__}, run {trace.number}: {self.summary(trace)}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundled = super()._repr_mimebundle_(**kwargs)
-        if bundled is not None:
-            bundled[0]["text/plain"] = self.line()
-        return bundled
-
-    def _ipython_display_(self, **kwargs: Any) -> None:
-        bundled = self._repr_mimebundle_(**kwargs)
-        if bundled is not None:
-            display_with_still(bundled, [self.figure(self.experiment.trace)], self._still)
+        """Return what the view is, of which run where there is one, and its summary."""
+        trace = self.trace
+        run = "" if isinstance(trace, ArrayRun) else f", run {trace.number}"
+        return f"{type(self).__name__}{run}: {self.summary(trace)}"
 
     def retire(self) -> None:
         """Close: the cell that made this has made another."""
@@ -175,7 +176,7 @@ class View(SyncedWidget):
         self._experiment.detach(self)
         with self.lock:
             # A notebook's Out keeps this object, and must not keep the run.
-            self._experiment, self._data = None, b""
+            self._experiment, self._last, self._data = None, None, b""
 
     @traitlets.observe("_link")
     def _start_mirror(self, _change: Any) -> None:
@@ -207,6 +208,15 @@ class View(SyncedWidget):
             "selection": shared_state(self.selection, _SELECTION),
             "status": shared_state(self.status, _STATUS),
         }
+
+
+def checked_experiment(kind: type, experiment: Any) -> None:
+    """Refuse what is no experiment."""
+    if not isinstance(experiment, Experiment | Still):
+        raise TypeError(
+            f"{kind.__name__} takes an Experiment, not {type(experiment).__name__}: "
+            "rs.Experiment(model, prompts, answers)"
+        )
 
 
 def _wait_aloud(experiment: Experiment | Still) -> Run:

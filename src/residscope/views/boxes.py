@@ -1,19 +1,20 @@
 """Rows and columns of views, mounted by our own bundle: hosts that draw no ipywidgets boxes draw these."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import anywidget
 import traitlets
 
 from residscope import cells
-from residscope.export.mime import display_with_still
-from residscope.synced import SyncedWidget, bundle
+from residscope.figure import Figure
+from residscope.synced import bundle
 from residscope.views.base import View
+from residscope.views.pictured import CLOSED, Pictured
 
 
-class Box(SyncedWidget):
+class Box(Pictured):
     """Views side by side or stacked, held by reference.
 
     Args:
@@ -28,15 +29,16 @@ class Box(SyncedWidget):
     _areas = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _still = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, children: Sequence[anywidget.AnyWidget], **traits: Any) -> None:
-        if isinstance(children, anywidget.AnyWidget):
-            raise TypeError(f"{type(self).__name__} takes a list of views: {type(self).__name__}([heads, pattern])")
+    def __init__(self, children: Iterable[anywidget.AnyWidget], *more: object, **traits: Any) -> None:
+        name = type(self).__name__
+        if more or not isinstance(children, Iterable):
+            raise TypeError(f"{name} takes a list of views: {name}([heads, pattern])")
         children = list(children)
         for child in children:
             if not isinstance(child, anywidget.AnyWidget):
-                raise TypeError(
-                    f"{type(self).__name__} holds residscope's views and other anywidgets, not {type(child).__name__}"
-                )
+                raise TypeError(f"{name} holds residscope's views and other anywidgets, not {type(child).__name__}")
+            if child.comm is None:
+                raise ValueError(f"{name} cannot hold this {type(child).__name__}, which is closed: make a new one")
         module, style = bundle("box")
         super().__init__(_esm=module, _css=style, children=children, _still=uuid.uuid4().hex, **traits)
         cells.made(self)
@@ -56,28 +58,24 @@ class Box(SyncedWidget):
         inside = [child.views() if isinstance(child, Box) else [child] for child in self.children]
         return [child for children in inside for child in children if isinstance(child, View)]
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundled = super()._repr_mimebundle_(**kwargs)
-        if bundled is not None:
-            bundled[0]["text/plain"] = "\n".join(view.line() for view in self.views())
-        return bundled
+    def figures(self) -> list[Figure]:
+        """Return the pictures of all views in it that are open, in order."""
+        return [figure for view in self.views() if not view.closed for figure in view.figures()]
 
-    def _ipython_display_(self, **kwargs: Any) -> None:
-        bundled = self._repr_mimebundle_(**kwargs)
-        if bundled is not None:
-            figures = [view.figure(view.experiment.trace) for view in self.views()]
-            display_with_still(bundled, figures, self._still)
+    def lines(self) -> list[str]:
+        """Return the line of each view in it."""
+        return [line for view in self.views() for line in ([CLOSED] if view.closed else view.lines())]
 
 
 class Row(Box):
     """Views side by side; they wrap where there is no room."""
 
-    def __init__(self, children: Sequence[anywidget.AnyWidget]) -> None:
-        super().__init__(children, _layout="row")
+    def __init__(self, children: Iterable[anywidget.AnyWidget], *more: object) -> None:
+        super().__init__(children, *more, _layout="row")
 
 
 class Column(Box):
     """Views one below the other."""
 
-    def __init__(self, children: Sequence[anywidget.AnyWidget]) -> None:
-        super().__init__(children, _layout="column")
+    def __init__(self, children: Iterable[anywidget.AnyWidget], *more: object) -> None:
+        super().__init__(children, *more, _layout="column")
