@@ -1,6 +1,6 @@
 """Arrays in place of a run: numbers that somebody has, with no model behind them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from residscope import wire
 from residscope.analysis.check import Check, LayerCheck
 from residscope.target import Named
 from residscope.trace import Trace, travels_ahead
@@ -59,6 +60,7 @@ class ArrayRun:
         is_causal: bool = True,
         numbers: dict[str, Callable[..., Any]],
     ) -> None:
+        tokens = [[wire.text(one) for one in row] for row in tokens]
         self._texts = list(dict.fromkeys(text for row in tokens for text in row))
         ids = {text: at for at, text in enumerate(self._texts)}
         self.inputs = ArrayInputs(
@@ -67,7 +69,8 @@ class ArrayRun:
             template=((),) * len(tokens),
         )
         self.lengths = tuple(len(row) for row in tokens)
-        self.target = Named(tuple(max(0, len(row) - 1) for row in tokens), (name,) * len(tokens), unit)
+        ends = tuple(max(0, len(row) - 1) for row in tokens)
+        self.target = Named(ends, (wire.text(name),) * len(tokens), wire.text(unit))
         self.target_value = torch.full((len(tokens),), torch.nan)
         self.n_layers, self.n_heads, self.depths = n_layers, n_heads, list(depths)
         self.n_kv_heads = n_heads
@@ -88,7 +91,7 @@ class ArrayRun:
 
     def call(self, name: str, unit: str) -> None:
         """Name the numbers."""
-        self.target = Named(self.target.positions, (name,) * len(self.lengths), unit)
+        self.target = Named(self.target.positions, (wire.text(name),) * len(self.lengths), wire.text(unit))
 
     @property
     def str_tokens(self) -> list[list[str]]:
@@ -116,6 +119,7 @@ class ArrayRun:
 
     def token_id(self, text: str) -> int:
         """Return the number that stands for a text, a new one where it is new."""
+        text = wire.text(text)
         if text not in self._texts:
             self._texts.append(text)
         return self._texts.index(text)
@@ -132,19 +136,42 @@ Run = Trace | ArrayRun
 
 
 def numbers_of(value: Any, what: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return an array, a tensor or nested lists as float32.
+    """Return an array, a tensor or nested lists as float32, NaN where there is no number.
 
     Raises:
         TypeError: for what holds no numbers, or rows of different lengths.
+        ValueError: for infinity, and what is that in float32.
     """
     try:
         if isinstance(value, Tensor):
             value = value.detach().float().cpu().numpy()
-        return np.asarray(value, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            numbers = np.asarray(value, dtype=np.float32)
+    except OverflowError:
+        raise ValueError(f"{what} {_TOO_LARGE}") from None
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"{what} are numbers, as an array, a tensor or nested lists of equal lengths: {error}"
         ) from None
+    if np.isinf(numbers).any():
+        raise ValueError(f"{what} {_TOO_LARGE}")
+    return numbers
+
+
+_TOO_LARGE = "hold infinity, or numbers beyond float32: give NaN where there is no number"
+
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+def small(numbers: np.ndarray[Any, np.dtype[np.float32]], what: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return numbers that can be sent in half precision.
+
+    Raises:
+        ValueError: for larger ones.
+    """
+    if (np.abs(numbers) > _LARGEST_HALF).any():
+        raise ValueError(f"{what} are at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
+    return numbers
 
 
 def shaped(value: Any, what: str, *shapes: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -157,7 +184,7 @@ def shaped(value: Any, what: str, *shapes: str) -> np.ndarray[Any, np.dtype[np.f
 
     Raises:
         TypeError: for what holds no numbers.
-        ValueError: for another number of axes.
+        ValueError: for another number of axes, or infinity.
     """
     numbers = numbers_of(value, what)
     axes = [len(shape.split()) for shape in shapes]
@@ -167,6 +194,26 @@ def shaped(value: Any, what: str, *shapes: str) -> np.ndarray[Any, np.dtype[np.f
     return numbers.reshape((1,) * (axes[-1] - numbers.ndim) + numbers.shape)
 
 
+def texts_of_rows(tokens: Any) -> list[list[str]]:
+    """Return the tokens' texts of each row.
+
+    Raises:
+        TypeError: for what is no list of texts, or of lists of texts.
+    """
+    sentence = "tokens are texts, in a list: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
+    if isinstance(tokens, str) or not isinstance(tokens, Iterable):
+        raise TypeError(sentence)
+    rows = list(tokens)
+    if all(isinstance(one, str) for one in rows):
+        return [rows]
+    if any(isinstance(row, str) or not isinstance(row, Iterable) for row in rows):
+        raise TypeError(sentence)
+    listed = [list(row) for row in rows]
+    if not all(isinstance(one, str) for row in listed for one in row):
+        raise TypeError(sentence)
+    return listed
+
+
 def token_rows(tokens: Any, rows: int, length: int) -> list[list[str]]:
     """Return the tokens' texts of each row.
 
@@ -174,9 +221,7 @@ def token_rows(tokens: Any, rows: int, length: int) -> list[list[str]]:
         TypeError: for what are no texts.
         ValueError: when they are not as many as the numbers.
     """
-    listed = [list(tokens)] if all(isinstance(one, str | int) for one in tokens) else [list(row) for row in tokens]
-    if not all(isinstance(one, str) for row in listed for one in row):
-        raise TypeError("tokens are texts: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]")
+    listed = texts_of_rows(tokens)
     if len(listed) != rows or any(len(row) != length for row in listed):
         have = " and ".join(str(len(row)) for row in listed)
         raise ValueError(f"the numbers are of {rows} rows of {length} tokens, and there are {have} tokens")

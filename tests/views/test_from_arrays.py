@@ -67,7 +67,7 @@ def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     heads = rs.HeadAttribution.from_arrays(numbers, name="ablation effect", unit="nats")
     np.testing.assert_array_equal(read(heads._data)[1]["values"], numbers[None])
     assert heads.to_frame()["value"].tolist()[:3] == [0.5, -1.5, 2.0]
-    assert heads.line() == "HeadAttribution, run 1: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
+    assert heads.line() == "HeadAttribution: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
     layers = rs.LayerAttribution.from_arrays([[1.0, -2.0], [3.0, 0.0]], ["L0.attn", "L0.mlp"], name="effect")
     info, arrays = read(layers._data)
     assert info["labels"] == ["L0.attn", "L0.mlp"]
@@ -96,7 +96,7 @@ def test_a_lens_of_ones_own_guesses():
     np.testing.assert_allclose(arrays["top_probs.0"], shares, atol=1e-3)
     np.testing.assert_array_equal(arrays["target_value"], [[1.0, 2.0]])
     assert lens.status._run["depths"] == ["early", "late"]
-    assert lens.line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00 ")
+    assert lens.line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00")
     assert lens.to_frame()["token"].tolist() == ["a", "b", "c", "d", "e", "f", "a", "h"]
     lens.close()
     flat = rs.LogitLens.from_arrays(["x", "y"], [["a", "b"]], [[0.9, 0.8]])
@@ -115,9 +115,105 @@ def test_views_of_arrays_share_a_selection_with_each_other_and_with_an_experimen
         view.close()
 
 
+def made_of(number):
+    """Return every view of arrays with this number among those it is given."""
+    maps = weights(2, 3).astype(np.float64)
+    maps[1, 2, 3, 1] = number
+    heads = np.ones((2, 3))
+    heads[1, 2] = number
+    words = np.ones((2, 3, 2))
+    words[0, 0, 1] = number
+    return [
+        lambda: rs.HeadAttribution.from_arrays(heads),
+        lambda: rs.AttentionPattern.from_arrays(maps, TOKENS, selection=rs.Selection(head=(1, 2))),
+        lambda: rs.HeadGrid.from_arrays(maps, TOKENS, values=heads),
+        lambda: rs.HeadReadout.from_arrays(
+            maps, TOKENS, effects=heads, writes=words, vocabulary=["a", "b"], selection=rs.Selection(head=(1, 2))
+        ),
+        lambda: rs.HeadReadout.from_arrays(weights(2, 3), TOKENS, writes=words, vocabulary=["a", "b"]),
+        lambda: rs.LayerAttribution.from_arrays([[1.0, number], [2.0, number]], ["L0.attn", "L0.mlp"]),
+        lambda: rs.TokenStrip.from_arrays(TOKENS, [1.0, number, 2.0, 3.0]),
+        lambda: rs.LogitLens.from_arrays(["x"], [["a"], ["b"]], [[0.5], [number]], target=[1.0, number]),
+    ]
+
+
+@pytest.mark.parametrize("which", range(8))
+def test_nan_is_blank_in_every_view_and_infinity_is_refused(which):
+    view = made_of(np.nan)[which]()
+    assert "nan" not in view.to_svg().lower()
+    assert "nan" not in view.line().lower()
+    view.to_plotly().to_json()
+    assert len(view.to_frame()) > 0
+    view.close()
+    for number in (np.inf, -np.inf, 1e300):
+        with pytest.raises(ValueError, match="hold infinity, or numbers beyond float32: give NaN where there is no"):
+            made_of(number)[which]()
+
+
+def test_a_number_that_is_not_there_is_no_zero():
+    strip = rs.TokenStrip.from_arrays(TOKENS, [1.0, np.nan, 2.0, 3.0])
+    assert np.isnan(strip.to_frame()["value"][1])
+    assert strip.to_svg().count('rx="3"') == 3, "tinted tokens"
+    card = rs.HeadReadout.from_arrays(
+        weights(1, 1), TOKENS, effects=[[np.nan]], writes=[[[np.nan, 2.0]]], vocabulary=["a", "b"]
+    )
+    assert json.loads(json.dumps(read(card._card)[0]["card"]["effect"])) is None
+    assert card.to_frame()["name"].tolist().count("b") == 2
+    assert "a" not in card.to_frame()["name"].tolist()
+    mean = rs.LayerAttribution.from_arrays([[1.0, np.nan], [3.0, 5.0]], ["one", "two"])
+    assert mean.figure(mean.trace).blocks[0].values.tolist() == [2.0, 5.0]
+    for view in (strip, card, mean):
+        view.close()
+
+
+def test_half_a_character_goes_into_every_table():
+    half = ["\ud800", "b"]
+    square = np.ones((2, 2))
+    for view in (
+        rs.TokenStrip.from_arrays(half, [1.0, 2.0], name="\ud800", unit="\ud800"),
+        rs.AttentionPattern.from_arrays(square, half),
+        rs.HeadGrid.from_arrays(square, half),
+        rs.HeadReadout.from_arrays(square, half, writes=[[[1.0, 2.0]]], vocabulary=half),
+        rs.LogitLens.from_arrays(half, [half], [[0.5, 0.5]]),
+        rs.HeadAttribution.from_arrays(square, name="\ud800", unit="\ud800"),
+        rs.LayerAttribution.from_arrays([1.0], ["\ud800"], unit="\ud800"),
+    ):
+        view.to_frame().to_csv().encode()
+        json.dumps(view.status._run, ensure_ascii=False).encode()
+        view.to_svg().encode()
+        view.close()
+
+
+@pytest.mark.parametrize("kind", [rs.AttentionPattern, rs.HeadGrid, rs.HeadReadout], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("given", [tuple, list])
+def test_the_attentions_of_transformers_are_layers(kind, given):
+    rows = weights(2, 3, 5)
+    layers = given(torch.tensor(layer) for layer in rows)
+    view = kind.from_arrays(layers, [TOKENS] * 3)
+    trace = view.trace
+    assert (trace.n_layers, trace.n_heads, len(trace.lengths)) == (2, 5, 3)
+    np.testing.assert_array_equal(trace.attention(1, 4)[2].numpy(), rows[1, 2, 4])
+    view.close()
+    same = kind.from_arrays(given(layer[0] for layer in layers), TOKENS)
+    np.testing.assert_array_equal(same.trace.attention(1, 4)[0].numpy(), rows[1, 0, 4])
+    same.close()
+    with pytest.raises(TypeError, match='weights hold None, as transformers gives without attn_implementation="eager"'):
+        kind.from_arrays(given([None, None]), TOKENS)
+    with pytest.raises(ValueError, match="the layers' weights have different shapes"):
+        kind.from_arrays(given([torch.ones(1, 2, 4, 4), torch.ones(1, 3, 4, 4)]), TOKENS)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((3, 3)), "cat"), "tokens are texts, in a list"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((3, 3)), None), "tokens are texts, in a list"),
+        (lambda: rs.AttentionPattern.from_arrays(np.full((1, 1), 1e5), ["a"]), "weights are at most 65,504 in size"),
+        (lambda: rs.TokenStrip.from_arrays([1, 2]), "tokens are texts, in a list"),
+        (lambda: rs.TokenStrip.from_arrays("cat"), "tokens are texts, in a list"),
+        (lambda: rs.TokenStrip.from_arrays([["a"], [2]]), "tokens are texts, in a list"),
+        (lambda: rs.LogitLens.from_arrays(["x"], [[3]], [[0.1]]), "top_tokens are texts"),
+        (lambda: rs.HeadAttribution.from_arrays([[10**400]]), "hold infinity"),
         (lambda: rs.AttentionPattern.from_arrays(np.ones((2, 3)), ["a"]), "2 queries by 3 keys: give square maps"),
         (lambda: rs.AttentionPattern.from_arrays(np.ones((4, 4)), ["a"]), "1 rows of 4 tokens, and there are 1 tokens"),
         (lambda: rs.AttentionPattern.from_arrays(np.ones(4), ["a"]), r"weights have the shape \[query key\] or"),

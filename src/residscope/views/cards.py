@@ -42,9 +42,10 @@ class Card:
 def card_of(trace: Run, layer: int, head: int, row: int, position: int) -> Card | None:
     """Gather the numbers of one head at one position; None where the layer has no heads."""
     weights = trace.attention(layer, head)[row, position, : trace.lengths[row]].float()
-    if weights.isnan().all():
+    known = int((~weights.isnan()).sum())
+    if known == 0:
         return None
-    top = weights.nan_to_num().topk(min(LISTED, len(weights)))
+    top = weights.nan_to_num(-torch.inf).topk(min(LISTED, known))
     given = trace.numbers if isinstance(trace, ArrayRun) else None
     has_effect, has_writes = (given is None or name in given for name in ("head_attribution", "head_tokens"))
     effect, rank = _effect(trace.head_attribution(), layer, head, row) if has_effect else (None, 0)
@@ -65,8 +66,10 @@ def card_of(trace: Run, layer: int, head: int, row: int, position: int) -> Card 
     )
 
 
-def _effect(effects: Tensor, layer: int, head: int, row: int) -> tuple[float, int]:
+def _effect(effects: Tensor, layer: int, head: int, row: int) -> tuple[float | None, int]:
     own = effects[min(row, len(effects) - 1)].float()
+    if own[layer, head].isnan():
+        return None, 0
     return float(own[layer, head]), 1 + int((own.abs() > own[layer, head].abs()).sum())
 
 
@@ -93,8 +96,9 @@ def card_run(
         ids = torch.tensor([run.token_id(word) for word in words])
 
         def head_tokens(layer: int, head: int, _row: int, _position: int, k: int) -> HeadTokens:
-            own, most = added[layer, head], min(k, len(words))
-            high, low = own.topk(most), (-own).topk(most)
+            own = added[layer, head]
+            most = min(k, int((~own.isnan()).sum()))
+            high, low = (side.nan_to_num(-torch.inf).topk(most) for side in (own, -own))
             return HeadTokens(ids[high.indices], high.values, ids[low.indices], -low.values)
 
         run.numbers["head_tokens"] = head_tokens

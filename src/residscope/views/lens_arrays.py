@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from residscope import wire
-from residscope.arrays import ArrayRun, numbers_of, shaped, token_rows
+from residscope.arrays import ArrayRun, numbers_of, shaped, small, token_rows
 from residscope.readout import LensCells, LensReadout, LensTarget
 
 
@@ -27,8 +27,12 @@ def lens_run(
     """
     given = numbers_of(top_probs, "top_probs")
     given = shaped(given[..., None] if given.ndim == 2 else given, "top_probs", "depth pos k")
-    guesses = [[[one] if isinstance(one, str) else list(one) for one in line] for line in top_tokens]
-    n_depths, length, k = given.shape
+    guesses: list[list[list[Any]]] = [
+        [[one] if isinstance(one, str | int) else list(one) for one in line] for line in top_tokens
+    ]
+    n_depths, length, k = small(given, "top_probs").shape
+    if not all(isinstance(text, str) for line in guesses for one in line for text in one):
+        raise TypeError("top_tokens are texts, in lists [depth pos k]: tokenizer.decode([id]) for each id")
     if len(guesses) != n_depths or any(len(line) != length or any(len(one) != k for one in line) for line in guesses):
         raise ValueError(f"top_tokens and top_probs have one shape, and top_probs has [depth pos k] = {[*given.shape]}")
     names = [str(depth) for depth in range(n_depths)] if depths is None else [wire.text(str(one)) for one in depths]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from residscope import wire
-from residscope.arrays import ArrayRun, Run, shaped, token_rows
+from residscope.arrays import ArrayRun, Run, numbers_of, shaped, small, token_rows
 from residscope.trace import checked_head
 
 
@@ -37,6 +37,26 @@ def shrunk(trace: Run, patterns: Tensor, most: int) -> Tensor:
     return small.reshape(*patterns.shape[:-2], most, most)
 
 
+def _stacked(weights: Any) -> Any:
+    """Return the layers that transformers gives, one `[row head query key]` each, as `[row layer head query key]`.
+
+    Raises:
+        TypeError: where it gave none.
+        ValueError: when they are not of one shape.
+    """
+    if not isinstance(weights, list | tuple) or not weights:
+        return weights
+    if any(layer is None for layer in weights):
+        raise TypeError('weights hold None, as transformers gives without attn_implementation="eager"')
+    if not all(isinstance(layer, Tensor | np.ndarray) for layer in weights):
+        return weights
+    layers = [numbers_of(layer, "weights") for layer in weights]
+    shapes = {layer.shape for layer in layers}
+    if len(shapes) > 1:
+        raise ValueError(f"the layers' weights have different shapes: {', '.join(str([*shape]) for shape in shapes)}")
+    return np.stack(layers, 1 if layers[0].ndim == 4 else 0)
+
+
 def pattern_run(weights: Any, tokens: Any) -> ArrayRun:
     """Return a run of attention weights alone.
 
@@ -44,7 +64,7 @@ def pattern_run(weights: Any, tokens: Any) -> ArrayRun:
         ValueError: for what are no square maps, or another number of tokens.
     """
     shapes = ("query key", "head query key", "layer head query key", "row layer head query key")
-    patterns = shaped(weights, "weights", *shapes)
+    patterns = small(shaped(_stacked(weights), "weights", *shapes), "weights")
     rows, n_layers, n_heads, queries, keys = patterns.shape
     if queries != keys:
         raise ValueError(f"weights of {queries} queries by {keys} keys: give square maps, of one list of tokens")
