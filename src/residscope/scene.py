@@ -90,6 +90,7 @@ def _model(trace: Trace) -> dict[str, str]:
         "processing": trace.facts.processing,
         "bos": f"{prepended} ({text(trace.inputs.bos_policy)})",
         "hooks": text(trace.facts.hooks),
+        "cached": text(trace.as_cached),
     }
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from residscope import wire
 from residscope.arrays import Run
 from residscope.experiment import Experiment
-from residscope.export.words import number
+from residscope.export.words import measured, number, share
 from residscope.figure import Figure, Map
 from residscope.scene import tokens_of
 from residscope.selection import Selection
@@ -22,7 +22,7 @@ from residscope.sources import NoSplitError
 from residscope.still import Still
 from residscope.views.base import View
 from residscope.views.patterns import cells_of, flat, pattern_run
-from residscope.views.stills import caption, facts, spot_of
+from residscope.views.stills import caption, facts, refusal, spot_of
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -65,12 +65,15 @@ class AttentionPattern(View):
 
         Args:
             weights: `[query key]`, `[head query key]`, `[layer head query key]` or `[row layer head query key]`, an
-                array, a tensor or nested lists. Weights on later tokens, as encoders have them, are shown too.
-            tokens: their texts, or a list of texts for each row.
+                array, a tensor or nested lists, NaN where there is none; or what transformers returns as `attentions`,
+                a tuple or list of one `[row head query key]` a layer. Weights on later tokens, as encoders have them,
+                are shown too.
+            tokens: a list of their texts, or such a list for each row.
             selection: share this one, so that a click selects here and in other views.
 
         Raises:
-            ValueError: for another shape, or another number of tokens.
+            TypeError: for tokens that are no list of texts.
+            ValueError: for another shape, another number of tokens, or infinity.
         """
         run = pattern_run(weights, tokens)
         view = cls(Still(run), selection=selection)
@@ -100,17 +103,25 @@ class AttentionPattern(View):
         }, info
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per query and key of the selected head (L0H0 when none is selected) in the selected row.
+        """Return one row per query and key of the selected head in the selected row.
 
         Where the colour is not the attention, its number stands beside the weight.
+
+        Raises:
+            ValueError: when no head of the run is selected.
+            IndexError: when the selected row is not in the run.
         """
         import pandas as pd
 
-        trace = self.experiment.trace
-        layer, head = self.selection.head or (0, 0)
+        trace = self.trace
         row = self.selection.row or 0
         if row >= len(trace.lengths):
             raise IndexError(f"there is no prompt {row}: this run has prompts 0 to {len(trace.lengths) - 1}")
+        if self.selection.head is None:
+            raise refusal("no head is selected", trace)
+        layer, head = self.selection.head
+        if layer >= trace.n_layers or head >= trace.n_heads:
+            raise refusal("the selected head is not in this run", trace)
         query, key = cells_of(trace, trace.lengths[row])
         tokens = np.array(trace.str_tokens[row], dtype=object)
         columns = {
@@ -135,7 +146,7 @@ class AttentionPattern(View):
         from circuitsvis.attention import attention_heads
         from IPython.display import HTML
 
-        trace, row = self.experiment.trace, self.selection.row or 0
+        trace, row = self.trace, self.selection.row or 0
         heads = self._wanted(trace)
         if not heads or row >= len(trace.lengths):
             raise ValueError('no head of this run is selected: exp.selection.update(head="2.5")')
@@ -149,18 +160,25 @@ class AttentionPattern(View):
         return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
 
     def summary(self, trace: Run) -> str:
-        """Say where the selected head looks from the selected token, or where the target is read."""
+        """Say where the selected head looks from the selected token, or where the target is read, or what it moves."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return spot
         layer, head, row, position = spot
-        weights = trace.attention(layer, head)[row, position].nan_to_num()
-        key = int(weights.argmax())
-        tokens = tokens_of(trace, row)
-        return (
-            f"L{layer}H{head} at {tokens[position]} ({position}) looks most at {tokens[key]} ({key}) "
-            f"with {number(float(weights[key]))}"
-        )
+        try:
+            numbers = _maps(trace, self.colour)(layer, head)[row, position, : trace.lengths[row]]
+        except NoSplitError as error:
+            return str(error)
+        if numbers.isnan().all():
+            return f"layer {layer} has no attention"
+        key = int(numbers.abs().nan_to_num().argmax())
+        value, tokens = float(numbers[key]), tokens_of(trace, row)
+        does, said = {
+            ATTENTION: ("looks most at", share(value)),
+            WEIGHTED: ("moves most from", f"length {number(value)}"),
+            EFFECT: ("moves most from", f"{number(value, sign=True)} {trace.target.unit}"),
+        }[self.colour]
+        return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
     def figure(self, trace: Run) -> Figure:
         """Return the selected head's map."""
@@ -194,9 +212,18 @@ class AttentionPattern(View):
             tokens=True,
         )
         what = f"L{layer}H{head} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
-        return Figure(
-            "Attention", f"{what}{unit and f' · {unit}'}", facts(trace), caption(self.summary(trace)), [shown]
-        )
+        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), [shown])
+
+    def whole_figure(self, trace: Run) -> Figure:
+        """Return the same.
+
+        Raises:
+            ValueError: when no head of the run is selected.
+        """
+        spot = spot_of(trace, self.selection)
+        if isinstance(spot, str):
+            raise refusal(spot, trace)
+        return self.figure(trace)
 
     def close(self) -> None:
         """Stop following the selection, and close the widget."""

@@ -10,14 +10,24 @@ from residscope import wire
 from residscope.analysis.scores import KINDS
 from residscope.arrays import ArrayRun, Run, shaped
 from residscope.experiment import Experiment
-from residscope.export.words import number
+from residscope.export.words import measured, number
 from residscope.figure import Figure, Map, Table
 from residscope.selection import Selection
 from residscope.sources import head_scores
 from residscope.still import Still
 from residscope.views.base import View
 from residscope.views.checks import parts_info
-from residscope.views.stills import caption, chosen_row, effect_name, effect_words, facts, sum_facts
+from residscope.views.stills import (
+    caption,
+    chosen_row,
+    effect_name,
+    effect_words,
+    ends_words,
+    facts,
+    mean_over,
+    mean_words,
+    sum_facts,
+)
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -77,7 +87,7 @@ class HeadAttribution(View):
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         info = {
             "check": parts_info(trace),
-            "heads_total": [float(total) for total in np.nansum(values, (1, 2))],
+            "heads_total": np.nansum(values.reshape(len(values), -1), 1, dtype=np.float64).tolist(),
             "unit": trace.target.unit,
             "colour": self.colour,
             "scores_on": self.scores_on,
@@ -85,28 +95,33 @@ class HeadAttribution(View):
         return {"values": values} | ({} if self.colour == EFFECT else {"scores": self._scores(trace)}), info
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per prompt, layer and head, with the score where one is shown."""
+        """Return one row per prompt and head, such as "L2H5", with the score where one is shown."""
         import pandas as pd
 
-        trace = self.experiment.trace
+        trace = self.trace
         values = trace.head_attribution().cpu().numpy()
-        index = pd.MultiIndex.from_product([range(n) for n in values.shape], names=["row", "layer", "head"])
-        columns: dict[str, Any] = {"direct_effect": values.reshape(-1), "unit": trace.target.unit}
-        if isinstance(trace, ArrayRun):
-            columns = {"value": values.reshape(-1), "unit": trace.target.unit}
+        row, layer, head = np.unravel_index(np.arange(values.size), values.shape)
+        columns: dict[str, Any] = {
+            "row": row,
+            "layer": layer,
+            "head": [f"L{at}H{one}" for at, one in zip(layer, head, strict=True)],
+            "value" if isinstance(trace, ArrayRun) else "direct_effect": values.reshape(-1),
+            "unit": trace.target.unit,
+        }
         if self.colour != EFFECT:
             columns[self.colour] = np.broadcast_to(self._scores(trace), values.shape).reshape(-1)
             columns["scores_on"] = self.scores_on
-        return pd.DataFrame(columns, index=index).reset_index()
+        return pd.DataFrame(columns)
 
     def summary(self, trace: Run) -> str:
         """Name the target, the strongest head and the selected one."""
         values, row = self._numbers(trace)
         layer, head = np.unravel_index(np.abs(np.nan_to_num(values)).argmax(), values.shape)
+        mean = mean_words(self._every(trace), row)
         words = [
             f"{effect_words(trace, row)}; all heads together {number(float(np.nansum(values)), sign=True)}"
             if self.colour == EFFECT
-            else self._called(trace, row),
+            else f"{self._called(trace, row)}{mean and f', {mean}'}",
             f"strongest L{layer}H{head} {number(float(values[layer, head]), sign=self.colour == EFFECT)}",
         ]
         chosen = self._chosen(trace)
@@ -117,6 +132,7 @@ class HeadAttribution(View):
 
     def figure(self, trace: Run) -> Figure:
         """Return the map and the strongest heads."""
+        every = self._every(trace)
         values, row = self._numbers(trace)
         signed = self.colour == EFFECT
         high = float(np.nanmax(np.abs(values), initial=0)) if signed else 1.0
@@ -132,27 +148,37 @@ class HeadAttribution(View):
             ringed=self._chosen(trace),
             upward=True,
         )
-        order = np.argsort(np.nan_to_num(values.reshape(-1)))
+        order = [int(at) for at in np.argsort(-np.nan_to_num(values.reshape(-1)), kind="stable")]
+        above = [at for at in order if values.flat[at] > 0]
+        below = [at for at in reversed(order) if values.flat[at] < 0]
+        high_words, low_words = ends_words(trace, row)
         ends = (
-            [("towards", order[::-1][:LISTED]), ("away", order[:LISTED])] if signed else [("highest", order[::-1][:6])]
+            [(high_words, above[:LISTED]), (low_words, below[:LISTED])]
+            if signed
+            else [(f"most like {self.colour}", above[: 2 * LISTED])]
         )
         lists = [
             Table(
                 words,
-                [(f"L{at // n_heads}H{at % n_heads}", number(float(values.flat[at]), sign=signed)) for at in heads],
+                [(f"L{at // n_heads}H{at % n_heads}", number(float(values.flat[at]), sign=signed)) for at in listed]
+                or [("none", "")],
             )
-            for words, heads in ends
+            for words, listed in ends
         ]
-        title = f"{self._called(trace, row)} · {heads.unit}"
-        return Figure(
-            "Heads", title, facts(trace, sum_facts(trace, row)), caption(self.summary(trace)), [heads, *lists]
-        )
+        title = measured(self._called(trace, row), heads.unit)
+        checked = sum_facts(trace, chosen_row(self.selection.row, len(trace.lengths)))
+        told = facts(trace, mean_words(every, row), checked)
+        return Figure("Heads", title, told, caption(self.summary(trace)), [heads, *lists])
 
     def _numbers(self, trace: Run) -> tuple[wire.Array, int | None]:
         """Return the numbers on screen [layer head] and the row they are of, None for the mean."""
-        values = trace.head_attribution().cpu().numpy() if self.colour == EFFECT else self._scores(trace)
+        values = self._every(trace)
         row = chosen_row(self.selection.row, len(values))
-        return (values.mean(0) if row is None else values[row]), row
+        return (mean_over(values) if row is None else values[row]), row
+
+    def _every(self, trace: Run) -> wire.Array:
+        """Return the numbers that are shown, of each prompt [row layer head]."""
+        return trace.head_attribution().cpu().numpy() if self.colour == EFFECT else self._scores(trace)
 
     def _called(self, trace: Run, row: int | None) -> str:
         return effect_name(trace, row) if self.colour == EFFECT else f"{self.colour} score on {self.scores_on}"

@@ -65,9 +65,9 @@ class HeadGrid(View):
         """Show any attention weights, a small map a head; there is no model.
 
         Args:
-            weights: as for `AttentionPattern.from_arrays`.
+            weights: as for `AttentionPattern.from_arrays`, transformers' `attentions` too.
             tokens: their texts.
-            values: `[layer head]`, a number that they can be sorted by.
+            values: `[layer head]`, a number that they can be sorted by, NaN where there is none.
             selection: share this one, so that a click here selects in other views.
 
         Raises:
@@ -108,7 +108,7 @@ class HeadGrid(View):
         """Return one row per head shown, in order: what it is sorted by, and the key it looks at most on average."""
         import pandas as pd
 
-        trace = self.experiment.trace
+        trace = self.trace
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         length, rows = trace.lengths[row], []
         values = None if self.sort == HEAD else self._values(trace)[row]
@@ -145,7 +145,8 @@ class HeadGrid(View):
                 values[np.triu_indices(length, 1)] = np.nan
             labels = [str(position) for position in range(length)]
             maps.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
-        return Figure("Head maps", "attention, 0 to 1", facts(trace), caption(self.summary(trace)), [Group(maps)])
+        what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
+        return Figure("Head maps", what, facts(trace), caption(self.summary(trace)), [Group(maps)])
 
     def close(self) -> None:
         """Stop following the selection, and close the widget."""

@@ -10,14 +10,14 @@ from torch import Tensor
 from residscope import wire
 from residscope.arrays import Run
 from residscope.experiment import Experiment
-from residscope.export.words import number
+from residscope.export.words import number, share
 from residscope.figure import Block, Figure, Table
 from residscope.scene import name_of, text_of, texts_of, tokens_of
 from residscope.selection import Selection
 from residscope.still import Still
 from residscope.views.base import View
 from residscope.views.cards import Card, card_of, card_run
-from residscope.views.stills import caption, facts, spot_of, target_name
+from residscope.views.stills import caption, facts, refusal, spot_of, target_name
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ class HeadReadout(View):
         Args:
             weights: attention weights, as for `AttentionPattern.from_arrays`.
             tokens: their texts.
-            effects: `[layer head]`, any number that each head has.
-            writes: `[layer head vocab]`, what each head adds to the logits of each word, at every position alike.
+            effects: `[layer head]`, any number that each head has, NaN where there is none.
+            writes: `[layer head vocab]`, what each head adds to the logits of each word, at every position alike; words
+                with NaN are not listed.
             vocabulary: the words' texts.
             name: what the effects are.
             unit: theirs.
@@ -94,10 +95,10 @@ class HeadReadout(View):
         """
         import pandas as pd
 
-        trace = self.experiment.trace
+        trace = self.trace
         card = self.card(trace)
         if isinstance(card, str):
-            raise ValueError(f'{card}: exp.selection.update(head="2.5")')
+            raise refusal(card, trace)
         rows: list[tuple[str, str, float]] = []
         rows += [("looks at", trace.str_tokens[card.row][key], weight) for key, weight in card.looks]
         for kind, pairs in _written(card):
@@ -118,12 +119,13 @@ class HeadReadout(View):
         tokens = tokens_of(trace, card.row)
         (key, weight), *_ = card.looks
         at = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        words = [f"{at} looks most at {tokens[key]} ({key}) with {number(weight)}"]
-        firsts = [name_of(trace, pairs[0][0]) for _, pairs in _written(card)]
-        if firsts:
+        words = [f"{at} looks most at {tokens[key]} ({key}) with {share(weight)}"]
+        firsts = [name_of(trace, pairs[0][0]) for _, pairs in _written(card) if pairs]
+        if len(firsts) == 2:
             words.append(f"promotes {firsts[0]} most and suppresses {firsts[1]}")
         if card.effect is not None:
-            words.append(f"adds {number(card.effect, sign=True)} {trace.target.unit} to {target_name(trace, card.row)}")
+            amount = f"{number(card.effect, sign=True)} {trace.target.unit}".rstrip()
+            words.append(f"adds {amount} to {target_name(trace, card.row)}")
         return "; ".join(words)
 
     def figure(self, trace: Run) -> Figure:
@@ -133,7 +135,7 @@ class HeadReadout(View):
             return Figure("Head", "", facts(trace), caption(card))
         tokens = tokens_of(trace, card.row)
         blocks: list[Block] = [
-            Table("looks at", [(f"{tokens[key]} ({key})", number(weight)) for key, weight in card.looks])
+            Table("looks at", [(f"{tokens[key]} ({key})", share(weight)) for key, weight in card.looks])
         ]
         for kind, pairs in _written(card):
             lines = [(name_of(trace, token), number(value, sign=True)) for token, value in pairs]
@@ -143,6 +145,17 @@ class HeadReadout(View):
             blocks.append(Table("like a kind of head · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
         return Figure("Head", what, facts(trace), caption(self.summary(trace)), blocks)
+
+    def whole_figure(self, trace: Run) -> Figure:
+        """Return the same.
+
+        Raises:
+            ValueError: when no head of the run is selected.
+        """
+        card = self.card(trace)
+        if isinstance(card, str):
+            raise refusal(card, trace)
+        return self.figure(trace)
 
     def close(self) -> None:
         """Stop following the selection, and close the widget."""

@@ -8,18 +8,31 @@ import torch
 
 from residscope import wire
 from residscope.arrays import ArrayRun, Run, shaped
-from residscope.export.words import number
+from residscope.export.words import measured, number
 from residscope.figure import Bars, Figure
 from residscope.selection import Selection
 from residscope.still import Still
 from residscope.trace import ComponentAttribution
 from residscope.views.base import View
 from residscope.views.checks import parts_info
-from residscope.views.stills import caption, chosen_row, effect_name, effect_words, facts, sum_facts
+from residscope.views.stills import (
+    caption,
+    chosen_row,
+    effect_name,
+    effect_words,
+    facts,
+    mean_over,
+    mean_words,
+    sum_facts,
+)
 from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MLP_SHADE = 0.62
+"""An MLP's share of the full colour, which tells it from attention; js/views/layer_attribution has the same."""
 
 
 class LayerAttribution(View):
@@ -44,7 +57,8 @@ class LayerAttribution(View):
         """Show a signed number of each part of a model; there is no model, and no sum to check.
 
         Args:
-            values: `[component]` or `[row component]`, an array, a tensor or nested lists.
+            values: `[component]` or `[row component]`, an array, a tensor or nested lists; NaN where there is
+                none.
             labels: the components' names, the first at the bottom; "L3.attn" and "L3.mlp" stand in one band.
             name: what the numbers are, for the title and the sentence.
             unit: theirs.
@@ -76,7 +90,7 @@ class LayerAttribution(View):
         """Return one row per prompt and component."""
         import pandas as pd
 
-        trace = self.experiment.trace
+        trace = self.trace
         parts = trace.component_attribution()
         index = pd.MultiIndex.from_product([range(len(trace.lengths)), parts.labels], names=["row", "component"])
         column = "value" if isinstance(trace, ArrayRun) else "direct_effect"
@@ -86,7 +100,7 @@ class LayerAttribution(View):
     def summary(self, trace: Run) -> str:
         """Name the target and the strongest component."""
         labels, values, row = self._numbers(trace)
-        strongest = int(np.abs(values).argmax())
+        strongest = int(np.abs(np.nan_to_num(values)).argmax())
         words = (
             f"{effect_words(trace, row)}; strongest {labels[strongest]} {number(float(values[strongest]), sign=True)}"
         )
@@ -96,16 +110,16 @@ class LayerAttribution(View):
     def figure(self, trace: Run) -> Figure:
         """Return the bars, with a dot for each prompt where they are means."""
         labels, values, row = self._numbers(trace)
-        spread = trace.component_attribution().values.cpu().numpy() if row is None else None
+        every = trace.component_attribution().values.cpu().numpy()
         called, unit = effect_name(trace, row), trace.target.unit
-        bars = Bars(labels, values, called, unit, spread)
-        return Figure(
-            "Layers", f"{called} · {unit}", facts(trace, sum_facts(trace, row)), caption(self.summary(trace)), [bars]
-        )
+        shades = np.array([MLP_SHADE if label.endswith(".mlp") else 1.0 for label in labels])
+        bars = Bars(labels, values, called, unit, every if row is None else None, shades)
+        told = facts(trace, mean_words(every, row), sum_facts(trace, row))
+        return Figure("Layers", measured(called, unit), told, caption(self.summary(trace)), [bars])
 
     def _numbers(self, trace: Run) -> tuple[list[str], wire.Array, int | None]:
         """Return the labels, the numbers on screen [component], and the row they are of, None for the mean."""
         parts = trace.component_attribution()
         values = parts.values.cpu().numpy()
         row = chosen_row(self.selection.row, len(values))
-        return parts.labels, (values.mean(0) if row is None else values[row]), row
+        return parts.labels, (mean_over(values) if row is None else values[row]), row

@@ -10,7 +10,7 @@ import traitlets
 from residscope import wire
 from residscope.arrays import ArrayRun, Run
 from residscope.experiment import Experiment
-from residscope.export.words import number
+from residscope.export.words import number, probability
 from residscope.figure import Block, Curve, Figure, Map, Table
 from residscope.readout import LensCells
 from residscope.scene import name_of, texts_of, tokens_of
@@ -72,7 +72,7 @@ class LogitLens(View):
         Args:
             tokens: the prompt's, as texts.
             top_tokens: `[depth pos k]` or `[depth pos]`, the guesses' texts, the likeliest first.
-            top_probs: their probabilities, of the same shape.
+            top_probs: their probabilities, of the same shape, NaN where there is none.
             depths: what each depth is called, the first at the bottom; None numbers them.
             target: `[depth]`, a number to be drawn over depths.
             name: what that number is.
@@ -114,7 +114,7 @@ class LogitLens(View):
         """Return one row per prompt, depth, position and place among the top k, of all positions."""
         import pandas as pd
 
-        trace = self.experiment.trace
+        trace = self.trace
         lens = trace.logit_lens(_k(trace))
         ids = lens.top_ids.cpu().numpy()
         row, depth, position, place = np.nonzero(ids >= 0)
@@ -139,16 +139,24 @@ class LogitLens(View):
         target = float(trace.lens_target().value[row, depth])
         words = (
             f"at {trace.depths[depth]}, after {tokens_of(trace, row)[position]} ({position}), {leads} leads "
-            f"with {number(float(cells.top_probs[depth, 0, 0]))}"
+            f"with {probability(float(cells.top_probs[depth, 0, 0]))}"
         )
-        told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}"
+        told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}".rstrip()
         return words if np.isnan(target) else words + told
 
     def figure(self, trace: Run) -> Figure:
         """Return the grid about the selected position, its likeliest tokens and the target's curve."""
-        row, depth, position = self._spot(trace)
+        row, _, position = self._spot(trace)
         stop = min(trace.lengths[row], max(position + 1, PICTURED))
-        start = max(0, stop - PICTURED)
+        return self._figure(trace, max(0, stop - PICTURED), stop)
+
+    def whole_figure(self, trace: Run) -> Figure:
+        """Return the same with all positions."""
+        row, _, _ = self._spot(trace)
+        return self._figure(trace, 0, trace.lengths[row])
+
+    def _figure(self, trace: Run, start: int, stop: int) -> Figure:
+        row, depth, position = self._spot(trace)
         cells = trace.lens_cells(row, start, stop, _k(trace))
         ids, probabilities = cells.top_ids.cpu().numpy(), cells.top_probs.float().cpu().numpy()
         grid = Map(
@@ -167,10 +175,7 @@ class LogitLens(View):
         chosen = zip(
             ids[depth, position - start].tolist(), probabilities[depth, position - start].tolist(), strict=True
         )
-        likeliest = [
-            (name_of(trace, token), "<0.001" if 0 < share < 5e-4 else f"{share:.3f}")
-            for token, share in list(chosen)[:LISTED]
-        ]
+        likeliest = [(name_of(trace, token), probability(share)) for token, share in list(chosen)[:LISTED]]
         blocks: list[Block] = [grid, Table(f"likeliest at {trace.depths[depth]}", likeliest)]
         target = trace.lens_target()
         if not target.value[row].isnan().all():
@@ -180,7 +185,8 @@ class LogitLens(View):
         check = [
             f"output {'=' if one.ok else '≠'} model {'✓' if one.ok else '!'}" for one in target.checks[row : row + 1]
         ]
-        return Figure("Logit lens", what, facts(trace, *check), caption(self.summary(trace)), blocks)
+        sentence = caption(self.summary(trace)) + _left_out(start, stop, trace.lengths[row])
+        return Figure("Logit lens", what, facts(trace, *check), sentence, blocks)
 
     def _spot(self, trace: Run) -> tuple[int, int, int]:
         """Return the row, depth and position shown."""
@@ -202,6 +208,14 @@ class LogitLens(View):
         )
         info = {"row": row, "start": start, "texts": texts_of(trace, _ids(cells))}
         self._cells = wire.pack(trace.number, _arrays(cells), info)
+
+
+def _left_out(start: int, stop: int, length: int) -> str:
+    """Say which positions a picture shows, where these are not all."""
+    if (start, stop) == (0, length):
+        return ""
+    which = f"the last {stop - start}" if stop == length else f"the first {stop}" if start == 0 else ""
+    return f" Shown are {which or f'positions {start} to {stop - 1}'} of {length} tokens."
 
 
 def _start(length: int) -> int:

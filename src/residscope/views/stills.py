@@ -1,7 +1,10 @@
 """What the still pictures of several views have in common."""
 
+import numpy as np
+
 from residscope.arrays import ArrayRun, Run
 from residscope.export.words import number, visible
+from residscope.figure import Numbers
 from residscope.selection import Selection
 from residscope.wire import text
 
@@ -11,9 +14,10 @@ def caption(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def facts(trace: Run, *checks: str) -> str:
-    """Return what stands at the right of a picture's title."""
-    return " · ".join([*filter(None, checks), f"run {trace.number}"])
+def facts(trace: Run, *more: str) -> str:
+    """Return what stands at the right of a picture's title; arrays have no run to name."""
+    run = [] if isinstance(trace, ArrayRun) else ["as cached" if trace.as_cached else "", f"run {trace.number}"]
+    return " · ".join(filter(None, [*more, *run]))
 
 
 def sum_facts(trace: Run, row: int | None) -> str:
@@ -23,7 +27,24 @@ def sum_facts(trace: Run, row: int | None) -> str:
         return ""
     shown = checks if row is None else [checks[row]]
     worst = max(shown, key=lambda check: (not check.ok, abs(check.difference)))
-    return f"sum {number(worst.sum)} {'=' if worst.ok else '≠'} {number(worst.target)} {'✓' if worst.ok else '!'}"
+    whose = "worst prompt: " if len(shown) > 1 else ""
+    return (
+        f"{whose}sum {number(worst.sum)} {'=' if worst.ok else '≠'} {number(worst.target)} {'✓' if worst.ok else '!'}"
+    )
+
+
+def mean_over(values: Numbers) -> Numbers:
+    """Return the mean over the rows [row ...] that have a number, NaN where none has."""
+    counts = (~np.isnan(values)).sum(0)
+    return np.where(counts > 0, np.nansum(values, 0) / np.maximum(counts, 1), np.nan).astype(values.dtype)
+
+
+def mean_words(values: Numbers, row: int | None) -> str:
+    """Say over how many prompts a mean goes, of numbers [row ...]; nothing where it is of one row."""
+    if row is not None:
+        return ""
+    counted = int((~np.isnan(values.reshape(len(values), -1))).any(1).sum())
+    return f"mean of {len(values)} prompts" if counted == len(values) else f"mean of {counted} of {len(values)} prompts"
 
 
 def target_name(trace: Run, row: int | None) -> str:
@@ -39,11 +60,14 @@ def _name(trace: Run, row: int) -> str:
     return f"{right} − {wrong}"
 
 
-def target_words(trace: Run, row: int | None) -> str:
-    """Say what is explained and how large it is: of one row, or its mean over all."""
+def target_words(trace: Run, row: int) -> str:
+    """Say what is explained and how large it is."""
+    return f"{target_name(trace, row)} = {_amount(trace, row)}"
+
+
+def _amount(trace: Run, row: int | None) -> str:
     values = trace.target_value if row is None else trace.target_value[row : row + 1]
-    mean = "on average " if len(values) > 1 else ""
-    return f"{target_name(trace, row)} = {mean}{number(float(values.float().mean()))} {trace.target.unit}"
+    return f"{number(float(values.float().mean()))} {trace.target.unit}"
 
 
 def effect_name(trace: Run, row: int | None) -> str:
@@ -54,7 +78,25 @@ def effect_name(trace: Run, row: int | None) -> str:
 
 def effect_words(trace: Run, row: int | None) -> str:
     """Name them in its sentence, with the target's own value where there is one."""
-    return target_name(trace, row) if isinstance(trace, ArrayRun) else f"direct effects on {target_words(trace, row)}"
+    name = target_name(trace, row)
+    if isinstance(trace, ArrayRun):
+        return name
+    mean = "on average " if row is None else ""
+    return f"direct effects on {name}, which is {mean}{_amount(trace, row)}"
+
+
+def ends_words(trace: Run, row: int | None) -> tuple[str, str]:
+    """Name the two ends of signed numbers: which answer they push towards, or the highest and lowest of arrays."""
+    if isinstance(trace, ArrayRun):
+        return "highest", "lowest"
+    sides = [trace.target.right, trace.target.wrong]
+    rows = range(len(trace.lengths)) if row is None else [row]
+    right, wrong = (
+        [*dict.fromkeys(visible(text(side[one].text)) for one in rows)] if side is not None else [] for side in sides
+    )
+    right_words = right[0] if len(right) == 1 else "the right answer"
+    wrong_words = wrong[0] if len(wrong) == 1 else "the wrong answer"
+    return f"towards {right_words}", f"towards {wrong_words}" if wrong else f"away from {right_words}"
 
 
 def chosen_row(wanted: int | None, rows: int) -> int | None:
@@ -62,6 +104,11 @@ def chosen_row(wanted: int | None, rows: int) -> int | None:
     if rows == 1:
         return 0
     return wanted if wanted is not None and wanted < rows else None
+
+
+def refusal(words: str, trace: Run) -> ValueError:
+    """Return what to raise where there is nothing to show of a selection, with how to select."""
+    return ValueError(f'{words}: {"view" if isinstance(trace, ArrayRun) else "exp"}.selection.update(head="2.5")')
 
 
 def spot_of(trace: Run, selection: Selection) -> tuple[int, int, int, int] | str:

@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from residscope import wire
-from residscope.arrays import ArrayRun, Run, shaped, token_rows
+from residscope.arrays import ArrayRun, Run, shaped, texts_of_rows, token_rows
 from residscope.experiment import Experiment
 from residscope.figure import Chips, Figure
 from residscope.inputs import Reader
@@ -62,7 +62,7 @@ class TokenStrip(View):
 
         Args:
             tokens: texts, or a list of texts for each row.
-            values: one number a token, `[pos]` or `[row pos]`; None leaves them plain.
+            values: one number a token, `[pos]` or `[row pos]`, NaN where there is none; None leaves them plain.
             name: what the numbers are.
             unit: theirs.
             selection: share this one, so that a click here selects in other views.
@@ -96,9 +96,9 @@ class TokenStrip(View):
         """Return one row per token, with the direct effect through all heads where that is the colour."""
         import pandas as pd
 
-        trace = self.experiment.trace
+        trace = self.trace
         sources, _ = self._sources(trace)
-        effects = None if sources is None else np.nansum(sources, (1, 2))
+        effects = None if sources is None else _of_all(trace, sources)
         column = "value" if isinstance(trace, ArrayRun) else "direct_effect"
         return pd.DataFrame(
             [
@@ -127,8 +127,8 @@ class TokenStrip(View):
     def figure(self, trace: Run) -> Figure:
         """Return the tokens of each prompt, tinted as on screen."""
         sources, refused = self._sources(trace)
-        tints = [None] * len(trace.lengths) if sources is None else list(self._tints(sources))
-        high = max((float(np.abs(tint).max(initial=0)) for tint in tints if tint is not None), default=1.0)
+        tints = [None] * len(trace.lengths) if sources is None else list(self._tints(trace, sources))
+        high = max((float(np.nanmax(np.abs(tint), initial=0)) for tint in tints if tint is not None), default=1.0)
         chosen = self.selection.row or 0
         rows = [
             Chips(
@@ -139,12 +139,13 @@ class TokenStrip(View):
                 high,
                 trace.target.names[row] if isinstance(trace, ArrayRun) else EFFECT,
                 trace.target.unit,
+                frozenset(at for start, end in trace.inputs.template[row] for at in range(start, end)),
             )
             for row, (length, tint) in enumerate(zip(trace.lengths, tints, strict=True))
         ]
         model = "" if isinstance(trace, ArrayRun) else f"{text(trace.facts.name)} · {trace.facts.dtype}"
         said = ". ".join(filter(None, [self.summary(trace), text(refused)]))
-        return Figure("Prompt", "", facts(trace, model), caption(said), rows)
+        return Figure("Prompt", "", facts(trace, model), caption(said), rows, _warnings(trace))
 
     def _sources(self, trace: Run) -> tuple[wire.Array | None, str]:
         """Return what tints the tokens [row layer head key], or nothing, and why it cannot be had."""
@@ -155,12 +156,12 @@ class TokenStrip(View):
         except NoSplitError as error:
             return None, str(error)
 
-    def _tints(self, sources: wire.Array) -> wire.Array:
+    def _tints(self, trace: Run, sources: wire.Array) -> wire.Array:
         """Return one number a token [row key]: through the selected head, or through all."""
-        head = self.selection.head
+        head = None if isinstance(trace, ArrayRun) else self.selection.head
         if head and head[0] < sources.shape[1] and head[1] < sources.shape[2]:
-            return np.nan_to_num(sources[:, head[0], head[1]])
-        return np.asarray(np.nansum(sources, (1, 2)))
+            return sources[:, head[0], head[1]]
+        return _of_all(trace, sources)
 
     @traitlets.observe("_edit")
     def _take_edit(self, change: Any) -> None:
@@ -178,11 +179,21 @@ class TokenStrip(View):
             self._refused = None
 
 
+def _warnings(trace: Run) -> list[str]:
+    """Return what the strip warns of, in sentences."""
+    hooks = "" if isinstance(trace, ArrayRun) else text(trace.facts.hooks)
+    return [*([caption(hooks)] if hooks else []), *(text(warning) for warning in trace.warnings)]
+
+
+def _of_all(trace: Run, sources: wire.Array) -> wire.Array:
+    """Return one number a token [row key]: the sum over heads, or what arrays hold, NaN where there is none."""
+    return sources[:, 0, 0] if isinstance(trace, ArrayRun) else np.asarray(np.nansum(sources, (1, 2)))
+
+
 def _tinted(tokens: Any, values: Any, name: str, unit: str) -> ArrayRun:
     """Return a run of tokens with a number each, or none."""
     if values is None:
-        rows = [tokens] if all(isinstance(token, str) for token in tokens) else tokens
-        return ArrayRun([list(row) for row in rows], name=name, unit=unit, numbers={})
+        return ArrayRun(texts_of_rows(tokens), name=name, unit=unit, numbers={})
     tints = torch.from_numpy(shaped(values, "values", "pos", "row pos"))
     sources = tints[:, None, None]
     return ArrayRun(
