@@ -60,6 +60,11 @@ export function Frame(props: Props): JSX.Element {
         {picture?.run.model && (
           <span class="rs-meta">
             {props.history && <Step view={view} by={-1} />}
+            {picture.run.model.cached && (
+              <span class="rs-amber" title={picture.run.model.cached}>
+                as cached ·{" "}
+              </span>
+            )}
             <span class="rs-run">run {shownRun}</span>
             {props.history && <Step view={view} by={1} />}
           </span>

@@ -21,10 +21,23 @@ export function preciseSigned(value: number): string {
   return withSign(value, precise(Math.abs(value)));
 }
 
-/** A probability to three decimals, or "<0.001". */
-export function probability(value: number): string {
+/** A probability to three decimals, or to so many; "<0.001" and ">0.999" where it is not quite 0 or 1. */
+export function probability(value: number, decimals = 3): string {
   if (!Number.isFinite(value)) return "–";
-  return value > 0 && value < 0.0005 ? "<0.001" : value.toFixed(3);
+  const step = 10 ** -decimals;
+  if (value > 0 && value < step / 2) return `<${step.toFixed(decimals)}`;
+  if (value < 1 && value >= 1 - step / 2) return `>${(1 - step).toFixed(decimals)}`;
+  return value.toFixed(decimals);
+}
+
+/** A written number with its unit, where it has one. */
+export function inUnit(written: string, unit: string): string {
+  return unit ? `${written} ${unit}` : written;
+}
+
+/** What stands behind the name of a number in a title: " · logits", or nothing where it has no unit. */
+export function titleUnit(unit: string): string {
+  return unit && ` · ${unit}`;
 }
 
 function written(value: number, digits: number, decimals: number): string {

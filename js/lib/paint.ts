@@ -120,7 +120,11 @@ export function paintMarks(
       context.fillRect(x + 1, y, Math.max(2, width - grid.gap - 2), 2);
     }
   }
-  for (const ring of rings) paintRing(context, grid, ring, ring.kind, theme);
+  const bothAt = (pin: Ring) => chosen.some(({ row, col }) => row === pin.row && col === pin.col);
+  for (const ring of rings) {
+    const within = ring.kind === "pinned" && bothAt(ring);
+    paintRing(context, grid, ring, within ? "within" : ring.kind, theme);
+  }
   if (hover) paintRing(context, grid, hover, "hover", theme);
 }
 
@@ -128,7 +132,7 @@ function paintRing(
   context: Context,
   grid: Grid,
   spot: Spot & { cols?: number },
-  kind: Ring["kind"] | "hover",
+  kind: Ring["kind"] | "hover" | "within",
   theme: Theme,
 ): void {
   const from = cellBox(grid, {
@@ -138,17 +142,21 @@ function paintRing(
   const width = (spot.col === null ? (spot.cols ?? grid.cols) : 1) * grid.cellWidth - grid.gap;
   const height = (spot.row === null ? grid.rows : 1) * grid.cellHeight - grid.gap;
   const line = kind === "hover" ? 1 : 2;
-  const out = kind === "hover" ? 0.5 : 1;
+  // A pin that is selected too has its dashes inside the other ring, or about it where there is no room.
+  const roomy = Math.min(width, height) >= 12;
+  const out =
+    kind === "hover" ? 0.5 : kind === "pinned" || kind === "selected" ? 1 : roomy ? -3 : 4;
   context.setLineDash([]);
   if (kind !== "hover") {
     // A rim of the page's colour keeps the ring apart from a cell of a like colour.
     context.lineWidth = 1;
     context.strokeStyle = css(theme.page);
-    context.strokeRect(from.x + 0.5, from.y + 0.5, width - 1, height - 1);
+    const rim = 0.5 + (kind === "within" ? 1 - out : 0);
+    context.strokeRect(from.x + rim, from.y + rim, width - 2 * rim, height - 2 * rim);
   }
   context.lineWidth = line;
   context.strokeStyle = css(kind === "hover" ? theme.ink : theme.accent);
-  if (kind === "pinned") context.setLineDash([4, 3]);
+  if (kind === "pinned" || kind === "within") context.setLineDash([4, 3]);
   context.strokeRect(from.x - out, from.y - out, width + 2 * out, height + 2 * out);
   context.setLineDash([]);
 }

@@ -35,7 +35,7 @@ export function keysIn(pattern: Pattern, query: number): number {
 
 /** Whether the layer has attention at all. */
 export function hasAttention({ weights }: Pattern): boolean {
-  return !Number.isNaN(weights[0]);
+  return weights.some((weight) => !Number.isNaN(weight));
 }
 
 /** Where the token at `query` looks, most first. */

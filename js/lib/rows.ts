@@ -25,14 +25,30 @@ export function missingRow(wanted: number | null, rows: number): string | null {
   return `Prompt ${wanted} is not in this run, which has ${rows}.`;
 }
 
-/** Take one row of a tensor whose first axis is rows, or the mean over them when `row` is null. */
+/** Take one row of a tensor whose first axis is rows, or the mean over those that have a number when `row` is null. */
 export function rowOrMean({ shape, data }: Tensor, row: number | null): Float32Array {
   const rows = shape[0] ?? 0;
   const size = rows && data.length / rows;
   if (row !== null) return data.slice(row * size, (row + 1) * size);
+  const counts = new Uint32Array(size);
   const values = new Float32Array(size);
-  for (let i = 0; i < data.length; i++) values[i % size]! += data[i]! / rows;
-  return values;
+  for (let i = 0; i < data.length; i++) {
+    if (Number.isNaN(data[i]!)) continue;
+    counts[i % size]!++;
+    values[i % size]! += data[i]!;
+  }
+  return values.map((sum, i) => sum / counts[i]!);
+}
+
+/** Over how many prompts a mean goes: "mean of 2 prompts", "mean of 1 of 2 prompts" where the others have no number. */
+export function meanWords({ shape, data }: Tensor, row: number | null): string {
+  const rows = shape[0] ?? 0;
+  if (row !== null || rows < 2) return "";
+  const size = data.length / rows;
+  const counted = Array.from({ length: rows }, (_, i) =>
+    data.subarray(i * size, (i + 1) * size).some((value) => !Number.isNaN(value)),
+  ).filter(Boolean).length;
+  return `mean of ${counted === rows ? "" : `${counted} of `}${rows} prompts`;
 }
 
 /** The check of one row, or the worst of all rows. */
@@ -40,7 +56,8 @@ export function checkOf(checks: CheckInfo[], row: number | null): Check | null {
   const chosen = row === null ? [...checks].sort(worstFirst)[0] : checks[row];
   if (!chosen) return null;
   const { sum, target, ok, reason } = chosen;
-  return { text: `sum ${number(sum)} ${ok ? "=" : "≠"} ${number(target)}`, ok, reason };
+  const whose = row === null && checks.length > 1 ? "worst prompt: " : "";
+  return { text: `${whose}sum ${number(sum)} ${ok ? "=" : "≠"} ${number(target)}`, ok, reason };
 }
 
 function worstFirst(a: CheckInfo, b: CheckInfo): number {

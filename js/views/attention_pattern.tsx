@@ -99,9 +99,10 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
   const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
   const query = position ?? scene?.read ?? 0;
+  const blank = scene !== null && head !== null && !chosen;
 
   return (
-    <div class="rs-attention">
+    <div class={blank ? "rs-attention rs-blank" : "rs-attention"}>
       <Frame
         view={view}
         title="Attention"
@@ -130,7 +131,14 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             without the first token
           </label>
         </div>
-        {scene && <HeadMaps view={view} {...{ scene, numbers, pattern, query }} head={chosen} />}
+        {scene && (
+          <HeadMaps
+            view={view}
+            {...{ scene, numbers, pattern, query }}
+            head={chosen}
+            blank={blank}
+          />
+        )}
       </Frame>
     </div>
   );

@@ -9,11 +9,11 @@ import { Frame } from "../lib/frame";
 import type { Cell } from "../lib/grid";
 import { Heatmap, type Ring } from "../lib/heatmap";
 import { Legend } from "../lib/legend";
-import { number, precise, preciseSigned, signed } from "../lib/number";
+import { inUnit, number, precise, preciseSigned, signed, titleUnit } from "../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
-import { type CheckInfo, checkOf, chosenRow, missingRow } from "../lib/rows";
+import { type CheckInfo, checkOf, chosenRow, meanWords, missingRow } from "../lib/rows";
 import { type Part, plain, Say } from "../lib/sentence";
 import { type Head, headName, parseHead, type SharedTraits, togglePin } from "../lib/state";
 import { type TargetWords, targetOf } from "../lib/target";
@@ -83,9 +83,7 @@ function HeadAttribution({ view }: { view: View<Model> }): JSX.Element {
       view={view}
       title="Heads"
       what={shown?.what ?? ""}
-      meta={
-        row === null && rows.length > 1 && !shown?.ofAllPrompts && `mean of ${rows.length} prompts`
-      }
+      meta={shown?.meant}
       check={sent && checkOf(sent.info.check, row)}
       help={HELP}
       actions={[{ label: `Colours: ${name}`, run: () => setPalette(other) }]}
@@ -113,7 +111,8 @@ type Shown = {
   called: string;
   unit: string;
   what: Part[];
-  ofAllPrompts: boolean;
+  /** Over how many prompts it is the mean, or nothing. */
+  meant: string;
   lists: { words: Part[]; heads: Ranked[] }[];
   scale(theme: Theme): Scale;
   /** A number in the tooltip and in a list. */
@@ -133,8 +132,8 @@ function effectMap(sent: Sent, row: number | null, target: TargetWords, palette:
     numbers,
     called: arrays ? plain(target.name) : EFFECT,
     unit: target.unit,
-    what: [arrays ? "" : "direct effect on ", ...target.name, ` · ${target.unit}`],
-    ofAllPrompts: false,
+    what: [arrays ? "" : "direct effect on ", ...target.name, titleUnit(target.unit)],
+    meant: meanWords(sent.values, row),
     lists: [
       { words: arrays ? ["highest"] : towards(target, true), heads: tops.towards },
       { words: arrays ? ["lowest"] : towards(target, false), heads: tops.against },
@@ -157,7 +156,7 @@ function scoreMap({ scores, info }: Sent, row: number | null): Shown {
     called: `${kind} score`,
     unit: "of 1",
     what: [`${kind} score on ${on} · 0 to 1`],
-    ofAllPrompts,
+    meant: meanWords(scores!, row),
     lists: [{ words: [`most like ${kind}`], heads: topHeads(numbers, 2 * LISTED).towards }],
     scale: (theme) => sequentialScale(1, theme),
     tip: precise,
@@ -205,11 +204,11 @@ function NumberMap({ view, shown, scale }: MapProps): JSX.Element {
         start={chosen && { row: chosen[0], col: chosen[1] }}
         tooltip={({ row, col }) => (
           <>
-            <b>{headName([row, col])}</b> {tip(cells.value(row, col))} {unit}
+            <b>{headName([row, col])}</b> {inUnit(tip(cells.value(row, col)), unit)}
           </>
         )}
         speak={({ row, col }: Cell) =>
-          `layer ${row}, head ${col}: ${precise(cells.value(row, col))} ${unit}`
+          `layer ${row}, head ${col}: ${inUnit(precise(cells.value(row, col)), unit)}`
         }
         onSelect={({ row, col }, { pin }) => select([row, col], pin)}
         legend={(height) => <Legend scale={cells.scale} height={height} />}

@@ -79,7 +79,7 @@ function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
     <Frame
       view={view}
       title="Head maps"
-      what="attention of each token (row) to each other one · 0 to 1"
+      what={`attention of each token (row) to each ${info?.causal === false ? "other" : "earlier"} one · 0 to 1`}
       meta={run && run.rows.length > 1 && `prompt ${row} of ${run.rows.length}`}
       help={HELP}
       sentence={run && info ? sentence(maps, info.sort, info.unit, prompt?.ids.length ?? 0) : ""}

@@ -5,11 +5,12 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { largest, type Scale, signedScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
+import { titleUnit } from "../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../lib/palette";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
 import { css } from "../lib/rgb";
-import { type CheckInfo, checkOf, chosenRow, missingRow, rowOrMean } from "../lib/rows";
+import { type CheckInfo, checkOf, chosenRow, meanWords, missingRow, rowOrMean } from "../lib/rows";
 import { type SharedTraits, togglePin } from "../lib/state";
 import { targetOf } from "../lib/target";
 import { startView, type View } from "../lib/view";
@@ -63,9 +64,9 @@ function LayerAttribution({ view }: { view: View<Model> }): JSX.Element {
       what={[
         picture?.run.model ? "direct effect of attention and MLPs on " : "",
         ...target.name,
-        ` · ${target.unit}`,
+        titleUnit(target.unit),
       ]}
-      meta={row === null && rows.length > 1 && `mean of ${rows.length} prompts`}
+      meta={shown && meanWords(shown.values, row)}
       check={shown && checkOf(shown.info.check, row)}
       help={HELP}
       actions={[{ label: `Colours: ${name}`, run: () => setPalette(other) }]}

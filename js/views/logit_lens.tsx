@@ -203,7 +203,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
               most={beside ? Math.max(5, lines) : 10}
             />
           )}
-          {!Number.isNaN(lens.target[0]) && (
+          {lens.target.some((value) => !Number.isNaN(value)) && (
             <Curve
               names={run.depths}
               values={elsewhere ?? lens.target}

@@ -213,7 +213,8 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
       )}
       {tint && (
         <p class="rs-soft">
-          <FlatLegend scale={tint.scale} /> {unit} · {asked ? movedBy(tint.whose) : called}
+          <FlatLegend scale={tint.scale} />{" "}
+          {[unit, asked ? movedBy(tint.whose) : called].filter(Boolean).join(" · ")}
         </p>
       )}
       {unsplit && <p class="rs-soft">{unsplit}</p>}

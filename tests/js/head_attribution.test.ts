@@ -54,6 +54,17 @@ describe("the sentence", () => {
     }
   });
 
+  test("of arrays has no unit where there is none, and no point stands alone", () => {
+    const row = {
+      ...ROW,
+      right: null,
+      wrong: null,
+      target: { name: "mine", value: null, unit: "" },
+    };
+    expect(say(row, null)).toBe("The largest is L1H1's, +4.00.");
+    expect(say(row, [0, 1])).toBe("L0H1: −2.00; the largest is L1H1's, +4.00.");
+  });
+
   test("says the difference when the wrong answer is ahead: a part that helps is not part of that", () => {
     const behind = { ...ROW, target: { ...ROW.target, value: -2 } };
     expect(say(behind, [1, 1])).toContain("L1H1 adds +4.00 logits to ·Mary − ·John, −2.00; all");

@@ -129,6 +129,12 @@ describe("the sentence", () => {
     expect(say(3, [row, row])).toContain("by which ·Mary on average beats ·John, the most");
   });
 
+  test("of arrays has no unit where there is none", () => {
+    const arrays = { ...row, right: null, wrong: null };
+    const mine = { ...arrays, target: { name: "mine", value: null, unit: "" } };
+    expect(say(2, [mine])).toBe("L0.mlp: −2.00; the most is L1.attn's, +4.25.");
+  });
+
   test("sums every part once, whatever is sent", () => {
     const all = [...ALL, "L7.new", "other"];
     const each = all.map((_, i) => 2 ** i);
@@ -150,6 +156,7 @@ describe("the sentence", () => {
     expect(strongest([-1, -3, 0])).toBe(1);
     expect(strongest([-5, 1, 0])).toBe(1);
     expect(strongest([0, 0])).toBe(0);
+    expect(strongest([Number.NaN, -1, 2])).toBe(2);
   });
 });
 

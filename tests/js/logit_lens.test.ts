@@ -5,7 +5,7 @@ import { plain } from "../../js/lib/sentence";
 import type { Run } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";
 import { readPayload } from "../../js/lib/wire";
-import { axisOf, depthAt } from "../../js/views/logit_lens/curve";
+import { axisOf, depthAt, unbroken } from "../../js/views/logit_lens/curve";
 import { type Part, placeOf, readLens, remember } from "../../js/views/logit_lens/data";
 import {
   boxOf,
@@ -186,6 +186,12 @@ describe("the grid", () => {
 });
 
 describe("the curve", () => {
+  test("breaks where there is no number", () => {
+    const none = Number.NaN;
+    expect(unbroken([none, 1, 2, none, 3])).toEqual([[1, 2], [4]]);
+    expect(unbroken([none])).toEqual([]);
+  });
+
   test("always has zero on its axis", () => {
     const axis = axisOf([2, 4]);
     expect(axis.y(0)).toBeGreaterThan(axis.y(2));

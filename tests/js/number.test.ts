@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { number, precise, preciseSigned, probability, signed } from "../../js/lib/number";
+import {
+  inUnit,
+  number,
+  precise,
+  preciseSigned,
+  probability,
+  signed,
+  titleUnit,
+} from "../../js/lib/number";
 
 test.each([
   [0, "0"],
@@ -31,6 +39,17 @@ test("no number is written with an exponent", () => {
   }
 });
 
-test("small probabilities are not zero", () => {
-  expect([0, 0.0001, 0.0234, 1].map(probability)).toEqual(["0.000", "<0.001", "0.023", "1.000"]);
+test("probabilities are neither zero nor one where they are only nearly so", () => {
+  const written = [0, 0.0001, 0.0234, 0.9996, 1].map((value) => probability(value));
+  expect(written).toEqual(["0.000", "<0.001", "0.023", ">0.999", "1.000"]);
+  expect([0.9996, 0.994, 1].map((value) => probability(value, 2))).toEqual([
+    ">0.99",
+    "0.99",
+    "1.00",
+  ]);
+});
+
+test("a number without a unit has nothing behind it", () => {
+  expect([inUnit("+3.08", "logits"), inUnit("+3.08", "")]).toEqual(["+3.08 logits", "+3.08"]);
+  expect([titleUnit("logits"), titleUnit("")]).toEqual([" · logits", ""]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkOf, chosenRow, missingRow, rowOrMean } from "../../js/lib/rows";
+import { checkOf, chosenRow, meanWords, missingRow, rowOrMean } from "../../js/lib/rows";
 
 test("a row that is not there is the mean, and is said", () => {
   expect([chosenRow(1, 3), chosenRow(null, 3), chosenRow(4, 3)]).toEqual([1, null, null]);
@@ -15,14 +15,26 @@ test("numbers are one row's, or the mean over rows", () => {
   expect([...rowOrMean({ shape: [0, 3], data: new Float32Array() }, null)]).toEqual([]);
 });
 
+test("a mean goes over the rows that have a number, and says over how many", () => {
+  const none = Number.NaN;
+  const tensor = { shape: [2, 3], data: new Float32Array([1, -2, none, none, none, none]) };
+  expect([...rowOrMean(tensor, null)]).toEqual([1, -2, none]);
+  expect(meanWords(tensor, null)).toBe("mean of 1 of 2 prompts");
+  expect(meanWords(tensor, 0)).toBe("");
+  const whole = { shape: [2, 1], data: new Float32Array([1, 2]) };
+  expect(meanWords(whole, null)).toBe("mean of 2 prompts");
+  expect(meanWords({ shape: [1, 2], data: whole.data }, null)).toBe("");
+});
+
 test("the check of a mean is that of the worst row", () => {
   const good = { sum: 2, target: 2, difference: 0, tolerance: 1, ok: true, reason: "" };
   const bad = { ...good, sum: 5, difference: 3, ok: false, reason: "a part is missing" };
   expect(checkOf([good, bad], null)).toEqual({
-    text: "sum 5.00 ≠ 2.00",
+    text: "worst prompt: sum 5.00 ≠ 2.00",
     ok: false,
     reason: "a part is missing",
   });
   expect(checkOf([good, bad], 0)?.text).toBe("sum 2.00 = 2.00");
+  expect(checkOf([good], null)?.text).toBe("sum 2.00 = 2.00");
   expect(checkOf([], null)).toBeNull();
 });

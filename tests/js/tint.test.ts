@@ -16,6 +16,11 @@ test("without a head all heads are summed, those that do not exist left out", ()
   expect([scale.low, scale.high, whose]).toEqual([-2, 2, "all heads"]);
 });
 
+test("a token that no head has a number for stays blank", () => {
+  const sources = { shape: [1, 1, 1, 2], data: new Float32Array([Number.NaN, 3]) };
+  expect([...tintOf(sources, null, CALLED, theme).rows[0]!]).toEqual([Number.NaN, 3]);
+});
+
 test("the selected head is taken alone, and one outside the run is not taken", () => {
   const alone = tintOf(SOURCES, [0, 1], CALLED, theme);
   expect([[...alone.rows[0]!], alone.whose]).toEqual([[0.5, -4], "L0H1"]);

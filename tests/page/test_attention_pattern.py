@@ -180,6 +180,17 @@ def test_what_is_outside_the_run_is_said_and_changes_nothing(open_views, chosen,
     assert saved(page, "selection") == []
 
 
+def test_a_head_outside_the_run_keeps_no_room_for_a_map(open_views):
+    page = open_views(models())
+    tall = page.locator(".rs-view").bounding_box()["height"]
+    set_state(page, "selection", head=[9, 9])
+    page.get_by_text("L9H9 is not in this run").wait_for()
+    assert page.locator(".rs-view").bounding_box()["height"] < tall / 2
+    set_state(page, "selection", head=[3, 1])
+    page.get_by_text("L3H1 at ·to").wait_for()
+    assert shows(page, WEIGHTS[3, 1])
+
+
 def test_a_layer_without_attention_is_named(open_views):
     weights = WEIGHTS.copy()
     weights[2] = np.nan

@@ -129,6 +129,32 @@ def test_the_selection_of_another_view_is_shown(open_views):
     assert saved(page, "selection") == []
 
 
+MARKS = """
+([x, y, width, height]) => {
+  const marks = [...document.querySelectorAll(".rs-map canvas")].at(-1);
+  const pixels = marks.getContext("2d").getImageData(x, y, width, height).data;
+  return pixels.join();
+}
+"""
+
+
+def test_a_head_that_is_selected_and_pinned_has_both_marks(open_views):
+    page = open_views(models(chosen={"head": [3, 1], "pinned": []}))
+    whole = [0, 0, 400, 200]
+    selected = page.evaluate(MARKS, whole)
+    set_state(page, "selection", pinned=["L3H1"])
+    page.wait_for_function(f"(before) => ({MARKS})([0, 0, 400, 200]) !== before", arg=selected)
+    set_state(page, "selection", pinned=[])
+    page.wait_for_function(f"(before) => ({MARKS})([0, 0, 400, 200]) === before", arg=selected)
+
+
+def test_a_run_as_cached_says_so_beside_its_number(open_views):
+    run = make_run()
+    run["model"]["cached"] = "blocks.2.attn.hook_z holds 0 where the model gives 0.31"
+    page = open_views(models(run))
+    assert "as cached · run 7" in page.locator(".rs-title").inner_text().replace("\n", " ")
+
+
 def test_a_failed_check_is_amber_with_its_reason(open_views):
     reason = "the sum misses the target by 0.31: a part is not recorded"
     page = open_views(models(_data=data(sum=10.49, ok=False, reason=reason)))

@@ -49,6 +49,22 @@ def test_it_shows_the_heads_of_the_selected_heads_layer(open_views, theme):
     assert names(page)[0] == "L2H0"
 
 
+def test_it_says_whether_tokens_look_at_later_ones(open_views):
+    page = open_views(models())
+    assert "attention of each token (row) to each earlier one" in page.locator(".rs-title").inner_text()
+    square = payload({"row.0": np.ones((4, 8, 225), np.float16)}, run=7, ahead=True, causal=False, sort="head", unit="")
+    page = open_views(models(square))
+    assert "to each other one" in page.locator(".rs-title").inner_text()
+
+
+def test_a_head_that_is_selected_and_pinned_has_both_marks(open_views):
+    page = open_views(models(chosen={"head": [1, 3], "pinned": ["L1H3"]}))
+    style = page.locator(".rs-chosen").evaluate(
+        "(one) => [getComputedStyle(one).borderStyle, getComputedStyle(one, '::after').borderStyle]"
+    )
+    assert style == ["solid", "dashed"]
+
+
 def test_it_paints_each_heads_own_weights(open_views):
     page = open_views(models(chosen={"head": [1, 3]}))
     weights = patterns()[1].astype(float)

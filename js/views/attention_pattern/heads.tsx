@@ -30,9 +30,19 @@ type Props = {
   head: Head | null;
   pattern: patterns.Pattern | null;
   query: number;
+  /** Whether there never will be a map, and no room is kept for it. */
+  blank: boolean;
 };
 
-export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props): JSX.Element {
+export function HeadMaps({
+  view,
+  scene,
+  numbers,
+  head,
+  pattern,
+  query,
+  blank,
+}: Props): JSX.Element {
   const theme = view.theme.value;
   const { key, pinned } = view.selection.value;
   const { length, read, aims, name } = scene;
@@ -106,34 +116,36 @@ export function HeadMaps({ view, scene, numbers, head, pattern, query }: Props):
 
   return (
     <div class="rs-side-by-side">
-      <Heatmap
-        name={`attention of ${head ? headName(head) : "no head"}, ${length} tokens by ${length}`}
-        rows={pane.side}
-        cols={pane.side}
-        cells={cells}
-        rowLabel={rowLabel}
-        colLabel={colLabel}
-        rowsAre="tokens"
-        colsAre="tokens"
-        colSide="above"
-        theme={theme}
-        available={Math.max(160, room)}
-        tallest={Math.min(640, Math.max(280, room))}
-        size={[1, 24]}
-        rings={rings}
-        start={startsIn ? start : null}
-        tooltip={(cell) => told && <CellTip {...told} {...inAll(cell)} />}
-        speak={(cell) => (told ? speakCell(told, inAll(cell)) : "")}
-        labelTip={(label) => told && <LabelTip {...told} {...labelInAll(label)} />}
-        speakLabel={(label) => speakLabel(told, name, labelInAll(label))}
-        onSelect={({ row, col }, { pin }) => {
-          if (!pin) view.select({ position: row + pane.row, key: col + pane.col });
-          else if (head) togglePinned(head);
-        }}
-        onRowLabel={(at) => view.select({ position: at + pane.row })}
-        onColLabel={(at) => view.select({ key: at + pane.col })}
-        legend={() => pattern && <Legend scale={scale} height={96} />}
-      />
+      {!blank && (
+        <Heatmap
+          name={`attention of ${head ? headName(head) : "no head"}, ${length} tokens by ${length}`}
+          rows={pane.side}
+          cols={pane.side}
+          cells={cells}
+          rowLabel={rowLabel}
+          colLabel={colLabel}
+          rowsAre="tokens"
+          colsAre="tokens"
+          colSide="above"
+          theme={theme}
+          available={Math.max(160, room)}
+          tallest={Math.min(640, Math.max(280, room))}
+          size={[1, 24]}
+          rings={rings}
+          start={startsIn ? start : null}
+          tooltip={(cell) => told && <CellTip {...told} {...inAll(cell)} />}
+          speak={(cell) => (told ? speakCell(told, inAll(cell)) : "")}
+          labelTip={(label) => told && <LabelTip {...told} {...labelInAll(label)} />}
+          speakLabel={(label) => speakLabel(told, name, labelInAll(label))}
+          onSelect={({ row, col }, { pin }) => {
+            if (!pin) view.select({ position: row + pane.row, key: col + pane.col });
+            else if (head) togglePinned(head);
+          }}
+          onRowLabel={(at) => view.select({ position: at + pane.row })}
+          onColLabel={(at) => view.select({ key: at + pane.col })}
+          legend={() => pattern && <Legend scale={scale} height={96} />}
+        />
+      )}
       <PinsSaid pinned={pinned} />
       {pattern && !whole && (
         <Overview {...{ pattern, pane, scale, hideFirst, theme }} onPane={setAsked} />

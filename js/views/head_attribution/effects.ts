@@ -1,6 +1,6 @@
 /** The heads' numbers on one row or on average, the strongest of them, and the sentence about them. */
 
-import { signed } from "../../lib/number";
+import { inUnit, signed } from "../../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../../lib/palette";
 import { rowOrMean } from "../../lib/rows";
 import { type Part, strong } from "../../lib/sentence";
@@ -58,13 +58,14 @@ export function sentence(
   return [...all, ...ofTarget(target), most, ...colours];
 }
 
-/** "L3H1: +3.08 logits; the largest is L1H0's, +4.10." Numbers of arrays need not sum to anything. */
+/** "L3H1: +3.08 logits; the largest is L1H0's, +4.10 logits." Numbers of arrays need not sum to anything. */
 function ofArrays(effects: Effects, head: Head | null, value: number, unit: string): Part[] {
   const { towards, against } = topHeads(effects, 1);
   const ends = [...towards, ...against].sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-  const most = ends[0] ? `${headName(ends[0].head)}'s, ${signed(ends[0].value)}` : "none";
-  if (!head || Number.isNaN(value)) return [`The largest is ${most} ${unit}.`];
-  const own = [strong(headName(head)), ": ", strong(signed(value)), ` ${unit}`];
+  const said = (amount: number) => inUnit(signed(amount), unit);
+  const most = ends[0] ? `${headName(ends[0].head)}'s, ${said(ends[0].value)}` : "none";
+  if (!head || Number.isNaN(value)) return [`The largest is ${most}.`];
+  const own = [strong(headName(head)), ": ", strong(said(value))];
   const isMost = ends[0] && headName(ends[0].head) === headName(head);
   return isMost ? [...own, ", the largest."] : [...own, `; the largest is ${most}.`];
 }

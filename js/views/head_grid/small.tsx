@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { isPlain } from "../../lib/keys";
-import { number, signed } from "../../lib/number";
+import { inUnit, number, signed } from "../../lib/number";
 import { hasAttention, type Pattern } from "../../lib/pattern";
 import { type Head, headName } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
@@ -96,7 +96,7 @@ export function SmallMaps(props: Props): JSX.Element {
             class={marks.filter(Boolean).join(" ")}
             role="option"
             aria-selected={at === selected}
-            aria-label={value === null ? name : `${name} ${write(value)} ${unit}`}
+            aria-label={value === null ? name : `${name} ${inUnit(write(value), unit)}`}
             onClick={(event) => {
               setCursor(null);
               if (event.shiftKey) props.onPin(name);

@@ -1,6 +1,6 @@
 /** The sentence under the small maps: what stands first, and where it looks most on the whole. */
 
-import { number, signed } from "../../lib/number";
+import { inUnit, number, signed } from "../../lib/number";
 import { keysIn, type Pattern, weightAt } from "../../lib/pattern";
 import { type Part, strong } from "../../lib/sentence";
 import { headName } from "../../lib/state";
@@ -16,7 +16,8 @@ export function sentence(maps: Shown[], sort: string, unit: string, length: numb
   const where = together ? `heads of layer ${layer}` : "heads";
   const words: Part[] = [`Where the ${maps.length} ${where} look. `];
   if (first && first.value !== null && !Number.isNaN(first.value)) {
-    const value = sort === "direct effect" ? `${signed(first.value)} ${unit}` : number(first.value);
+    const value =
+      sort === "direct effect" ? inUnit(signed(first.value), unit) : number(first.value);
     words.push(`By ${sort} `, strong(headName(first.head)), " comes first, ", strong(value), ". ");
   }
   const resting = maps

@@ -1,7 +1,7 @@
 /** The lists of the card, side by side as far as there is room. */
 
 import type { JSX } from "preact";
-import { precise, preciseSigned, signed } from "../../lib/number";
+import { precise, preciseSigned, signed, titleUnit } from "../../lib/number";
 import { share } from "../../lib/pattern";
 import type { Row } from "../../lib/state";
 import { Token, type TokenName } from "../../lib/tokens";
@@ -55,7 +55,9 @@ export function Lists({ card, row, unit, heads, nameAt, name, onKey }: Props): J
         />
       ))}
       <table>
-        <caption class="rs-soft">{card.effect === null ? "" : `direct effect · ${unit}`}</caption>
+        <caption class="rs-soft">
+          {card.effect === null ? "" : `direct effect${titleUnit(unit)}`}
+        </caption>
         <tbody>
           {card.effect !== null && (
             <tr>

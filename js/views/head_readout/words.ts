@@ -1,6 +1,6 @@
 /** The card in one sentence. */
 
-import { signed } from "../../lib/number";
+import { inUnit, signed } from "../../lib/number";
 import { share } from "../../lib/pattern";
 import { type Part, strong, token } from "../../lib/sentence";
 import { headName, type Run } from "../../lib/state";
@@ -30,14 +30,15 @@ export function sentence(
   if (card.effect !== null) {
     const read = run.rows[card.row]?.read;
     const where = read === card.position ? "" : " where the target is read";
-    words.push("; it adds ", strong(signed(card.effect)), " ");
+    const unit = Number.isNaN(target.value) ? target.unit : "";
+    words.push("; it adds ", strong(inUnit(signed(card.effect), unit)), " ");
     words.push(...effectOn(target), where);
   }
   return [...words, "."];
 }
 
 function effectOn(target: TargetWords): Part[] {
-  return Number.isNaN(target.value) ? [target.unit, " to ", ...target.name] : ofTarget(target);
+  return Number.isNaN(target.value) ? ["to ", ...target.name] : ofTarget(target);
 }
 
 /** "1st", "2nd", "11th". */

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { isPlain } from "../../lib/keys";
-import { preciseSigned, signed } from "../../lib/number";
+import { inUnit, preciseSigned, signed } from "../../lib/number";
 import { leaves } from "../../lib/pointer";
 import { css } from "../../lib/rgb";
 import type { Head } from "../../lib/state";
@@ -55,7 +55,8 @@ export function Bars(props: Props): JSX.Element {
   const shown = cursor ?? hover;
 
   const boxOf = ({ index, part, y, height }: Line) => {
-    const [from, to] = [axis.x(0), axis.x(values[index]!)];
+    // A part may have no number.
+    const [from, to] = [axis.x(0), axis.x(values[index]! || 0)];
     const thick = thickness(part, layout.bar);
     const x = Math.min(from, to);
     return { x, y: y + (height - thick) / 2, width: Math.abs(to - from), height: thick };
@@ -93,7 +94,7 @@ export function Bars(props: Props): JSX.Element {
           id={`${id}-${index}`}
           role="option"
           aria-selected={pinned.includes(name)}
-          aria-label={`${name}: ${signed(value)} ${unit}`}
+          aria-label={`${name}: ${inUnit(signed(value), unit)}`}
           onPointerEnter={() => setHover(index)}
           onPointerDown={() => setHover(index)}
           onClick={() => {
@@ -104,7 +105,7 @@ export function Bars(props: Props): JSX.Element {
           <rect class="rs-bar-line" x={0} y={y} width={width} height={height} />
           <rect {...boxOf(line)} fill={css(scale.at(part === "mlp" ? full * MLP_SHADE : full))} />
           {spread.length > 0 && (
-            <Dots at={spread.map((row) => axis.x(row[index]!))} y={middle} small={height < 8} />
+            <Dots at={numbersAt(spread, index).map(axis.x)} y={middle} small={height < 8} />
           )}
           {withNumber.has(index) && (
             <text class="rs-bar-number" x={width} y={middle} dy="0.35em" text-anchor="end">
@@ -168,13 +169,13 @@ export function Bars(props: Props): JSX.Element {
       </svg>
       {pointed && (
         <Tooltip anchor={besideLine(boxOf(pointed), pointed)} key={pointed.name}>
-          <b>{pointed.name}</b> {preciseSigned(values[pointed.index]!)} {unit}
+          <b>{pointed.name}</b> {inUnit(preciseSigned(values[pointed.index]!), unit)}
           <br />
           <span class="rs-soft">{aboutOf(pointed.name)}</span>
           {spread.length > 0 && (
             <>
               <br />
-              {range(spread.map((row) => row[pointed.index]!))}
+              {range(numbersAt(spread, pointed.index))}
             </>
           )}
         </Tooltip>
@@ -214,7 +215,13 @@ function BarRing({ box, kind }: { box: Box; kind: "pinned" | "hover" }): JSX.Ele
   );
 }
 
+/** The numbers that the prompts have of one part. */
+function numbersAt(spread: Float32Array[], part: number): number[] {
+  return spread.map((row) => row[part]!).filter((value) => !Number.isNaN(value));
+}
+
 function range(values: number[]): string {
+  if (values.length === 0) return "no prompt has it";
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return `${values.length} prompts: ${preciseSigned(low)} to ${preciseSigned(high)}`;
 }

@@ -96,7 +96,7 @@ export function numbered(
   const lines = bands.flatMap((band) => band.lines);
   if (named) return new Set(lines.map((line) => line.index));
   const alone = new Set(bands.flatMap((band) => (band.layer === null ? band.lines : [])));
-  const size = ({ index }: Line) => Math.abs(values[index]!);
+  const size = ({ index }: Line) => Math.abs(values[index]!) || 0;
   const rank = (line: Line) => (alone.has(line) ? 2 : pinned.includes(line.name) ? 1 : 0);
   const least = LEAST_NUMBERED * Math.max(...lines.map(size));
   const order = lines.filter((line) => rank(line) > 0 || size(line) >= least);

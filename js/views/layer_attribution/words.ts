@@ -1,6 +1,6 @@
 /** The names of a model's parts in words, and the sentence under the bars. */
 
-import { signed } from "../../lib/number";
+import { inUnit, signed } from "../../lib/number";
 import { type Diverging, POSITIVE_NAME } from "../../lib/palette";
 import { type Part, strong } from "../../lib/sentence";
 import { ofTarget, type TargetWords } from "../../lib/target";
@@ -77,7 +77,7 @@ export function sums(names: string[], values: ArrayLike<number>): [group: string
 
 /** The part that pushes most towards the right answer, or where none does, most away from it. */
 export function strongest(values: ArrayLike<number>): number {
-  const all = Array.from(values);
+  const all = Array.from(values, (value) => (Number.isNaN(value) ? 0 : value));
   const most = all.indexOf(Math.max(...all));
   return (all[most] ?? 0) > 0 ? most : all.indexOf(Math.min(...all));
 }
@@ -106,7 +106,7 @@ export function sentence(
   ];
 }
 
-/** "L3.attn: +2.43 logits; the most is L1.attn's, +5.43." Parts of arrays need not sum to anything. */
+/** "L3.attn: +2.43 logits; the most is L1.attn's, +5.43 logits." Parts of arrays need not sum to anything. */
 function ofArrays(
   names: string[],
   values: ArrayLike<number>,
@@ -114,7 +114,8 @@ function ofArrays(
   { unit }: TargetWords,
 ): Part[] {
   const most = strongest(values);
-  const own = [strong(names[subject]!), ": ", strong(signed(values[subject]!)), ` ${unit}`];
+  const said = (part: number) => inUnit(signed(values[part]!), unit);
+  const own = [strong(names[subject]!), ": ", strong(said(subject))];
   if (subject === most) return [...own, ", the most."];
-  return [...own, `; the most is ${names[most]}'s, ${signed(values[most]!)}.`];
+  return [...own, `; the most is ${names[most]}'s, ${said(most)}.`];
 }

@@ -2,7 +2,7 @@
 
 import type { JSX, TargetedMouseEvent } from "preact";
 import { useState } from "preact/hooks";
-import { number, precise } from "../../lib/number";
+import { inUnit, number, precise, titleUnit } from "../../lib/number";
 import { plain, Say, token } from "../../lib/sentence";
 import type { TargetWords } from "../../lib/target";
 import type { TokenName } from "../../lib/tokens";
@@ -41,6 +41,17 @@ export function axisOf(values: ArrayLike<number>): Axis {
   return { x: (depth) => LEFT + (depth / last) * (WIDTH - LEFT - RIGHT), y, ticks: [0, ...ends] };
 }
 
+/** The depths that have a number, those that stand next to each other together. */
+export function unbroken(values: ArrayLike<number>): number[][] {
+  const runs: number[][] = [];
+  Array.from(values).forEach((value, i, all) => {
+    if (Number.isNaN(value)) return;
+    if (i === 0 || Number.isNaN(all[i - 1])) runs.push([]);
+    runs.at(-1)!.push(i);
+  });
+  return runs;
+}
+
 /** The depth whose point is nearest to x. */
 export function depthAt(x: number, depths: number): number {
   const share = (x - LEFT) / (WIDTH - LEFT - RIGHT);
@@ -50,7 +61,7 @@ export function depthAt(x: number, depths: number): number {
 export function Curve({ names, values, rank, after, target, depth, onDepth }: Props): JSX.Element {
   const [hover, setHover] = useState<number | null>(null);
   const { x, y, ticks } = axisOf(values);
-  const points = Array.from(values, (value, i) => `${x(i)},${y(value)}`);
+  const lines = unbroken(values).map((run) => run.map((i) => `${x(i)},${y(values[i]!)}`).join(" "));
   const last = values.length - 1;
   const at = (event: TargetedMouseEvent<SVGSVGElement>) =>
     depthAt(event.clientX - event.currentTarget.getBoundingClientRect().left, values.length);
@@ -64,7 +75,7 @@ export function Curve({ names, values, rank, after, target, depth, onDepth }: Pr
             ...target.name,
             " over layers",
             ...(after ? [", after ", token(after)] : []),
-            ` · ${target.unit}`,
+            titleUnit(target.unit),
           ]}
         />
       </figcaption>
@@ -82,16 +93,20 @@ export function Curve({ names, values, rank, after, target, depth, onDepth }: Pr
         {depth !== null && (
           <line class="rs-lens-here" x1={x(depth)} x2={x(depth)} y1={TOP} y2={HEIGHT - BOTTOM} />
         )}
-        <polyline points={points.join(" ")} />
-        {Array.from(values, (value, i) => (
-          <circle
-            key={names[i]}
-            class={i === depth ? "rs-chosen" : ""}
-            cx={x(i)}
-            cy={y(value)}
-            r={i === depth ? 4 : i === hover ? 3 : radius}
-          />
+        {lines.map((points) => (
+          <polyline key={points} points={points} />
         ))}
+        {unbroken(values)
+          .flat()
+          .map((i) => (
+            <circle
+              key={names[i]}
+              class={i === depth ? "rs-chosen" : ""}
+              cx={x(i)}
+              cy={y(values[i]!)}
+              r={i === depth ? 4 : i === hover ? 3 : radius}
+            />
+          ))}
         {ticks.map((tick) => (
           <text key={tick} x={LEFT - 8} y={y(tick)} dy="0.35em" text-anchor="end">
             {number(tick)}
@@ -105,8 +120,11 @@ export function Curve({ names, values, rank, after, target, depth, onDepth }: Pr
         </text>
       </svg>
       {hover !== null && (
-        <Tooltip anchor={{ x: x(hover), y: y(values[hover]!), width: 6, height: 0 }} key={hover}>
-          <b>{names[hover]}</b> {precise(values[hover]!)} {target.unit}
+        <Tooltip
+          anchor={{ x: x(hover), y: y(values[hover]! || 0), width: 6, height: 0 }}
+          key={hover}
+        >
+          <b>{names[hover]}</b> {inUnit(precise(values[hover]!), target.unit)}
           {rank && (
             <>
               <br />

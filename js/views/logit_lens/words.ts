@@ -1,6 +1,6 @@
 /** The lens in words. */
 
-import { number, probability } from "../../lib/number";
+import { inUnit, number, probability } from "../../lib/number";
 import { type Part, strong, token } from "../../lib/sentence";
 import type { Run } from "../../lib/state";
 import { targetOf } from "../../lib/target";
@@ -35,7 +35,7 @@ function aim(run: Run, lens: Lens, depth: number, position: number): Part[] {
       ? ["; "]
       : ["; where the target is read, after ", token(tokenAt(run, lens.row, read)), ` (${read}), `];
   if (!words.wrong && !run.model) {
-    return [...where, ...words.name, " is ", strong(number(value)), ` ${words.unit}.`];
+    return [...where, ...words.name, " is ", strong(inUnit(number(value), words.unit)), "."];
   }
   if (!words.wrong) {
     const amount = strong(number(value));
@@ -55,5 +55,5 @@ export function depthWords(run: Run, depth: number): string {
 
 /** A probability to two decimals, as sentences have it. */
 function share(value: number): string {
-  return value < 0.01 ? probability(value) : value.toFixed(2);
+  return probability(value, value < 0.01 ? 3 : 2);
 }

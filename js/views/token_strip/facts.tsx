@@ -1,7 +1,7 @@
 /** The target in numbers, in one line and in one sentence. */
 
 import type { JSX } from "preact";
-import { number } from "../../lib/number";
+import { number, probability } from "../../lib/number";
 import { type Part, Say, strong, token } from "../../lib/sentence";
 import type { Run } from "../../lib/state";
 import { targetOf } from "../../lib/target";
@@ -45,7 +45,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
         <>
           {one.right_prob !== null && (
             <span>
-              P <b>{finely(one.right_prob)}</b>
+              P <b>{probability(one.right_prob, 4)}</b>
             </span>
           )}
           {one.right_rank !== null && (
@@ -91,9 +91,4 @@ export function sentence(run: Run, row: number | null, position: number | null):
   if (!target.wrong) return [...where, `the ${target.alone} of `, target.right, " is ", ...amount];
   const order = target.value < 0 ? " is behind " : " is ahead of ";
   return [...where, target.right, order, target.wrong, " by ", ...amount];
-}
-
-/** A probability to four decimals, for the one number that is stared at. */
-function finely(probability: number): string {
-  return probability > 0 && probability < 0.00005 ? "<0.0001" : probability.toFixed(4);
 }

@@ -4,7 +4,7 @@ import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { inkOn } from "../../lib/colour";
 import { isPlain } from "../../lib/keys";
-import { number, preciseSigned } from "../../lib/number";
+import { inUnit, number, preciseSigned } from "../../lib/number";
 import { leaves } from "../../lib/pointer";
 import { css } from "../../lib/rgb";
 import type { Run } from "../../lib/state";
@@ -200,7 +200,8 @@ export function isLong({ rows }: Run): boolean {
   return rows.reduce((sum, { ids }) => sum + ids.length, 0) > MOST_FLOWING;
 }
 
-function tinted({ scale }: Tint, theme: Theme, value = 0) {
+function tinted({ scale }: Tint, theme: Theme, value = Number.NaN) {
+  if (Number.isNaN(value)) return undefined;
   const ground = scale.at(value);
   return { "--rs-ground": css(ground), color: css(inkOn(ground, theme)) };
 }
@@ -220,9 +221,7 @@ function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element 
       {tint && (
         <div>
           {tint.told}{" "}
-          <b>
-            {preciseSigned(tint.rows[row]?.[position] ?? Number.NaN)} {tint.unit}
-          </b>
+          <b>{inUnit(preciseSigned(tint.rows[row]?.[position] ?? Number.NaN), tint.unit)}</b>
         </div>
       )}
       {isTemplate(of, position) && <div class="rs-soft">the chat template's</div>}

@@ -28,11 +28,15 @@ export function tintOf(
   const [count = 0, layers = 0, heads = 0, width = 0] = sources.shape;
   const one = head && head[0] < layers && head[1] < heads ? head : null;
   const rows = Array.from({ length: count }, (_, row) => {
-    const values = new Float32Array(width);
+    // What no head has a number for stays blank.
+    const values = new Float32Array(width).fill(Number.NaN);
     for (let at = 0; at < layers * heads; at++) {
       if (one && at !== one[0] * heads + one[1]) continue;
       const from = (row * layers * heads + at) * width;
-      for (let key = 0; key < width; key++) values[key]! += sources.data[from + key]! || 0;
+      for (let key = 0; key < width; key++) {
+        const value = sources.data[from + key]!;
+        if (!Number.isNaN(value)) values[key] = (values[key] || 0) + value;
+      }
     }
     return values;
   });
