@@ -92,6 +92,10 @@ def test_views_keep_their_last_picture_when_their_experiment_is_closed(model, pu
     shown[0]._ipython_display_()
     assert len(published) == 4
     assert shown[0].to_plotly()
+    # A host that opens it only now finds no shared model, and asks for the mirror.
+    shown[1].set_state({"_link": "mirror"})
+    assert shown[1]._mirror["selection"]["head"] == (1, 1)
+    assert shown[1]._mirror["status"]["run"] == 1
     run = weakref.ref(shown[0].trace)
     box.close()
     gc.collect()

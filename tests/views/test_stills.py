@@ -111,6 +111,13 @@ def test_plotly_has_the_lens_of_all_positions_and_a_picture_says_which_it_shows(
     assert "Shown are" not in words(lens), "all seven are shown"
 
 
+def test_plotly_has_the_tokens_of_all_prompts(experiment):
+    (drawn,) = rs.TokenStrip(experiment, colour="direct effect").to_plotly().data
+    assert [sum(text != "" for text in row) for row in drawn.text] == list(experiment.trace.lengths)
+    effects = experiment.trace.token_attribution().nansum((1, 2))
+    assert drawn.z[1][3] == pytest.approx(float(effects[1, 3]), abs=1e-6)
+
+
 @pytest.mark.parametrize("kind", [rs.HeadAttribution, rs.LayerAttribution], ids=lambda kind: kind.__name__)
 def test_a_mean_names_its_prompts_and_whose_check_is_shown(experiment, kind):
     view = kind(experiment)
@@ -134,6 +141,7 @@ def test_a_score_is_the_mean_over_the_prompts_that_have_one(model):
     assert "mean of 1 of 2 prompts" in words(view)
     experiment.selection.update(row=1)
     assert np.isnan(view.figure(experiment.trace).blocks[0].values).all()
+    assert "no head has a number" in view.line()
     experiment.close()
 
 

@@ -19,8 +19,8 @@ _NOTE = 100
 
 
 def plotly_figure(figure: Figure) -> "PlotlyFigure":
-    """Return a figure's first map, chart or table for plotly, its warnings below the title; maps become facets."""
-    made = _made(next(iter(figure.blocks), Table("", ())))
+    """Return a figure's first map, chart or table for plotly, or all its prompts, with its warnings under the title."""
+    made = _made(figure.blocks or [Table("", ())])
     said = [figure.title, figure.what, figure.facts]
     title: dict[str, Any] = {"text": _plain(" · ".join(filter(None, said)))}
     notes = [line for note in figure.notes for line in lines(note, _NOTE)]
@@ -31,16 +31,17 @@ def plotly_figure(figure: Figure) -> "PlotlyFigure":
     return made
 
 
-def _made(block: Block) -> "PlotlyFigure":
+def _made(blocks: Sequence[Block]) -> "PlotlyFigure":
     import plotly.graph_objects as go
 
+    block = blocks[0]
     match block:
         case Map():
             return _facets([("", block)])
         case Group():
             return _facets(list(block.members))
         case Chips():
-            return _tokens(block)
+            return _tokens([one for one in blocks if isinstance(one, Chips)])
         case Bars():
             return _bars(block)
         case Curve():
@@ -88,13 +89,17 @@ def _heatmap(block: Map, *, bar: bool) -> Any:
     )
 
 
-def _tokens(block: Chips) -> "PlotlyFigure":
-    values = np.zeros(len(block.texts)) if block.values is None else block.values
-    positions = [str(position) for position in range(len(values))]
-    line = Map(values[None], [""], positions, "signed", block.high, block.name, block.unit, texts=[block.texts])
-    made = _facets([("", line)])
-    made.update_yaxes(visible=False)
-    made.update_traces(showscale=block.values is not None)
+def _tokens(prompts: Sequence[Chips]) -> "PlotlyFigure":
+    """Return the tokens of all prompts, a row each, the first at the top."""
+    longest = max(len(block.texts) for block in prompts)
+    values = np.full((len(prompts), longest), np.nan)
+    for row, block in enumerate(prompts):
+        values[row, : len(block.texts)] = 0.0 if block.values is None else block.values
+    texts = [[*block.texts, *[""] * (longest - len(block.texts))] for block in prompts]
+    first, labels = prompts[0], [f"prompt {row}" for row in range(len(prompts))] if len(prompts) > 1 else [""]
+    positions = [str(position) for position in range(longest)]
+    made = _facets([("", Map(values, labels, positions, "signed", first.high, first.name, first.unit, texts=texts))])
+    made.update_traces(showscale=first.values is not None)
     return made
 
 

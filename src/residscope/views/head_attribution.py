@@ -122,7 +122,9 @@ class HeadAttribution(View):
             f"{effect_words(trace, row)}; all heads together {number(float(np.nansum(values)), sign=True)}"
             if self.colour == EFFECT
             else f"{self._called(trace, row)}{mean and f', {mean}'}",
-            f"strongest L{layer}H{head} {number(float(values[layer, head]), sign=self.colour == EFFECT)}",
+            "no head has a number"
+            if np.isnan(values).all()
+            else f"strongest L{layer}H{head} {number(float(values[layer, head]), sign=self.colour == EFFECT)}",
         ]
         chosen = self._chosen(trace)
         if chosen and chosen != (layer, head):
