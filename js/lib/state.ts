@@ -38,10 +38,7 @@ export type Run = {
   n_layers: number;
   n_heads: number;
   /** Null where the numbers are arrays, and no model stands behind them. */
-  model: Record<
-    "name" | "dtype" | "device" | "processing" | "bos" | "hooks" | "cached",
-    string
-  > | null;
+  model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "cached", string> | null;
   warnings: string[];
 };
 

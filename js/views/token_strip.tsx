@@ -265,7 +265,6 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
           {refusal.message}
         </p>
       )}
-      {run.model?.hooks && <p class="rs-soft">{run.model.hooks}</p>}
       {run.warnings.map((warning) => (
         <p class="rs-warning" key={warning}>
           {warning}

@@ -89,7 +89,6 @@ def _model(trace: Trace) -> dict[str, str]:
         "device": trace.facts.device,
         "processing": trace.facts.processing,
         "bos": f"{prepended} ({text(trace.inputs.bos_policy)})",
-        "hooks": text(trace.facts.hooks),
         "cached": text(trace.as_cached),
     }
 

@@ -110,7 +110,8 @@ def test_hooks_are_named_once_and_left_out():
     model.add_hook("blocks.0.hook_mlp_out", zero_z)
     assert value(model) == value(fresh)
     trace = Trace(model, Reader(model).read(PROMPT, None, None, None))
-    assert trace.facts.hooks == "shown without the hooks on blocks.0.hook_mlp_out, blocks.1.attn.hook_z"
+    (warning,) = trace.warnings
+    assert warning.startswith("Shown without the hooks on blocks.0.hook_mlp_out, blocks.1.attn.hook_z: ")
     model.reset_hooks()
     assert users_hooks(model) == ["blocks.1.attn.hook_z"]
     fresh.run_with_cache(torch.arange(3, 9)[None])

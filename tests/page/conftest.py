@@ -167,7 +167,6 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
             "device": "cpu",
             "processing": "raw weights",
             "bos": "BOS <|endoftext|>",
-            "hooks": "",
         },
         "warnings": [],
     }

@@ -88,8 +88,8 @@ def run_of(number: int, say: Say = str) -> dict[str, Any]:
     target = {**row["target"], "name": say(row["target"]["name"]), "value": number / 10}
     run["rows"] = [{**row, **answers, "target": target, "prompt": say(row["prompt"])}]
     run["texts"] = {id: say(text) for id, text in run["texts"].items()}
-    facts = ("name", "processing", "bos", "hooks")
-    run["model"] = {**run["model"], "hooks": "One hook.", **{name: say(run["model"][name]) for name in facts}}
+    facts = ("name", "processing", "bos")
+    run["model"] = {**run["model"], **{name: say(run["model"][name]) for name in facts}}
     return run
 
 

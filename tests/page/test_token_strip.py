@@ -367,14 +367,12 @@ def test_one_answer_and_none_are_told_apart(open_views):
     assert page.get_by_label("right answer").input_value() == ""
 
 
-def test_warnings_and_hooks_are_said(open_views):
+def test_warnings_are_said(open_views):
     run = make_run(warnings=["John: another spelling is likelier."])
-    run["model"]["hooks"] = "the model has permanent hooks; this shows it without them"
     page = open_views(models(run))
     amber = page.locator(".rs-warning")
     assert amber.inner_text() == "John: another spelling is likelier."
     assert amber.evaluate("(line) => getComputedStyle(line).color") == "rgb(138, 90, 0)"
-    assert "permanent hooks" in text(page)
 
 
 def test_without_a_kernel_nothing_can_be_edited(open_views):

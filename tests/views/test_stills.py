@@ -81,7 +81,7 @@ def test_the_picture_of_the_strip_names_the_hooks_that_are_left_out():
     model = tiny.bridge("llama")
     model.add_perma_hook("blocks.0.hook_resid_pre", lambda value, **_: value)
     strip = rs.TokenStrip(rs.Experiment(model, PROMPTS[0], (" Mary", " John")))
-    assert "Shown without the permanent hooks on blocks.0" in words(strip, AMBER)
+    assert "Shown without the hooks on blocks.0" in words(strip, AMBER)
     strip.experiment.close()
 
 

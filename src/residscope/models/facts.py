@@ -1,4 +1,4 @@
-"""What the strip says about a model: name, numbers, processing, hooks that the views leave out."""
+"""What the strip says about a model: name, numbers, processing, and what to be warned of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ class ModelFacts:
     dtype: str
     device: str
     processing: str
-    hooks: str
     warnings: tuple[str, ...]
 
 
@@ -28,14 +27,12 @@ def facts_of(model: TransformerBridge) -> ModelFacts:
     home, split = home_of(model), is_split(model)
     name = "demo" if is_demo(model) else Path(str(model.cfg.model_name)).name
     processed = bool(model.compatibility_mode) or bool(model._weights_processed)
-    left_out = [] if is_offloaded(model) else users_hooks(model)
     return ModelFacts(
         name=name,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
         device=f"{home} and others" if split else str(home),
         processing="processed weights (compatibility mode)" if processed else "raw weights",
         warnings=tuple(_warnings(model)),
-        hooks=f"shown without the hooks on {', '.join(left_out)}" if left_out else "",
     )
 
 
@@ -44,6 +41,11 @@ def _warnings(model: TransformerBridge) -> Iterator[str]:
         yield (
             "This model's weights are offloaded, so it is used itself and not a copy: hooks set on it count, and it "
             "must not be run elsewhere meanwhile."
+        )
+    elif hooked := users_hooks(model):
+        yield (
+            f"Shown without the hooks on {', '.join(hooked)}: residscope runs the model itself, and "
+            "Experiment.from_cache shows a run with them."
         )
     # The wrapped model is not among the bridge's modules.
     if model.training or model.original_model.training:

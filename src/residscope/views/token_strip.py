@@ -145,7 +145,9 @@ class TokenStrip(View):
         ]
         model = "" if isinstance(trace, ArrayRun) else f"{text(trace.facts.name)} · {trace.facts.dtype}"
         said = ". ".join(filter(None, [self.summary(trace), text(refused)]))
-        return Figure("Prompt", "", facts(trace, model), caption(said), rows, _warnings(trace))
+        return Figure(
+            "Prompt", "", facts(trace, model), caption(said), rows, [text(warning) for warning in trace.warnings]
+        )
 
     def _sources(self, trace: Run) -> tuple[wire.Array | None, str]:
         """Return what tints the tokens [row layer head key], or nothing, and why it cannot be had."""
@@ -177,12 +179,6 @@ class TokenStrip(View):
             self._refused = {"id": edit_id, "field": getattr(error, "field", field), "message": message}
         else:
             self._refused = None
-
-
-def _warnings(trace: Run) -> list[str]:
-    """Return what the strip warns of, in sentences."""
-    hooks = "" if isinstance(trace, ArrayRun) else text(trace.facts.hooks)
-    return [*([caption(hooks)] if hooks else []), *(text(warning) for warning in trace.warnings)]
 
 
 def _of_all(trace: Run, sources: wire.Array) -> wire.Array:
