@@ -16,6 +16,9 @@ export STAGES ?=
 STAGE := .ci/stage
 # Most of what is installed is never imported: Python compiles what is, then.
 PIP := python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
+PYTEST := pytest -m "not slow and not gpu"
+# A file of tests stays on one core: its tests share what is slow to make.
+TWO := --numprocesses 2 --dist loadfile
 SUB := $(MAKE) --no-print-directory
 
 .PHONY: demo test test-all check bench build chromium static python browser notebooks slow clean
@@ -30,8 +33,8 @@ test:
 	@rm -f $(STAGES)
 	@$(STAGE) install 300 $(SUB) build chromium
 	@$(STAGE) check 60 $(SUB) static
-	@$(STAGE) python 180 $(SUB) python
-	@$(STAGE) browser 240 $(SUB) browser
+	@$(STAGE) python 420 $(SUB) python
+	@$(STAGE) browser 840 $(SUB) browser
 	@$(STAGE) notebooks 120 $(SUB) notebooks
 	@printf '\n'; cat $(STAGES); rm $(STAGES)
 
@@ -53,14 +56,14 @@ static:
 	npm run --silent test
 
 python:
-	pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
+	$(PYTEST) $(TWO) --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
 
 browser:
-	pytest -m "not slow and not gpu" tests/page
-	pytest -m "not slow and not gpu" tests/lab
+	$(PYTEST) $(TWO) tests/page
+	$(PYTEST) tests/lab
 
 notebooks:
-	pytest -m "not slow and not gpu" tests/notebooks
+	$(PYTEST) tests/notebooks
 
 slow:
 	pytest -m "slow and not gpu"
