@@ -34,7 +34,7 @@ test:
 	@$(STAGE) install 300 $(SUB) build chromium
 	@$(STAGE) check 60 $(SUB) static
 	@$(STAGE) python 420 $(SUB) python
-	@$(STAGE) browser 840 $(SUB) browser
+	@$(STAGE) browser 1020 $(SUB) browser
 	@$(STAGE) notebooks 120 $(SUB) notebooks
 	@printf '\n'; cat $(STAGES); rm $(STAGES)
 

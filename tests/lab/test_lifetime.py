@@ -47,6 +47,7 @@ def test_running_a_cell_again_closes_what_it_made_before_and_leaks_nothing(lab):
     assert python(lab, "len([one for one in Out.values() if isinstance(one, rs.Row)])") > 40
 
 
+@pytest.mark.slow
 def test_views_of_another_cell_outlive_the_box_that_showed_them(lab):
     page = lab.open([MODEL, BENCH + "heads, pattern = rs.HeadAttribution(exp), rs.AttentionPattern(exp)",
                      "rs.Row([heads, pattern])"])  # fmt: skip
@@ -59,7 +60,7 @@ def test_views_of_another_cell_outlive_the_box_that_showed_them(lab):
     assert python(lab, "heads.comm is not None")
 
 
-@pytest.mark.parametrize("way", ["restarted", "gone"])
+@pytest.mark.parametrize("way", [pytest.param("restarted", marks=pytest.mark.slow), "gone"])
 def test_when_the_kernel_goes_the_views_say_so_and_still_show_and_select(lab, way):
     page = lab.open([MODEL, BENCH + "rs.Row([rs.TokenStrip(exp), rs.HeadAttribution(exp), rs.AttentionPattern(exp)])"])
     lab.run_all()

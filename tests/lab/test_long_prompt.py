@@ -17,6 +17,7 @@ rs.Workbench(exp)""",
 
 
 @pytest.mark.timeout(200)
+@pytest.mark.slow
 def test_a_long_prompt_answers_everywhere(lab):
     lab.open(CELLS)
     lab.run_all()
