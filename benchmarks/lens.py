@@ -16,7 +16,8 @@ def measure(scale: Scale) -> list[Row]:
     """Measure time and memory against the final norm and the unembedding of the same vectors at once."""
     length, d_vocab = scale.medium, scale.size.d_vocab
     tokens = torch.tensor([models.prompt(scale.size, length)])
-    with one_thread(), twin_of(models.gpt2(scale.size)).use() as twin:
+    model = models.gpt2(scale.size)  # of which a twin takes no hold
+    with one_thread(), twin_of(model).use() as twin:
         resid = record(twin, tokens, torch.tensor([length - 1]), keep_patterns=False).resid[:, 0]
 
         def lens() -> None:
