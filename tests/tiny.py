@@ -45,6 +45,9 @@ def _config(name: str):
     )
 
 
+PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
+"""Two prompts of different length."""
+
 ARCHITECTURES = ("gpt2", "llama", "llama-bias", "demo")
 
 

@@ -10,20 +10,7 @@ from safetensors.numpy import load
 
 import residscope as rs
 from tests import architectures, tiny
-
-PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny.bridge("llama")
-
-
-@pytest.fixture
-def experiment(model):
-    experiment = rs.Experiment(model, PROMPTS, (" Mary", " John"))
-    yield experiment
-    experiment.close()
+from tests.tiny import PROMPTS
 
 
 def read(data):

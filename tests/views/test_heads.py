@@ -11,8 +11,7 @@ import residscope as rs
 from residscope.views import head_grid
 from residscope.views.patterns import shrunk
 from tests import architectures, tiny
-
-PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
+from tests.tiny import PROMPTS
 
 
 @pytest.fixture

@@ -14,23 +14,11 @@ from residscope.export.colours import AMBER, SOFT
 from residscope.views.base import View
 from residscope.views.layer_attribution import MLP_SHADE
 from tests import tiny
+from tests.tiny import PROMPTS
 
 ROOT = Path(__file__).parents[2]
-PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
 VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
 NS = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny.bridge("llama")
-
-
-@pytest.fixture
-def experiment(model):
-    experiment = rs.Experiment(model, PROMPTS, (" Mary", " John"))
-    yield experiment
-    experiment.close()
 
 
 def written(view, fill=None):

@@ -14,21 +14,9 @@ from residscope import views
 from residscope.analysis.check import LayerCheck
 from residscope.views.base import View
 from tests import architectures, tiny
+from tests.tiny import PROMPTS
 
-PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
 VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny.bridge("llama")
-
-
-@pytest.fixture
-def experiment(model):
-    experiment = rs.Experiment(model, PROMPTS, (" Mary", " John"))
-    yield experiment
-    experiment.close()
 
 
 def read(data):
