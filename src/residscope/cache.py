@@ -57,9 +57,7 @@ def _values(cache: Any) -> Mapping[str, Tensor]:
 
 def _table(field: str, value: Any) -> list[list[int]]:
     """Return rows of whole numbers, all of one length."""
-    plain = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(plain, Sequence) and plain and not isinstance(plain[0], Sequence):
-        plain = [plain]
+    plain = _rows(value)
     if not isinstance(plain, Sequence) or isinstance(plain, str) or not all(_is_row(row) for row in plain):
         raise InputError(
             field, f"{field} are the ids that the cache was made on, [row pos], as model.to_tokens(prompt) gives them"
@@ -72,11 +70,21 @@ def _table(field: str, value: Any) -> list[list[int]]:
 
 
 def _marks(mask: Any) -> list[list[int]]:
-    plain = mask.tolist() if hasattr(mask, "tolist") else mask
-    rows = plain if isinstance(plain, Sequence) and plain and isinstance(plain[0], Sequence) else [plain]
-    if not all(isinstance(row, Sequence) and all(mark in (0, 1) for mark in row) for row in rows):
+    rows = _rows(mask)
+    if not isinstance(rows, Sequence) or not all(map(_is_marked, rows)):
         raise InputError("mask", "a mask is of the tokens' shape, 1 at real ones and 0 at padding")
     return [[int(mark) for mark in row] for row in rows]
+
+
+def _rows(value: Any) -> Any:
+    """Return an array as lists, and one row as a list of one."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    is_row = isinstance(plain, Sequence) and plain and not isinstance(plain[0], Sequence)
+    return [plain] if is_row else plain
+
+
+def _is_marked(row: Any) -> bool:
+    return isinstance(row, Sequence) and all(mark in (0, 1) for mark in row)
 
 
 def _is_row(row: Any) -> bool:

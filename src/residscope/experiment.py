@@ -24,7 +24,7 @@ from residscope.target import Target
 from residscope.trace import Trace
 from residscope.vocabulary import count
 from residscope.wire import text
-from residscope.worker import Cancelled, Replaced, Ticket, Worker
+from residscope.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
 
 
 class Follower(Protocol):
@@ -208,7 +208,7 @@ class Experiment:
                     told()
             with self._lock:
                 if self._worker.closed:
-                    raise Cancelled("this experiment is closed: make a new one")
+                    raise Cancelled(CLOSED)
                 if ticket is not self._ticket:
                     continue
                 if isinstance(ticket.error, Cancelled):
@@ -330,7 +330,7 @@ class Experiment:
 
     def _go(self, to: int) -> None:
         if self._worker.closed:
-            raise RuntimeError("this experiment is closed: make a new one")
+            raise RuntimeError(CLOSED)
         if not 0 <= to < len(self._history):
             raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
         asked = self._history[to].asked

@@ -17,6 +17,9 @@ LAST_WORDS = 10.0
 """Seconds that the end of the program waits for a job to look whether it should stop."""
 
 
+CLOSED = "this experiment is closed: make a new one"
+
+
 class Cancelled(Exception):
     """A job was cancelled, or a newer one of its kind has come."""
 
@@ -103,7 +106,7 @@ class Worker:
         """Hand over a job; unfinished older ones of its kind, and of the kinds it replaces, are stopped."""
         with self._changed:
             if self._closed:
-                raise RuntimeError("this experiment is closed: make a new one")
+                raise RuntimeError(CLOSED)
             for old in (kind, *replaces):
                 self._stop(old, Replaced)
             ticket = self._waiting[kind] = Ticket(next(self._versions), job, self._report)

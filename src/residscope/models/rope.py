@@ -15,7 +15,9 @@ def why_not_together(model: TransformerBridge, lengths: Sequence[int]) -> str:
     config: Any = model.original_model.config
     told = getattr(config.get_text_config(), "rope_parameters", None) or {}
     for one in (told, *told.values()):
-        limit = one["original_max_position_embeddings"] if isinstance(one, dict) and _is_longrope(one) else max(lengths)
+        if not isinstance(one, dict) or one.get("rope_type") != "longrope":
+            continue
+        limit = one["original_max_position_embeddings"]
         if min(lengths) <= limit < max(lengths):
             return (
                 f"a prompt of more than {limit} tokens changes what shorter ones in the same run get, in a model with "
@@ -23,7 +25,3 @@ def why_not_together(model: TransformerBridge, lengths: Sequence[int]) -> str:
                 "their own"
             )
     return ""
-
-
-def _is_longrope(told: dict[str, Any]) -> bool:
-    return told.get("rope_type") == "longrope"

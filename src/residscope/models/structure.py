@@ -21,15 +21,14 @@ def structure_of(*roots: torch.nn.Module) -> list[Part]:
     return [_part(one) for one in (*modules, *_configs(*roots))]
 
 
-def foreign_weights(*roots: torch.nn.Module) -> str:
+def foreign_weights(model: torch.nn.Module) -> str:
     """Name the first module that shows another module's weight as its own, as adapters do; empty where none does.
 
     Whoever reads that weight, as TransformerLens does, leaves out what the adapter adds.
     """
-    for root in roots:
-        for name, module in root.named_modules():
-            if not _is_honest(module):
-                return f"{name} ({type(module).__name__})"
+    for name, module in model.named_modules():
+        if not _is_honest(module):
+            return f"{name} ({type(module).__name__})"
     return ""
 
 
