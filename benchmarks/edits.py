@@ -44,7 +44,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int) -> Row:
         experiment.update(prompts=prompts[next(turns) % 2])
         number = experiment.trace.number
         # Jobs are done in turn: this one after the views have been told.
-        experiment.soon("all are told", lambda _ticket: None).wait()
+        experiment.schedule("all are told", lambda _ticket: None).wait()
         assert {view._shown for view in views} == {number}
 
     time = medians({"forward": Prepared(forward), "edit": Prepared(edit)}, scale.repeats)

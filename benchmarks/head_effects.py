@@ -11,13 +11,13 @@ from benchmarks import memory, models
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
 from benchmarks.timing import Prepared, medians, one_thread
-from residscope.decomposition import attention_effects
-from residscope.direction import carry_back, direction_of
-from residscope.inputs import Reader
+from residscope.inputs.reader import Reader
+from residscope.inputs.target import Answer, Target
 from residscope.models import Recording, record, twin_of
 from residscope.models.twin import fingerprint
-from residscope.target import Answer, Target
-from residscope.trace import Trace
+from residscope.runs.decomposition import attention_effects
+from residscope.runs.direction import carry_back, direction_of
+from residscope.runs.trace import Trace
 
 THEIRS = "TransformerLens: `stack_head_results`, last position, and project"
 
@@ -38,7 +38,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same
     with torch.no_grad():
         _, cache = model.run_with_cache(torch.tensor([ids]))
     others = itertools.count(3)
-    inputs = Reader(model).read(ids, (1, 2), None, None)
+    inputs = Reader(model).parse(ids, (1, 2), None, None)
     # A trace remembers, so each time needs one of its own.
     traces = [Trace(model, inputs) for _ in range(scale.repeats + 1)]
     with twin_of(model).use() as twin:

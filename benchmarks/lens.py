@@ -7,7 +7,7 @@ from benchmarks.rows import Row
 from benchmarks.scale import Scale
 from benchmarks.timing import Prepared, medians, one_thread
 from residscope.models import record, twin_of
-from residscope.readout import read_cells
+from residscope.runs.lens import read_cells
 
 TOP = 10
 

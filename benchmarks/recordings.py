@@ -5,8 +5,8 @@ import torch
 from benchmarks import memory, models
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
-from residscope.inputs import Reader
-from residscope.trace import Trace
+from residscope.inputs.reader import Reader
+from residscope.runs.trace import Trace
 
 
 def measure(scale: Scale) -> list[Row]:
@@ -15,12 +15,12 @@ def measure(scale: Scale) -> list[Row]:
     rows = []
     for length in (scale.short, scale.medium, scale.long):
         ids = models.prompt(scale.size, length)
-        trace = Trace(model, Reader(model).read(ids, (1, 2), None, None))
+        trace = Trace(model, Reader(model).parse(ids, (1, 2), None, None))
         with torch.no_grad():
             _, cache = model.run_with_cache(torch.tensor([ids]))
         ours = memory.held(vars(trace._recording).values())
         theirs = memory.held(value for value in cache.cache_dict.values() if isinstance(value, torch.Tensor))
-        ahead = "with" if trace.patterns_travel_ahead else "without"
+        ahead = "with" if trace.patterns_sent_with_run else "without"
         what = f"memory of a recorded run of {length} tokens, {ahead} all patterns"
         rows.append(Row(what, ours, "`run_with_cache` of all hooks", theirs, "B", 1 / 10))
     return rows

@@ -11,7 +11,7 @@ from comm.base_comm import BaseComm
 if TYPE_CHECKING:
     import pytest
 
-    from residscope.synced import SyncedWidget
+    from residscope.live.widget import Widget
 
 
 class FrontEnd:
@@ -36,12 +36,12 @@ class FrontEnd:
 
         monkeypatch.setattr(comm, "create_comm", Recorded)
 
-    def says(self, widget: SyncedWidget, state: dict[str, Any]) -> None:
+    def says(self, widget: Widget, state: dict[str, Any]) -> None:
         """Change a model in the acting page, which tells the kernel."""
         self.acting[widget.model_id].update(state)
         widget.set_state(state)
 
-    def differences(self, widget: SyncedWidget) -> list[str]:
+    def differences(self, widget: Widget) -> list[str]:
         """Name the traits of which a page believes something else than what the kernel holds."""
         truth = {name: _plain(value) for name, value in widget.get_state().items()}
         pages = (self.acting[widget.model_id], self.looking[widget.model_id])

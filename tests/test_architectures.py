@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from residscope import Trace, decomposition
-from residscope.inputs import Reader
+from residscope import Trace
+from residscope.inputs.reader import Reader
+from residscope.runs import decomposition
 from tests import architectures
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
@@ -27,7 +28,7 @@ CASES = [
 
 
 def trace_of(model, kind="difference"):
-    return Trace(model, Reader(model).read(PROMPTS, ANSWERS[kind], None, None))
+    return Trace(model, Reader(model).parse(PROMPTS, ANSWERS[kind], None, None))
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{'processed' if case[1] else 'raw'}")
@@ -58,7 +59,7 @@ def test_the_target_is_the_models_own_and_its_parts_sum_to_it(case, kind):
 @pytest.mark.parametrize("name", ["Gemma-2", "Granite", "Cohere"])
 def test_a_single_logit_sums_too_where_logits_are_capped_or_scaled(name):
     model = architectures.build(name)
-    trace = Trace(model, Reader(model).read(PROMPTS, " Mary", None, None, "logit"))
+    trace = Trace(model, Reader(model).parse(PROMPTS, " Mary", None, None, "logit"))
     for row, length in enumerate(trace.lengths):
         with torch.no_grad():
             logits = model(trace.tokens[row : row + 1, :length])[0, -1]

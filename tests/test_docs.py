@@ -23,7 +23,7 @@ def test_the_code_on_a_page_runs(page, request):
     for block in code:
         exec(compile(block, page, "exec"), names)
     if page.name == "caches.md":
-        assert names["exp"].trace.as_cached == "", "the mask that it makes keeps the BOS"
+        assert names["exp"].trace.cache_mismatch == "", "the mask that it makes keeps the BOS"
     for value in names.values():
         if hasattr(value, "close") and hasattr(value, "selection"):
             value.close()

@@ -7,7 +7,8 @@ import weakref
 import pytest
 
 import residscope as rs
-from residscope.worker import Cancelled
+from residscope.live.worker import Cancelled
+from residscope.runs import trace
 from tests import tiny
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
@@ -31,7 +32,7 @@ class Gate:
 
     def __init__(self, monkeypatch):
         self.reached, self.open = threading.Event(), threading.Event()
-        record = rs.trace.record
+        record = trace.record
 
         def held(*args, step, **options):
             def held_step(done, total):
@@ -41,7 +42,7 @@ class Gate:
 
             return record(*args, step=held_step, **options)
 
-        monkeypatch.setattr("residscope.trace.record", held)
+        monkeypatch.setattr("residscope.runs.trace.record", held)
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_an_error_of_the_run_is_raised_by_reads_and_told_in_the_status(experimen
         raise RuntimeError("the card is on fire")
 
     with monkeypatch.context() as broken:
-        broken.setattr("residscope.trace.record", fail)
+        broken.setattr("residscope.runs.trace.record", fail)
         experiment.prompts = SHORT
         with pytest.raises(RuntimeError, match="the card is on fire"):
             _ = experiment.trace
@@ -235,7 +236,7 @@ def test_an_experiment_whose_last_run_failed_is_freed(model, monkeypatch):
     experiment = rs.Experiment(model, PROMPT)
     _ = experiment.trace
     with monkeypatch.context() as broken:
-        broken.setattr("residscope.trace.record", lambda *_args, **_options: 1 / 0)
+        broken.setattr("residscope.runs.trace.record", lambda *_args, **_options: 1 / 0)
         experiment.update(prompts=SHORT)
         for _turn in range(3):
             with pytest.raises(ZeroDivisionError) as caught:

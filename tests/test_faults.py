@@ -18,9 +18,9 @@ from safetensors.numpy import load
 
 import residscope as rs
 from residscope import views
+from residscope.live.worker import Cancelled
 from residscope.models.twin import twin_of
 from residscope.views.base import View
-from residscope.worker import Cancelled
 from tests import tiny
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park", "one two one"]

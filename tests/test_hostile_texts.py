@@ -9,8 +9,9 @@ import pytest
 from safetensors.numpy import load
 
 import residscope as rs
-from residscope import views, wire
+from residscope import views
 from residscope.export.mime import still_bundle
+from residscope.live import wire
 from residscope.views.base import View
 from tests import tiny
 from tests.frontend import FrontEnd
@@ -112,7 +113,7 @@ def test_what_a_notebook_keeps_is_a_picture_and_nothing_else(shown, name):
 def shown_in(experiment):
     """Wait until the views have taken the newest run."""
     experiment.wait()
-    assert experiment.soon("last", lambda _ticket: None).wait(60)
+    assert experiment.schedule("last", lambda _ticket: None).wait(60)
 
 
 @pytest.mark.parametrize(("name", "sentence"), REFUSED.items(), ids=REFUSED.keys())

@@ -5,7 +5,7 @@ import torch
 from transformer_lens.tools.analysis import direct_logit_attribution
 
 from residscope import Trace
-from residscope.inputs import Reader
+from residscope.inputs.reader import Reader
 from tests import architectures, plain
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
@@ -22,7 +22,7 @@ OTHERWISE = {
 
 
 def trace_of(model, answers):
-    return Trace(model, Reader(model).read(PROMPTS, answers, None, None))
+    return Trace(model, Reader(model).parse(PROMPTS, answers, None, None))
 
 
 @pytest.mark.parametrize("kind", ANSWERS)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import residscope as rs
-from residscope.selection import Selection, Status
+from residscope.live.shared import Selection, Status
 from tests import tiny
 from tests.frontend import FrontEnd
 
@@ -122,7 +122,7 @@ def test_an_observer_may_wait_for_the_run_in_progress(monkeypatch):
         go_on.wait()
         return record(*args, **options)
 
-    monkeypatch.setattr("residscope.trace.record", held)
+    monkeypatch.setattr("residscope.runs.trace.record", held)
     asked, read = threading.Event(), []
 
     def observer(_change):
@@ -174,9 +174,9 @@ def test_a_newer_request_of_a_view_is_not_told_as_a_cancel():
         go_on.wait()
         ticket.check()
 
-    experiment.soon("cells", older)
+    experiment.schedule("cells", older)
     assert started.wait(30)
-    newer = experiment.soon("cells", lambda _ticket: None)
+    newer = experiment.schedule("cells", lambda _ticket: None)
     go_on.set()
     assert newer.wait(30)
     assert experiment.status._error is None
@@ -217,7 +217,7 @@ def test_a_view_that_is_closed_while_it_takes_a_run_is_no_failure(monkeypatch):
     closing.join(1)  # all the time that it gets, if it must wait for the view
     go_on.set()
     closing.join(30)
-    assert experiment.soon("last", lambda _ticket: None).wait(30)
+    assert experiment.schedule("last", lambda _ticket: None).wait(30)
     assert experiment.status._error is None
     assert other._shown == experiment.trace.number
     experiment.close()

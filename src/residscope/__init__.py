@@ -10,14 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from residscope.errors import InputError
     from residscope.experiment import Experiment
-    from residscope.memory import StaleWeightsError
+    from residscope.inputs.target import Answer, Target
+    from residscope.live.shared import Selection
+    from residscope.live.worker import Cancelled
     from residscope.models import load_model
     from residscope.models.demo import presets
-    from residscope.selection import Selection
-    from residscope.sources import NoSplitError, head_scores
-    from residscope.target import Answer, Target
-    from residscope.trace import Trace
+    from residscope.runs.memory import StaleWeightsError
+    from residscope.runs.sources import NoSplitError, head_scores
+    from residscope.runs.trace import Trace
     from residscope.views import (
         AttentionPattern,
         Column,
@@ -29,33 +31,31 @@ if TYPE_CHECKING:
         Row,
         TokenStrip,
     )
-    from residscope.vocabulary import InputError
     from residscope.workbench import Workbench
-    from residscope.worker import Cancelled
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Answer": "target",
+    "Answer": "inputs.target",
     "AttentionPattern": "views",
-    "Cancelled": "worker",
+    "Cancelled": "live.worker",
     "Column": "views",
     "Experiment": "experiment",
     "HeadAttribution": "views",
     "HeadGrid": "views",
     "HeadReadout": "views",
-    "InputError": "vocabulary",
+    "InputError": "errors",
     "LayerAttribution": "views",
     "LogitLens": "views",
-    "NoSplitError": "sources",
+    "NoSplitError": "runs.sources",
     "Row": "views",
-    "Selection": "selection",
-    "StaleWeightsError": "memory",
-    "Target": "target",
+    "Selection": "live.shared",
+    "StaleWeightsError": "runs.memory",
+    "Target": "inputs.target",
     "TokenStrip": "views",
-    "Trace": "trace",
+    "Trace": "runs.trace",
     "Workbench": "workbench",
-    "head_scores": "sources",
+    "head_scores": "runs.sources",
     "load_model": "models",
     "presets": "models.demo",
 }

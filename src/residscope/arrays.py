@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residscope import wire
 from residscope.analysis.check import Check, LayerCheck
-from residscope.target import Named
-from residscope.trace import Trace, travels_ahead
+from residscope.inputs.target import Named
+from residscope.live import wire
+from residscope.runs.trace import Trace, sent_with_run
 
 
 class NoModelError(ValueError):
@@ -99,10 +99,10 @@ class ArrayRun:
         return [[self._texts[token] for token in row] for row in self.inputs.tokens]
 
     @property
-    def patterns_travel_ahead(self) -> bool:
+    def patterns_sent_with_run(self) -> bool:
         """Tell whether all maps are small enough to be sent at once."""
         # A square is nearly two triangles.
-        return travels_ahead(self.n_layers * self.n_heads * (1 if self.is_causal else 2), self.lengths)
+        return sent_with_run(self.n_layers * self.n_heads * (1 if self.is_causal else 2), self.lengths)
 
     @property
     def vocabulary_size(self) -> int:
@@ -128,7 +128,7 @@ class ArrayRun:
         """Return a token's text."""
         return self._texts[token]
 
-    piece = decode
+    vocabulary_entry = decode
 
 
 Run = Trace | ArrayRun

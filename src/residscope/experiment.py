@@ -10,21 +10,21 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from residscope.answers import Answers
-from residscope.asked import Asked
-from residscope.cache import read_cache
-from residscope.history import History, Past
-from residscope.inputs import Inputs
-from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, accept
-from residscope.prompts import Prompts
-from residscope.scene import extent_of, scene_of
-from residscope.selection import Selection, Status
-from residscope.synced import SyncedWidget
-from residscope.target import Target
-from residscope.trace import Trace
-from residscope.vocabulary import count
-from residscope.wire import text
-from residscope.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
+from residscope.errors import count
+from residscope.header import extent_of, header_of
+from residscope.inputs.answers import Answers
+from residscope.inputs.given_cache import parse_cache
+from residscope.inputs.history import History, Past
+from residscope.inputs.prompts import Prompts
+from residscope.inputs.question import Question
+from residscope.inputs.reader import Inputs
+from residscope.inputs.target import Target
+from residscope.live.shared import Selection, Status
+from residscope.live.widget import Widget
+from residscope.live.wire import text
+from residscope.live.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
+from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
+from residscope.runs.trace import Trace
 
 
 class Follower(Protocol):
@@ -76,16 +76,16 @@ class Experiment:
         tokenizer: Any = None,
     ) -> None:
         self._given = model, tokenizer
-        self.model = accept(model, tokenizer)
+        self.model = as_bridge(model, tokenizer)
         self._lock = threading.RLock()
         self._followers: list[weakref.ref[Follower]] = []
         self._on_run: list[Callable[[Trace], object]] = []
         self._number = 0
         self._trace: Trace | None = None
-        self._asked = Asked(
+        self._question = Question(
             prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill
         ).copy()
-        self._inputs = self._asked.read(self.model)
+        self._inputs = self._question.parse(self.model)
         self.selection = Selection()
         self.status = Status()
         me = weakref.ref(self)
@@ -95,7 +95,7 @@ class Experiment:
         self.status.observe(lambda change: _go(me, change["new"]), "_go")
         self._history = History()
         with self._lock:
-            self._ticket = self._submit(self._inputs, self._asked)
+            self._ticket = self._submit(self._inputs, self._question)
             self._remember(self._history.add)
 
     @classmethod
@@ -115,7 +115,8 @@ class Experiment:
 
         The model is run once on these tokens and compared with what the cache holds, at most 64 cells an activation.
         Where they are equal the experiment is like any other, and what the cache lacks is computed. Where they are
-        not, `trace.as_cached` names the first difference and the cache's numbers are shown, until the prompts change.
+        not, `trace.cache_mismatch` names the first difference, and the cache's numbers are shown until the prompts
+        change.
 
         Args:
             model: whose run it is.
@@ -130,7 +131,7 @@ class Experiment:
         Raises:
             InputError: for a cache, tokens or a mask that are not of this model, or do not fit each other.
         """
-        run = read_cache(accept(model, tokenizer), cache, tokens, mask)
+        run = parse_cache(as_bridge(model, tokenizer), cache, tokens, mask)
         prompts = run if run.difference else run.tokens
         return cls(model, prompts, answers, target=target, target_position=target_position, tokenizer=tokenizer)
 
@@ -144,9 +145,9 @@ class Experiment:
         return self._inputs
 
     @property
-    def asked(self) -> Asked:
+    def question(self) -> Question:
         """Return the newest inputs as the user wrote them, as a copy; arrays are lists."""
-        return self._asked.copy()
+        return self._question.copy()
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -160,7 +161,7 @@ class Experiment:
     @property
     def answers(self) -> Any:
         """Return the answers as written; assign to run anew."""
-        return self.asked.answers
+        return self.question.answers
 
     @answers.setter
     def answers(self, value: Answers | None) -> None:
@@ -229,9 +230,9 @@ class Experiment:
         """
         with self._lock:
             self.model = self._model_now()
-            inputs, asked = self._asked.changed(changes).fitted(self.model, changes)
-            self._ticket = self._submit(inputs, asked)
-            self._inputs, self._asked = inputs, asked
+            inputs, question = self._question.changed(changes).fitted(self.model, changes)
+            self._ticket = self._submit(inputs, question)
+            self._inputs, self._question = inputs, question
             self._remember(self._history.add)
 
     def run(self, **changes: Any) -> Trace:
@@ -242,8 +243,8 @@ class Experiment:
             InputError: for an input that cannot be used.
         """
         model = self._model_now()
-        inputs, asked = self._asked.changed(changes).fitted(model, changes)
-        return Trace(model, inputs, target=asked.made)
+        inputs, question = self._question.changed(changes).fitted(model, changes)
+        return Trace(model, inputs, target=question.hand_made)
 
     def fork(self, **changes: Any) -> "Experiment":
         """Return an experiment of its own on the same model and inputs, changed so, with a copy of the selection.
@@ -254,9 +255,9 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        _, asked = self._asked.changed(changes).fitted(self._model_now(), changes)
+        _, question = self._question.changed(changes).fitted(self._model_now(), changes)
         model, tokenizer = self._given
-        inputs = {field.name: getattr(asked, field.name) for field in fields(asked)}
+        inputs = {field.name: getattr(question, field.name) for field in fields(question)}
         other = Experiment(model, **inputs, tokenizer=tokenizer)
         other.selection.update(**self.selection.values)
         return other
@@ -311,7 +312,7 @@ class Experiment:
         """Let a view go that is closed."""
         self._followers = [one for one in self._followers if one() not in (None, view)]
 
-    def soon(self, kind: str, job: Callable[[Ticket], None]) -> Ticket:
+    def schedule(self, kind: str, job: Callable[[Ticket], None]) -> Ticket:
         """Do a view's job on the worker; a newer job of its kind replaces it."""
         me, number = weakref.ref(self), self._number
 
@@ -326,33 +327,33 @@ class Experiment:
     def _model_now(self) -> TransformerBridge:
         """Return the model, which is another bridge when the Hugging Face model that was given has changed."""
         model, tokenizer = self._given
-        return accept(model, tokenizer) if isinstance(model, PreTrainedModel) else self.model
+        return as_bridge(model, tokenizer) if isinstance(model, PreTrainedModel) else self.model
 
     def _go(self, to: int) -> None:
         if self._worker.closed:
             raise RuntimeError(CLOSED)
         if not 0 <= to < len(self._history):
             raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
-        asked = self._history[to].asked
+        question = self._history[to].question
         self.model = self._model_now()
-        inputs = asked.read(self.model)
-        self._ticket = self._submit(inputs, asked)
-        self._inputs, self._asked = inputs, asked
+        inputs = question.parse(self.model)
+        self._ticket = self._submit(inputs, question)
+        self._inputs, self._question = inputs, question
         self._remember(lambda run: self._history.move(to, run))
 
     def _remember(self, add: Callable[[Past], None]) -> None:
         """Put the newest run into the history."""
-        add(Past(self._number, self._inputs.prompts, self._asked))
+        add(Past(self._number, self._inputs.prompts, self._question))
         self.status._history = {"at": self._history.at, "of": len(self._history)}
 
-    def _submit(self, inputs: Inputs, asked: Asked) -> Ticket:
+    def _submit(self, inputs: Inputs, question: Question) -> Ticket:
         number, model, me = self._number + 1, self.model, weakref.ref(self)
 
         def job(ticket: Ticket) -> None:
             experiment = me()
             if experiment is not None:
                 with experiment._telling(number):
-                    experiment._compute(model, number, inputs, asked.made, ticket)
+                    experiment._compute(model, number, inputs, question.hand_made, ticket)
 
         # The number goes up first: the job may begin before submit returns.
         self._number = number
@@ -374,7 +375,7 @@ class Experiment:
             self._history.finish(number, trace.target.names, trace.target_value.tolist())
         with self.status.hold_sync():
             self.status.run = number
-            self.status._run = scene_of(trace)
+            self.status._run = header_of(trace)
             self.status._error = None
         try:
             self.selection.settle(self, extent_of(trace))
@@ -439,7 +440,7 @@ _CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
 _LOG = logging.getLogger("residscope")
 
 
-def _close(worker: Worker, *models: SyncedWidget) -> None:
+def _close(worker: Worker, *models: Widget) -> None:
     """End what an experiment leaves behind; ipywidgets would keep its models for ever."""
     worker.close()
     for model in models:

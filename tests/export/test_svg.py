@@ -1,4 +1,4 @@
-"""Still pictures: true numbers, text that stays text, and the colours of the views."""
+"""Fixed pictures: true numbers, text that stays text, and the colours of the views."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from residscope.export.colours import LEVELS, STOPS, colour, level
+from residscope.export.figure import Bars, Chips, Curve, Figure, Group, Map, Table
 from residscope.export.maps import pooled
 from residscope.export.mime import still_bundle
 from residscope.export.svg import png, svg
 from residscope.export.words import number, visible
-from residscope.figure import Bars, Chips, Curve, Figure, Group, Map, Table
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "</text><script>alert(1)</script>&\"'<img src=x onerror=alert(1)>"

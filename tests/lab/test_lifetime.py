@@ -13,7 +13,7 @@ COUNT = """
 import gc, threading
 from comm import get_comm_manager
 from ipywidgets.widgets.widget import _instances
-from residscope.trace import Trace
+from residscope.runs.trace import Trace
 
 def held():
     gc.collect()

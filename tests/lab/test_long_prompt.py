@@ -25,7 +25,7 @@ def test_a_long_prompt_answers_everywhere(lab):
     strip.wait_for()
     (length,) = python(lab, "exp.trace.lengths")
     assert length > 1500
-    assert python(lab, "exp.trace.patterns_travel_ahead") is False
+    assert python(lab, "exp.trace.patterns_sent_with_run") is False
     assert strip.get_by_role("gridcell").count() < 400
 
     attention = frame(lab, "Attention")

@@ -5,7 +5,7 @@ import pytest
 SETUP = """
 import threading
 import residscope as rs
-import residscope.trace as rt
+import residscope.runs.trace as rt
 model = rs.load_model("demo")
 exp = rs.Experiment(model, "When Mary and John went to the store, John gave a drink to", (" Mary", " John"))
 heads, pattern = rs.HeadAttribution(exp), rs.AttentionPattern(exp)

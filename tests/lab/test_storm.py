@@ -8,7 +8,7 @@ from tests.lab.workbench import python
 SETUP = """
 import anywidget, traitlets
 import residscope as rs
-import residscope.trace as rt
+import residscope.runs.trace as rt
 from residscope import views
 from residscope.views.base import View
 

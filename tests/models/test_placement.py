@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_map
 from transformer_lens.model_bridge.sources import build_bridge_from_module
 
 from residscope import Experiment, Trace
-from residscope.inputs import Reader
+from residscope.inputs.reader import Reader
 from residscope.models.placement import home_of
 from residscope.models.recording import LiveRun, over_patterns, record, record_mixing, whole
 from residscope.models.weights import final_norm, head_weights, logits_of, unembedding
@@ -82,7 +82,7 @@ def test_an_offloaded_model_gives_the_same_numbers_and_is_warned_of(name):
     model = offloaded(name)
     held = [parameter.is_meta for parameter in model.parameters()]
     assert sum(held) > len(held) // 2
-    inputs = Reader(model).read(PROMPT, (" Mary", " John"), None, None)
+    inputs = Reader(model).parse(PROMPT, (" Mary", " John"), None, None)
     trace, whole_one = Trace(model, inputs), Trace(architectures.build(name), inputs)
     torch.testing.assert_close(trace.head_attribution(), whole_one.head_attribution(), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(trace.attention(1), whole_one.attention(1), atol=1e-6, rtol=1e-5)

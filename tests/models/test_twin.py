@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from residscope import Experiment, Trace
-from residscope.inputs import Reader
+from residscope.inputs.reader import Reader
 from residscope.models.twin import fingerprint, twin_of, users_hooks
 from tests import architectures, tiny
 
@@ -15,7 +15,7 @@ PROMPT = "When Mary and John went to the store, John gave a drink to"
 
 
 def value(model):
-    inputs = Reader(model).read(PROMPT, (" Mary", " John"), None, None)
+    inputs = Reader(model).parse(PROMPT, (" Mary", " John"), None, None)
     return float(Trace(model, inputs).target_value[0])
 
 
@@ -109,7 +109,7 @@ def test_hooks_are_named_once_and_left_out():
     model.add_hook("blocks.1.attn.hook_z", zero_z, is_permanent=True)
     model.add_hook("blocks.0.hook_mlp_out", zero_z)
     assert value(model) == value(fresh)
-    trace = Trace(model, Reader(model).read(PROMPT, None, None, None))
+    trace = Trace(model, Reader(model).parse(PROMPT, None, None, None))
     (warning,) = trace.warnings
     assert warning.startswith("Shown without the hooks on blocks.0.hook_mlp_out, blocks.1.attn.hook_z: ")
     model.reset_hooks()
@@ -120,7 +120,7 @@ def test_hooks_are_named_once_and_left_out():
 
 def own_value(model):
     """Return what the user's own forward says of the same target."""
-    inputs = Reader(model).read(PROMPT, (" Mary", " John"), None, None)
+    inputs = Reader(model).parse(PROMPT, (" Mary", " John"), None, None)
     (pair,) = inputs.answers
     right, wrong = pair.right.ids[0], pair.wrong.ids[0]
     with torch.no_grad():

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from residscope import views, wire
+from residscope import views
+from residscope.live import wire
 from residscope.views.base import View
 from tests.hostile import TEXTS
 

@@ -21,7 +21,7 @@ def read(data):
 
 def drawn(experiment):
     """Wait until the worker has done all that was asked of it."""
-    experiment.soon("a mark", lambda _ticket: None).wait(30)
+    experiment.schedule("a mark", lambda _ticket: None).wait(30)
 
 
 def unpacked(triangle, length):
@@ -95,8 +95,8 @@ def test_a_pattern_is_coloured_head_by_head(experiment, colour, unit, ask):
 
 
 def test_a_large_runs_heads_bring_weights_and_colour_together(experiment, monkeypatch):
-    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 100)
-    monkeypatch.setattr(rs.Trace, "patterns_travel_ahead", property(lambda _trace: False))
+    monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 100)
+    monkeypatch.setattr(rs.Trace, "patterns_sent_with_run", property(lambda _trace: False))
     view = rs.AttentionPattern(experiment, colour="direct effect")
     experiment.selection.update(head=(0, 1))
     drawn(experiment)

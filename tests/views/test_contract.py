@@ -6,7 +6,8 @@ from pathlib import Path
 import anywidget
 import pytest
 
-from residscope import selection, views
+from residscope import views
+from residscope.live import shared
 from residscope.views.base import View
 from residscope.views.boxes import Box
 
@@ -40,9 +41,9 @@ STATE = (ROOT / "js/lib/state.ts").read_text(encoding="utf-8")
 def test_a_views_traits_are_the_fields_of_its_type(view):
     source = (ROOT / f"js/views/{view.bundle_name}.tsx").read_text(encoding="utf-8")
     fields, body = type_fields(source, "Model")
-    shared, _ = type_fields(STATE, "SharedTraits")
+    everywhere, _ = type_fields(STATE, "SharedTraits")
     assert "SharedTraits" in body
-    assert fields | shared == synced(view)
+    assert fields | everywhere == synced(view)
 
 
 def test_a_boxs_traits_are_the_fields_of_its_type():
@@ -53,7 +54,7 @@ def test_a_boxs_traits_are_the_fields_of_its_type():
 @pytest.mark.parametrize(("python", "typescript"), [("Selection", "SelectionState"), ("Status", "StatusState")])
 def test_the_shared_models_have_the_fields_of_their_types(python, typescript):
     fields, _ = type_fields(STATE, typescript)
-    assert fields == synced(getattr(selection, python))
+    assert fields == synced(getattr(shared, python))
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)

@@ -28,7 +28,7 @@ def read(data):
 
 
 def settled(experiment):
-    experiment.soon("a mark", lambda _ticket: None).wait(30)
+    experiment.schedule("a mark", lambda _ticket: None).wait(30)
 
 
 def test_the_card_holds_the_traces_numbers_of_what_is_selected(experiment):
@@ -110,7 +110,7 @@ def test_the_grid_sends_all_layers_ahead_and_sorts_by_what_is_asked(experiment):
 
 
 def test_what_does_not_travel_ahead_is_sent_for_the_heads_shown(experiment, monkeypatch):
-    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 10)
+    monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 10)
     monkeypatch.setattr(head_grid, "SIDE", 5)
     experiment.update()
     view = rs.HeadGrid(experiment)

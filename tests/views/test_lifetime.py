@@ -8,7 +8,7 @@ import pytest
 from ipywidgets.widgets import widget
 
 import residscope as rs
-from residscope.worker import Cancelled
+from residscope.live.worker import Cancelled
 from tests import tiny
 
 PROMPT = "When Mary and John went to the store"

@@ -32,7 +32,7 @@ def words(view, fill=None):
 
 
 @pytest.fixture
-def as_cached(model):
+def cache_mismatch(model):
     """An experiment of a cache that is not what the model does."""
     tokens = model.to_tokens(PROMPTS[0])
     _, cache = model.run_with_cache(tokens)
@@ -44,22 +44,22 @@ def as_cached(model):
     experiment.close()
 
 
-def test_the_picture_of_the_strip_warns_of_all_that_the_strip_warns_of(as_cached):
-    strip = rs.TokenStrip(as_cached)
-    assert as_cached.trace.warnings[0].startswith("As cached")
+def test_the_picture_of_the_strip_warns_of_all_that_the_strip_warns_of(cache_mismatch):
+    strip = rs.TokenStrip(cache_mismatch)
+    assert cache_mismatch.trace.warnings[0].startswith("As cached")
     said = words(strip, AMBER)
-    for warning in as_cached.trace.warnings:
+    for warning in cache_mismatch.trace.warnings:
         assert warning in said
-    assert as_cached.trace.warnings[0] in ElementTree.fromstring(strip.to_svg()).find(f"{NS}title").text
+    assert cache_mismatch.trace.warnings[0] in ElementTree.fromstring(strip.to_svg()).find(f"{NS}title").text
     subtitle = strip.to_plotly().layout.title.subtitle.text
     assert "As cached" in subtitle.replace("<br>", " ")
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
-def test_every_picture_of_a_run_as_cached_says_so(as_cached, experiment, kind):
-    assert "as cached · run 1" in words(kind(as_cached))
-    assert "as cached" in kind(as_cached).to_plotly().layout.title.text
-    assert as_cached.status._run["model"]["cached"] == as_cached.trace.as_cached
+def test_every_picture_of_a_run_as_cached_says_so(cache_mismatch, experiment, kind):
+    assert "as cached · run 1" in words(kind(cache_mismatch))
+    assert "as cached" in kind(cache_mismatch).to_plotly().layout.title.text
+    assert cache_mismatch.status._run["model"]["cached"] == cache_mismatch.trace.cache_mismatch
     experiment.selection.update(head="1.1")
     assert "as cached" not in words(kind(experiment))
     assert experiment.status._run["model"]["cached"] == ""

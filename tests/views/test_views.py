@@ -122,7 +122,7 @@ def test_the_browser_hides_the_first_token(experiment):
 
 
 def test_large_patterns_are_sent_for_the_selected_and_pinned_heads_only(experiment, monkeypatch):
-    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 10)
+    monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 10)
     experiment.update()
     view = rs.AttentionPattern(experiment)
     assert read(view._data)[1]["ahead"] is False
@@ -198,7 +198,7 @@ def test_a_view_follows_a_selection_of_another_experiment_and_both_runs_count(ex
 
 
 def test_a_selection_outlives_an_experiment_that_followed_it(experiment, model, monkeypatch):
-    monkeypatch.setattr("residscope.trace.PATTERN_BYTES", 0)
+    monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 0)
     other = rs.Experiment(model, PROMPTS)
     rs.AttentionPattern(other, selection=experiment.selection)
     other.close()

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 
 from residscope.export.colours import ACCENT, HAIR, INK, LEVELS, SOFT, colour, ink_on, level
+from residscope.export.figure import Bars, Chips, Curve, Numbers, Table
 from residscope.export.pen import MONO, Pen, Size, width_of
 from residscope.export.words import measured, number, shorten, visible
-from residscope.figure import Bars, Chips, Curve, Numbers, Table
 
 _SIZE = 11
 _MOST_TOKENS = 400

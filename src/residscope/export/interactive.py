@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from residscope.export.colours import AMBER, INK, STOPS, colour, level
+from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Numbers, Table
 from residscope.export.words import lines, shorten, visible
-from residscope.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Numbers, Table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure

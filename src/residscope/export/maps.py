@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from residscope.export.colours import ACCENT, LEVELS, PAGE, SOFT, colour, ink_on, level
+from residscope.export.figure import Map, Numbers
 from residscope.export.pen import MONO, SANS, Pen, Size, width_of
 from residscope.export.words import number, shorten, visible
-from residscope.figure import Map, Numbers
 
 MOST_CELLS = 96
 """Maps with more cells on a side are drawn smaller, each cell the largest of those under it."""

@@ -5,8 +5,8 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from residscope.export.figure import Figure
 from residscope.export.svg import png, svg
-from residscope.figure import Figure
 
 # JupyterLab and nbconvert draw each output in an element of this class. A widget whose kernel is gone leaves a line
 # that says so, or one that waits for ever: the picture takes its place. Where the widget is alive the picture gives

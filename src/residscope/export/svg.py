@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 from residscope.export.charts import draw_bars, draw_chips, draw_curve, draw_table
 from residscope.export.colours import AMBER, HAIR, INK, PAGE, SOFT
+from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Table
 from residscope.export.maps import MOST_THUMBNAIL_CELLS, draw_map, draw_thumbnail, pooled, pooling
 from residscope.export.pen import Pen, Size, width_of
 from residscope.export.words import lines, shorten
-from residscope.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Table
 
 WIDTH = 720
 _EDGE, _BETWEEN, _THUMBNAIL, _LINE = 12, 12, 64, 17

@@ -4,7 +4,7 @@ from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import PreTrainedModel
 
-from residscope.models.accept import accept
+from residscope.models.as_bridge import as_bridge
 from residscope.models.load import load_model
 from residscope.models.recording import Recording, record
 from residscope.models.twin import Twin, twin_of
@@ -15,7 +15,7 @@ __all__ = [
     "Recording",
     "TransformerBridge",
     "Twin",
-    "accept",
+    "as_bridge",
     "load_model",
     "record",
     "twin_of",

@@ -10,12 +10,12 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import logging
 
+from residscope.errors import InputError
 from residscope.models import smollm2
-from residscope.models.accept import NotShownError, bridge_of, no_bridge
-from residscope.models.decoders import why_not, why_not_config
+from residscope.models.as_bridge import NotShownError, bridge_of, no_bridge
 from residscope.models.demo import FOLDER
 from residscope.models.size import fitting_dtype, parameters_of, ran_out_of_memory
-from residscope.vocabulary import InputError
+from residscope.models.supported import why_unsupported, why_unsupported_config
 
 
 def load_model(
@@ -50,7 +50,7 @@ def load_model(
     chosen = torch.device(device) if device is not None else _best_device()
     config = _config_of(name)
     if config is not None:
-        refused = why_not_config((config.architectures or [type(config).__name__])[0], config)
+        refused = why_unsupported_config((config.architectures or [type(config).__name__])[0], config)
         if refused:
             raise NotShownError(refused)
     if dtype is None and config is not None and name != str(FOLDER):
@@ -64,7 +64,7 @@ def load_model(
         if sentence is None:
             raise
         raise NotShownError(sentence) from error
-    refused = why_not(bridge)
+    refused = why_unsupported(bridge)
     if refused:
         raise NotShownError(refused)
     return bridge

@@ -8,7 +8,7 @@ from accelerate.utils import align_module_device
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from residscope.models.copying import modules_of, tensors_of
+from residscope.models.copies import modules_of, tensors_of
 
 
 def home_of(model: TransformerBridge) -> torch.device:

@@ -15,9 +15,9 @@ from transformer_lens.model_bridge.component_setup import _wire_symbolic_hooks
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
-from residscope.models.copying import copied, tensors_of
+from residscope.models.changes import Part, structure_of
+from residscope.models.copies import copied, tensors_of
 from residscope.models.placement import any_offloaded
-from residscope.models.structure import Part, structure_of
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()

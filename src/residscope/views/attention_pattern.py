@@ -11,19 +11,19 @@ import torch
 import traitlets
 from torch import Tensor
 
-from residscope import wire
 from residscope.arrays import Run
 from residscope.experiment import Experiment
+from residscope.export.figure import Figure, Map
 from residscope.export.words import measured, number, share
-from residscope.figure import Figure, Map
-from residscope.scene import tokens_of
-from residscope.selection import Selection
-from residscope.sources import NoSplitError
-from residscope.still import Still
+from residscope.fixed import Fixed
+from residscope.header import tokens_of
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
+from residscope.runs.sources import NoSplitError
 from residscope.views.base import View
+from residscope.views.captions import caption, facts, refusal, spot_of
 from residscope.views.patterns import cells_of, flat, pattern_run
-from residscope.views.stills import caption, facts, refusal, spot_of
-from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ class AttentionPattern(View):
 
     from_browser = View.from_browser | {"colour", "hide_first"}
 
-    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.selection.observe(self._fetch, ["head", "pinned", "row"])
         self.observe(self._fetch, "colour")
@@ -76,21 +76,21 @@ class AttentionPattern(View):
             ValueError: for another shape, another number of tokens, or infinity.
         """
         run = pattern_run(weights, tokens)
-        view = cls(Still(run), selection=selection)
+        view = cls(Fixed(run), selection=selection)
         if view.selection.head is None:
             view.selection.update(head=(0, 0))
         return view
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
-        if not trace.patterns_travel_ahead or self.colour != ATTENTION:
+        if not trace.patterns_sent_with_run or self.colour != ATTENTION:
             self._send_heads(trace)
         info = {
-            "ahead": trace.patterns_travel_ahead,
+            "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
             "windows": [window and asdict(window) for window in trace.windows],
         }
-        if not trace.patterns_travel_ahead:
+        if not trace.patterns_sent_with_run:
             return {}, info
         layers = []
         for layer in range(trace.n_layers):
@@ -233,9 +233,9 @@ class AttentionPattern(View):
 
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none
-        if trace is not None and not (trace.patterns_travel_ahead and self.colour == ATTENTION):
+        if trace is not None and not (trace.patterns_sent_with_run and self.colour == ATTENTION):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.soon(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
+                self.experiment.schedule(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
 
     def _wanted(self, trace: Run) -> list[tuple[int, int]]:
         """Return the selected head and the pinned ones, as far as the run has them."""
@@ -251,7 +251,7 @@ class AttentionPattern(View):
             return
         arrays: dict[str, wire.Array] = {}
         info: dict[str, Any] = {"row": row, "heads": [list(head) for head in heads], "colour": self.colour}
-        if not trace.patterns_travel_ahead:
+        if not trace.patterns_sent_with_run:
             arrays["patterns"] = _packed(trace, row, heads, trace.attention)
         if self.colour != ATTENTION:
             info["unit"] = _UNITS.get(self.colour, trace.target.unit)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from residscope import cells, wire
 from residscope.arrays import ArrayRun, Run
 from residscope.experiment import Experiment
+from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
-from residscope.figure import Figure
-from residscope.scene import extent_of
-from residscope.selection import Selection, shared_state
-from residscope.still import Still
-from residscope.synced import bundle
-from residscope.views.pictured import CLOSED, Pictured
-from residscope.worker import Ticket
+from residscope.fixed import Fixed
+from residscope.header import extent_of
+from residscope.live import rerun, wire
+from residscope.live.shared import Selection, shared_state
+from residscope.live.widget import bundle
+from residscope.live.worker import Ticket
+from residscope.views.picturable import CLOSED, Picturable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _SELECTION = ("row", "depth", "head", "position", "key", "pinned")
 _STATUS = ("run", "_run", "_progress", "_error", "_history", "_cancel", "_go")
 
 
-class View(Pictured):
+class View(Picturable):
     """A widget that shows each run of an experiment.
 
     A view says which arrays it shows and which traits it has; it computes nothing.
@@ -49,12 +49,12 @@ class View(Pictured):
     _mirror = traitlets.Dict().tag(sync=True)
 
     bundle_name: ClassVar[str]
-    _experiment: Experiment | Still | None = None
+    _experiment: Experiment | Fixed | None = None
     _last: Run | None = None
     _sent: Mapping[str, Any] | None = None
     from_browser = frozenset({"_link", "_mirror"})
 
-    def __init__(self, experiment: Experiment | Still, *, selection: Selection | None = None, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, *, selection: Selection | None = None, **traits: Any) -> None:
         checked_experiment(type(self), experiment)
         self._showing = threading.RLock()
         self._shown = 0
@@ -75,7 +75,7 @@ class View(Pictured):
         except BaseException:
             self.close()
             raise
-        cells.made(self)
+        rerun.note_made_by_cell(self)
         experiment.attach(self)
         if experiment.trace_or_none is not trace:
             # A run that ended meanwhile found no view to tell.
@@ -121,7 +121,7 @@ class View(Pictured):
         trace = self.experiment.trace_or_none
         if trace is not None:
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.soon(f"view {self.model_id}", lambda ticket: self.follow(trace, ticket))
+                self.experiment.schedule(f"view {self.model_id}", lambda ticket: self.follow(trace, ticket))
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[Mapping[str, wire.Array], dict[str, Any]]:
         """Return the arrays of a run and what is said about them."""
@@ -212,14 +212,14 @@ class View(Pictured):
 
 def checked_experiment(kind: type, experiment: Any) -> None:
     """Refuse what is no experiment."""
-    if not isinstance(experiment, Experiment | Still):
+    if not isinstance(experiment, Experiment | Fixed):
         raise TypeError(
             f"{kind.__name__} takes an Experiment, not {type(experiment).__name__}: "
             "rs.Experiment(model, prompts, answers)"
         )
 
 
-def _wait_aloud(experiment: Experiment | Still) -> Run:
+def _wait_aloud(experiment: Experiment | Fixed) -> Run:
     """Wait for the newest run, with one line of output when it takes longer than a second."""
     widest = 0
 

@@ -7,14 +7,14 @@ from typing import Any
 import anywidget
 import traitlets
 
-from residscope import cells
-from residscope.figure import Figure
-from residscope.synced import bundle
+from residscope.export.figure import Figure
+from residscope.live import rerun
+from residscope.live.widget import bundle
 from residscope.views.base import View
-from residscope.views.pictured import CLOSED, Pictured
+from residscope.views.picturable import CLOSED, Picturable
 
 
-class Box(Pictured):
+class Box(Picturable):
     """Views side by side or stacked, held by reference.
 
     Args:
@@ -41,7 +41,7 @@ class Box(Pictured):
                 raise ValueError(f"{name} cannot hold this {type(child).__name__}, which is closed: make a new one")
         module, style = bundle("box")
         super().__init__(_esm=module, _css=style, children=children, _still=uuid.uuid4().hex, **traits)
-        cells.made(self)
+        rerun.note_made_by_cell(self)
 
     def close(self) -> None:
         """Close the box and all it holds."""

@@ -6,18 +6,18 @@ import numpy as np
 import torch
 import traitlets
 
-from residscope import wire
 from residscope.analysis.scores import KINDS
 from residscope.arrays import ArrayRun, Run, shaped
 from residscope.experiment import Experiment
+from residscope.export.figure import Figure, Map, Table
 from residscope.export.words import measured, number
-from residscope.figure import Figure, Map, Table
-from residscope.selection import Selection
-from residscope.sources import head_scores
-from residscope.still import Still
+from residscope.fixed import Fixed
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
+from residscope.runs.sources import head_scores
 from residscope.views.base import View
-from residscope.views.checks import parts_info
-from residscope.views.stills import (
+from residscope.views.captions import (
     caption,
     chosen_row,
     effect_name,
@@ -28,7 +28,7 @@ from residscope.views.stills import (
     mean_words,
     sum_facts,
 )
-from residscope.worker import Ticket
+from residscope.views.checks import parts_info
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class HeadAttribution(View):
 
     from_browser = View.from_browser | {"colour", "scores_on"}
 
-    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         self._on_repeats: dict[str, tuple[bytes, wire.Array]] = {}
         super().__init__(experiment, **traits)
         self.observe(lambda _change: self.follow_again(), ["colour", "scores_on"])
@@ -79,7 +79,7 @@ class HeadAttribution(View):
         rows, n_layers, n_heads = heads.shape
         numbers = {"head_attribution": lambda: torch.from_numpy(heads)}
         run = ArrayRun([[]] * rows, n_layers=n_layers, n_heads=n_heads, name=name, unit=unit, numbers=numbers)
-        return cls(Still(run), selection=selection)
+        return cls(Fixed(run), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return `values` [row layer head], the sum check and, where asked for, `scores` [row layer head]."""

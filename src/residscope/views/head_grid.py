@@ -8,18 +8,18 @@ import numpy as np
 import torch
 import traitlets
 
-from residscope import wire
 from residscope.analysis.scores import KINDS
 from residscope.arrays import ArrayRun, Run, shaped
 from residscope.experiment import Experiment
+from residscope.export.figure import Figure, Group, Map
 from residscope.export.words import number
-from residscope.figure import Figure, Group, Map
-from residscope.selection import Selection
-from residscope.still import Still
+from residscope.fixed import Fixed
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
 from residscope.views.base import View
+from residscope.views.captions import caption, facts
 from residscope.views.patterns import flat, pattern_run, shrunk
-from residscope.views.stills import caption, facts
-from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ class HeadGrid(View):
 
     from_browser = View.from_browser | {"shown", "sort"}
 
-    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.selection.observe(self._fetch, _FOLLOWED)
         self.observe(self._fetch, "shown")
@@ -79,12 +79,12 @@ class HeadGrid(View):
             if tuple(heads.shape[1:]) != (run.n_layers, run.n_heads):
                 raise ValueError(f"values are of {[*heads.shape[1:]]} layers and heads, and weights of others")
             run.numbers["head_attribution"] = lambda: heads
-        return cls(Still(run), selection=selection)
+        return cls(Fixed(run), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's small maps where they travel ahead, and what sorts the heads [row layer head]."""
         arrays: dict[str, Any] = {}
-        if trace.patterns_travel_ahead:
+        if trace.patterns_sent_with_run:
             layers = []
             for layer in range(trace.n_layers):
                 if ticket:
@@ -98,7 +98,7 @@ class HeadGrid(View):
         if self.sort != HEAD:
             arrays["values"] = self._values(trace)
         return arrays, {
-            "ahead": trace.patterns_travel_ahead,
+            "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
             "sort": self.sort,
             "unit": trace.target.unit if self.sort == EFFECT else "",
@@ -191,9 +191,9 @@ class HeadGrid(View):
 
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none
-        if trace is not None and not trace.patterns_travel_ahead:
+        if trace is not None and not trace.patterns_sent_with_run:
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.soon(f"maps of {self.model_id}", lambda _ticket: self._send_maps(trace))
+                self.experiment.schedule(f"maps of {self.model_id}", lambda _ticket: self._send_maps(trace))
 
     def _send_maps(self, trace: Run) -> None:
         row = self.selection.row or 0

@@ -7,18 +7,18 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-from residscope import wire
 from residscope.arrays import Run
 from residscope.experiment import Experiment
+from residscope.export.figure import Block, Figure, Table
 from residscope.export.words import number, share
-from residscope.figure import Block, Figure, Table
-from residscope.scene import name_of, text_of, texts_of, tokens_of
-from residscope.selection import Selection
-from residscope.still import Still
+from residscope.fixed import Fixed
+from residscope.header import name_of, text_of, texts_of, tokens_of
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
 from residscope.views.base import View
-from residscope.views.cards import Card, card_of, card_run
-from residscope.views.stills import caption, facts, refusal, spot_of, target_name
-from residscope.worker import Ticket
+from residscope.views.captions import caption, facts, refusal, spot_of, target_name
+from residscope.views.head_summary import HeadSummary, head_summary, head_summary_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class HeadReadout(View):
 
     _card = traitlets.Bytes(b"").tag(sync=True)
 
-    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.selection.observe(self._fetch, _FOLLOWED)
 
@@ -70,8 +70,10 @@ class HeadReadout(View):
         Raises:
             ValueError: for shapes that do not fit each other.
         """
-        run = card_run(weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit)
-        view = cls(Still(run), selection=selection)
+        run = head_summary_run(
+            weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit
+        )
+        view = cls(Fixed(run), selection=selection)
         if view.selection.head is None:
             view.selection.update(head=(0, 0))
         return view
@@ -82,10 +84,12 @@ class HeadReadout(View):
         self._send_card(trace)
         return {}, {}
 
-    def card(self, trace: Run) -> Card | str:
+    def card(self, trace: Run) -> HeadSummary | str:
         """Return what there is to say of the selected head, or why there is nothing."""
         spot = spot_of(trace, self.selection)
-        return spot if isinstance(spot, str) else card_of(trace, *spot) or f"layer {spot[0]} has no attention heads"
+        return (
+            spot if isinstance(spot, str) else head_summary(trace, *spot) or f"layer {spot[0]} has no attention heads"
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per number on the card: what it looks at, promotes, suppresses, its effect and scores.
@@ -167,12 +171,12 @@ class HeadReadout(View):
         trace = self.experiment.trace_or_none
         if trace is not None:
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.soon(f"card of {self.model_id}", lambda _ticket: self._send_card(trace))
+                self.experiment.schedule(f"card of {self.model_id}", lambda _ticket: self._send_card(trace))
 
     def _send_card(self, trace: Run) -> None:
         card = self.card(trace)
         info: dict[str, Any] = {"card": None, "texts": {}}
-        if isinstance(card, Card):
+        if isinstance(card, HeadSummary):
             written = _written(card)
             info = {
                 "texts": texts_of(trace, (token for _, pairs in written for token, _ in pairs)),
@@ -191,7 +195,7 @@ class HeadReadout(View):
         self._card = wire.pack(trace.number, {}, info)
 
 
-def _written(card: Card) -> list[tuple[str, list[tuple[int, float]]]]:
+def _written(card: HeadSummary) -> list[tuple[str, list[tuple[int, float]]]]:
     """Return the tokens that a head promotes and suppresses, with what it adds to each."""
     if card.writes is None:
         return []

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from residscope import wire
 from residscope.arrays import ArrayRun, Run, shaped
+from residscope.export.figure import Bars, Figure
 from residscope.export.words import measured, number
-from residscope.figure import Bars, Figure
-from residscope.selection import Selection
-from residscope.still import Still
-from residscope.trace import ComponentAttribution
+from residscope.fixed import Fixed
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
+from residscope.runs.trace import ComponentAttribution
 from residscope.views.base import View
-from residscope.views.checks import parts_info
-from residscope.views.stills import (
+from residscope.views.captions import (
     caption,
     chosen_row,
     effect_name,
@@ -25,7 +25,7 @@ from residscope.views.stills import (
     mean_words,
     sum_facts,
 )
-from residscope.worker import Ticket
+from residscope.views.checks import parts_info
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ class LayerAttribution(View):
         attribution = ComponentAttribution([wire.text(str(label)) for label in labels], torch.from_numpy(parts))
         numbers = {"component_attribution": lambda: attribution}
         run = ArrayRun([[]] * len(parts), name=name, unit=unit, numbers=numbers)
-        return cls(Still(run), selection=selection)
+        return cls(Fixed(run), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return `values` [row component], their names and the sum check."""

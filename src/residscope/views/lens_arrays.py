@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from residscope import wire
 from residscope.arrays import ArrayRun, numbers_of, shaped, small, token_rows
-from residscope.readout import LensCells, LensReadout, LensTarget
+from residscope.live import wire
+from residscope.runs.lens import LensCells, LensReadout, LensTarget
 
 
 def lens_run(

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets
 
-from residscope import wire
 from residscope.arrays import ArrayRun, Run
 from residscope.experiment import Experiment
+from residscope.export.figure import Block, Curve, Figure, Map, Table
 from residscope.export.words import number, probability
-from residscope.figure import Block, Curve, Figure, Map, Table
-from residscope.readout import LensCells
-from residscope.scene import name_of, texts_of, tokens_of
-from residscope.selection import Selection
-from residscope.still import Still
+from residscope.fixed import Fixed
+from residscope.header import name_of, texts_of, tokens_of
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
+from residscope.runs.lens import LensCells
 from residscope.views.base import View
+from residscope.views.captions import caption, facts, target_name
 from residscope.views.checks import check_info
 from residscope.views.lens_arrays import lens_run
-from residscope.views.stills import caption, facts, target_name
-from residscope.worker import Ticket
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ class LogitLens(View):
 
     from_browser = View.from_browser | {"_window"}
 
-    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.observe(self._fetch, "_window")
 
@@ -83,7 +83,7 @@ class LogitLens(View):
             ValueError: for shapes that do not fit each other.
         """
         run = lens_run(tokens, top_tokens, top_probs, depths=depths, target=target, name=name, unit=unit)
-        return cls(Still(run), selection=selection)
+        return cls(Fixed(run), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the lens's cells by row, the target at each depth, its curve at every position, and the check."""
@@ -199,7 +199,9 @@ class LogitLens(View):
         trace, asked = self.experiment.trace_or_none, self._window
         if trace is not None and _is_window(asked, trace):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.soon(f"cells of {self.model_id}", lambda ticket: self._send_cells(trace, asked, ticket))
+                self.experiment.schedule(
+                    f"cells of {self.model_id}", lambda ticket: self._send_cells(trace, asked, ticket)
+                )
 
     def _send_cells(self, trace: Run, asked: dict[str, int], ticket: Ticket) -> None:
         row, start, stop = asked["row"], asked["start"], asked["stop"]

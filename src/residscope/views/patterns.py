@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residscope import wire
 from residscope.arrays import ArrayRun, Run, numbers_of, shaped, small, token_rows
-from residscope.trace import checked_head
+from residscope.live import wire
+from residscope.runs.trace import checked_head
 
 
 def cells_of(trace: Run, length: int) -> tuple[wire.Array, wire.Array]:

@@ -6,21 +6,21 @@ import numpy as np
 import torch
 import traitlets
 
-from residscope import wire
 from residscope.arrays import ArrayRun, Run, shaped, texts_of_rows, token_rows
+from residscope.errors import InputError
 from residscope.experiment import Experiment
-from residscope.figure import Chips, Figure
-from residscope.inputs import Reader
+from residscope.export.figure import Chips, Figure
+from residscope.fixed import Fixed
+from residscope.header import tokens_of
+from residscope.inputs.reader import Reader
+from residscope.live import wire
+from residscope.live.shared import Selection
+from residscope.live.wire import text
+from residscope.live.worker import Ticket
 from residscope.models.demo import presets
-from residscope.scene import tokens_of
-from residscope.selection import Selection
-from residscope.sources import NoSplitError
-from residscope.still import Still
+from residscope.runs.sources import NoSplitError
 from residscope.views.base import View
-from residscope.views.stills import caption, facts, target_words
-from residscope.vocabulary import InputError
-from residscope.wire import text
-from residscope.worker import Ticket
+from residscope.views.captions import caption, facts, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ class TokenStrip(View):
 
     from_browser = View.from_browser | {"_edit", "colour"}
 
-    def __init__(self, experiment: Experiment | Still, **traits: Any) -> None:
+    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
         self.observe(lambda _change: self.follow_again(), "colour")
 
@@ -70,7 +70,7 @@ class TokenStrip(View):
         Raises:
             ValueError: when there are not as many numbers as tokens.
         """
-        return cls(Still(_tinted(tokens, values, name, unit)), selection=selection)
+        return cls(Fixed(_tinted(tokens, values, name, unit)), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
@@ -204,9 +204,9 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
     if prompts is not None:
         if not (isinstance(prompts, list) and all(isinstance(prompt, str) for prompt in prompts)):
             raise InputError("prompts", "edited prompts are a list of texts")
-        asked = experiment.asked
-        reader = Reader(experiment.model, asked.prepend_bos, asked.chat_template, asked.prefill)
-        changes["prompts"] = reader.edited(asked.prompts, prompts)
+        question = experiment.question
+        reader = Reader(experiment.model, question.prepend_bos, question.chat_template, question.prefill)
+        changes["prompts"] = reader.edited(question.prompts, prompts)
     if "answers" in edit:
         answers = edit["answers"]
         if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):

@@ -1,0 +1,97 @@
+"""What all views of a run need once: its tokens, targets, depths, model and warnings, as plain data."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from residscope.analysis.lens import rank_of
+from residscope.arrays import ArrayRun, Run
+from residscope.export.words import visible
+from residscope.inputs.target import Answer
+from residscope.live.shared import Extent
+from residscope.live.wire import text, token_text
+from residscope.runs.trace import Trace
+
+
+def header_of(trace: Run) -> dict[str, Any]:
+    """Return the run's scene, the value of `Status._run`; of arrays there is no model to tell of."""
+    ids = {token for row in trace.inputs.tokens for token in row}
+    answers = [*trace.target.right, *(trace.target.wrong or ())]
+    return {
+        "number": trace.number,
+        "rows": [_row(trace, row) for row in range(len(trace.lengths))],
+        "texts": texts_of(trace, ids | {token for answer in answers for token in answer.ids}),
+        "specials": sorted(trace.special_ids & ids),
+        "bos": trace.inputs.bos,
+        "depths": trace.depths,
+        "n_layers": trace.n_layers,
+        "n_heads": trace.n_heads,
+        "model": None if isinstance(trace, ArrayRun) else _model(trace),
+        "warnings": [text(warning) for warning in trace.warnings],
+    }
+
+
+def extent_of(trace: Run) -> Extent:
+    """Return how far a selection may reach in the run."""
+    return Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads)
+
+
+def texts_of(trace: Run, ids: Iterable[int]) -> dict[str, str]:
+    """Return token texts by id, safe to show."""
+    return {str(token): text_of(trace, token) for token in sorted(ids)}
+
+
+def text_of(trace: Run, token: int) -> str:
+    """Return a token's text, safe to show."""
+    return token_text(trace.decode(token), trace.vocabulary_entry(token))
+
+
+def name_of(trace: Run, token: int) -> str:
+    """Return a token's text for a still picture: the spaces at its edges marked, BOS by that name."""
+    return "BOS" if token == trace.inputs.bos else visible(text_of(trace, token))
+
+
+def tokens_of(trace: Run, row: int) -> list[str]:
+    """Return the names of a row's tokens."""
+    return [name_of(trace, token) for token in trace.inputs.tokens[row]]
+
+
+def _row(trace: Run, row: int) -> dict[str, Any]:
+    shared = {
+        "prompt": text(trace.inputs.prompts[row]),
+        "ids": list(trace.inputs.tokens[row]),
+        "template": [list(span) for span in trace.inputs.template[row]],
+        "read": trace.target.positions[row],
+    }
+    target = {"name": text(trace.target.names[row]), "value": None, "unit": trace.target.unit}
+    if isinstance(trace, ArrayRun):
+        return shared | {"right": None, "wrong": None, "target": target, "right_prob": None, "right_rank": None}
+    return shared | _answered(trace, row, target | {"value": float(trace.target_value[row])})
+
+
+def _answered(trace: Trace, row: int, target: dict[str, Any]) -> dict[str, Any]:
+    logits, right, wrong = trace.logits[row : row + 1].float(), trace.target.right[row], trace.target.wrong
+    return {
+        "right": _answer(right),
+        "wrong": None if wrong is None else _answer(wrong[row]),
+        "target": target,
+        # Of several right answers none is "the" one.
+        "right_prob": float(logits.softmax(-1)[0, right.ids[0]]) if len(right.ids) == 1 else None,
+        "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]) if len(right.ids) == 1 else None,
+    }
+
+
+def _model(trace: Trace) -> dict[str, str]:
+    bos = trace.inputs.bos
+    prepended = "no BOS added" if bos is None else f"BOS {text_of(trace, bos)}"
+    return {
+        "name": text(trace.facts.name),
+        "dtype": trace.facts.dtype,
+        "device": trace.facts.device,
+        "processing": trace.facts.processing,
+        "bos": f"{prepended} ({text(trace.inputs.bos_policy)})",
+        "cached": text(trace.cache_mismatch),
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {"ids": list(answer.ids), "text": text(answer.text)}

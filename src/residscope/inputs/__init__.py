@@ -1,0 +1,1 @@
+"""What the user asked: prompts, answers and target, read and checked; runs nothing."""

@@ -1,0 +1,169 @@
+"""How an experiment's prompts become tokens: the BOS, the chat template, the reply's beginning, nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from residscope.errors import InputError, brief
+from residscope.inputs.chat import Chat, render, template_tokens
+from residscope.inputs.prompts import Form, Row
+from residscope.inputs.tokenizer import Span, Vocabulary
+from residscope.models import twin_of
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One row in tokens.
+
+    Attributes:
+        template: the ranges of tokens, `[start, end)`, that the chat template added.
+    """
+
+    ids: tuple[int, ...]
+    template: tuple[Span, ...] = ()
+
+
+class Encoding:
+    """What one model and the user's settings make of a prompt.
+
+    Args:
+        prepend_bos: None is the model's own habit.
+        chat_template: None puts chat messages into it and texts not; a dict holds arguments of the template.
+        prefill: what the model's reply begins with, for all prompts or one each.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        prepend_bos: bool | None = None,
+        chat_template: bool | Mapping[str, Any] | None = None,
+        prefill: str | Sequence[str] | None = None,
+    ) -> None:
+        if prepend_bos is not None and not isinstance(prepend_bos, bool):
+            raise InputError("prepend_bos", f"prepend_bos is True or False, not {brief(prepend_bos)}")
+        if not isinstance(chat_template, bool | Mapping | None):
+            raise InputError(
+                "chat_template", f"chat_template is True, False or a dict of its arguments, not {brief(chat_template)}"
+            )
+        self.tokenizer = twin_of(model).tokenizer
+        self.vocabulary = Vocabulary(self.tokenizer, int(model.cfg.d_vocab))
+        self._n_ctx = int(model.cfg.n_ctx)
+        self._habit = bool(model.cfg.default_prepend_bos)
+        self._prepend_bos, self._chat_template, self._prefill = prepend_bos, chat_template, prefill
+        bos: int | None = self.tokenizer.bos_token_id
+        if prepend_bos and bos is None:
+            raise InputError("prepend_bos", "this tokenizer has no BOS token: use prepend_bos=False")
+        self._bos = bos if (self._habit if prepend_bos is None else prepend_bos) else None
+
+    def check(self, form: Form) -> None:
+        """Refuse settings that have no meaning for prompts of this form."""
+        templated = self.is_templated(form)
+        if form == "ids" and (self._prepend_bos or _asks_for_template(self._chat_template)):
+            setting = "prepend_bos" if self._prepend_bos else "chat_template"
+            raise InputError(setting, f"token ids are taken as they are: leave {setting} out, or give texts")
+        if form == "messages" and self._chat_template is False:
+            raise InputError(
+                "chat_template", "chat messages need the model's chat template: use chat_template=True, or give texts"
+            )
+        if templated and not self.tokenizer.chat_template:
+            raise InputError("chat_template", "this model has no chat template: give texts, with chat_template=False")
+        if templated and self._prepend_bos is not None:
+            raise InputError("prepend_bos", "the chat template writes the BOS or does not: leave prepend_bos out")
+        if self._prefill is not None and not templated:
+            raise InputError(
+                "prefill", "prefill begins a chat's reply: give chat messages or chat_template=True, or leave it out"
+            )
+
+    def is_templated(self, form: Form) -> bool:
+        """Tell whether prompts of this form go through the chat template."""
+        return form == "messages" or (form == "texts" and _asks_for_template(self._chat_template))
+
+    def bos_of(self, form: Form) -> int | None:
+        """Return the token that is prepended to prompts of this form, if any."""
+        return self._bos if form == "texts" and not self.is_templated(form) else None
+
+    def policy_of(self, form: Form) -> str:
+        """Say who decided about the BOS."""
+        if form == "ids":
+            return "token ids as given"
+        if self.is_templated(form):
+            return "chat template"
+        return "the model's habit" if self._prepend_bos is None else f"prepend_bos={self._prepend_bos}"
+
+    def forgets_template(self, form: Form) -> bool:
+        """Tell whether this is a chat model and texts go past its template without the user having said so."""
+        return form == "texts" and self._chat_template is None and bool(self.tokenizer.chat_template)
+
+    def rows(self, field: str, rows: Sequence[Row], shared: Sequence[Sequence[int]]) -> list[Encoded]:
+        """Tokenise prompts, each followed by the tokens that its answers share.
+
+        Raises:
+            InputError: for a prompt that is no token, too long, or has an id outside the vocabulary.
+        """
+        return [
+            self._checked(field, self._encoded(field, row, prefill), more)
+            for row, prefill, more in zip(rows, self._prefills(len(rows)), shared, strict=True)
+        ]
+
+    def text_of(self, row: Row) -> str:
+        """Return what of a prompt can be edited as a text: of a chat what the user said last, of ids all but a BOS."""
+        if isinstance(row, str):
+            return row
+        if isinstance(row, Chat):
+            return row.text
+        return self.vocabulary.decode(*row[len(self._own_bos(row)) :])
+
+    def edited(self, row: Row, text: str) -> Row:
+        """Return a prompt with another text, in the form it has; as it is where the text is."""
+        if isinstance(row, str):
+            return text
+        if text == self.text_of(row):
+            return row
+        if isinstance(row, Chat):
+            return row.saying(text)
+        return (*self._own_bos(row), *self.vocabulary.encode("prompts", text))
+
+    def _prefills(self, rows: int) -> list[str]:
+        given = self._prefill
+        if given is None or isinstance(given, str):
+            return [given or ""] * rows
+        if not isinstance(given, list | tuple) or len(given) != rows or not all(isinstance(one, str) for one in given):
+            raise InputError("prefill", f"prefill is a text, or a list of {rows}, one a prompt, not {brief(given)}")
+        return list(given)
+
+    def _encoded(self, field: str, row: Row, prefill: str) -> Encoded:
+        if isinstance(row, tuple):
+            return Encoded(row)
+        if isinstance(row, Chat):
+            return self._in_template(field, row, prefill)
+        if self.is_templated("texts"):
+            return self._in_template(field, Chat(({"role": "user", "content": row},)), prefill)
+        bos = () if self._bos is None else (self._bos,)
+        return Encoded((*bos, *self.vocabulary.encode(field, row)))
+
+    def _in_template(self, field: str, chat: Chat, prefill: str) -> Encoded:
+        arguments = self._chat_template if isinstance(self._chat_template, Mapping) else {}
+        rendered = render(self.tokenizer, field, chat, arguments, prefill)
+        ids, offsets = self.vocabulary.encode_at(field, rendered.text)
+        if rendered.own is None or offsets is None:
+            return Encoded(ids)
+        return Encoded(ids, template_tokens(offsets, rendered.own))
+
+    def _checked(self, field: str, row: Encoded, more: Sequence[int]) -> Encoded:
+        ids = (*row.ids, *more)
+        if not ids:
+            raise InputError(field, f"a text in {field} is no token at all: give at least one token")
+        if len(ids) > self._n_ctx:
+            raise InputError(
+                field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
+            )
+        self.vocabulary.check(field, ids)
+        return Encoded(ids, row.template)
+
+    def _own_bos(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        return ids[:1] if ids[0] == self.tokenizer.bos_token_id else ()
+
+
+def _asks_for_template(chat_template: bool | Mapping[str, Any] | None) -> bool:
+    # An empty dict holds no arguments, and asks for the template all the same.
+    return chat_template is True or isinstance(chat_template, Mapping)

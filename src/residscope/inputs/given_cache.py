@@ -1,0 +1,101 @@
+"""A run that somebody has already, as a user gives it: activations, tokens and mask, checked and compared."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from residscope.errors import InputError
+from residscope.inputs.tokenizer import Vocabulary
+from residscope.models import TransformerBridge, twin_of
+from residscope.models.cached import CachedRun, ForeignCacheError, compare
+
+
+def parse_cache(model: TransformerBridge, cache: Any, tokens: Any, mask: Any) -> CachedRun:
+    """Run the model once on these tokens and compare what the cache holds.
+
+    Raises:
+        InputError: for a cache, tokens or a mask that cannot be used.
+    """
+    values = _values(cache)
+    padded = _table("tokens", tokens)
+    marks = [[1] * len(row) for row in padded] if mask is None else _marks(mask)
+    if [len(row) for row in marks] != [len(row) for row in padded]:
+        raise InputError("mask", "the mask is not of the tokens' shape: give one mark a token, 1 at real ones")
+    spans = [_span(row) for row in marks]
+    rows = [row[start:end] for row, (start, end) in zip(padded, spans, strict=True)]
+    twin = twin_of(model)
+    vocabulary = Vocabulary(twin.tokenizer, int(model.cfg.d_vocab))
+    for row in rows:
+        vocabulary.check("tokens", row)
+    if len(padded[0]) > model.cfg.n_ctx:
+        raise InputError("tokens", f"{len(padded[0])} tokens, and this model reads at most {model.cfg.n_ctx}")
+    try:
+        with twin.use() as own:
+            run = compare(own, values, rows, [start for start, _ in spans], len(padded[0]))
+    except ForeignCacheError as error:
+        raise InputError("cache", str(error)) from None
+    if run.difference and run.missing:
+        raise InputError(
+            "cache",
+            f"{run.difference}, so nothing can be computed anew, and the cache has no {run.missing!r}: cache it too",
+        )
+    return run
+
+
+def _values(cache: Any) -> Mapping[str, Tensor]:
+    values = getattr(cache, "cache_dict", cache)
+    if not isinstance(values, Mapping) or not all(isinstance(value, Tensor) for value in values.values()):
+        raise InputError(
+            "cache", f"a cache is an ActivationCache, or a mapping of hook names to tensors, not {type(cache).__name__}"
+        )
+    if any(value.is_meta for value in values.values()):
+        raise InputError("cache", "the cache is on the meta device, which holds shapes and no numbers")
+    if not values:
+        raise InputError("cache", "the cache is empty: give what model.run_with_cache(tokens) returns")
+    return values
+
+
+def _table(field: str, value: Any) -> list[list[int]]:
+    """Return rows of whole numbers, all of one length."""
+    plain = _rows(value)
+    if not isinstance(plain, Sequence) or isinstance(plain, str) or not all(_is_row(row) for row in plain):
+        raise InputError(
+            field, f"{field} are the ids that the cache was made on, [row pos], as model.to_tokens(prompt) gives them"
+        )
+    if not plain or not plain[0]:
+        raise InputError(field, f"there are no {field}: give at least one")
+    if any(len(row) != len(plain[0]) for row in plain):
+        raise InputError(field, f"rows of {field} differ in length: give them as they were run, padded, with mask=...")
+    return [[int(item) for item in row] for row in plain]
+
+
+def _marks(mask: Any) -> list[list[int]]:
+    rows = _rows(mask)
+    if not isinstance(rows, Sequence) or not all(map(_is_marked, rows)):
+        raise InputError("mask", "a mask is of the tokens' shape, 1 at real ones and 0 at padding")
+    return [[int(mark) for mark in row] for row in rows]
+
+
+def _rows(value: Any) -> Any:
+    """Return an array as lists, and one row as a list of one."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    is_row = isinstance(plain, Sequence) and plain and not isinstance(plain[0], Sequence)
+    return [plain] if is_row else plain
+
+
+def _is_marked(row: Any) -> bool:
+    return isinstance(row, Sequence) and all(mark in (0, 1) for mark in row)
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, Sequence) and all(isinstance(item, int) for item in row)
+
+
+def _span(marks: Sequence[int]) -> tuple[int, int]:
+    real = [position for position, mark in enumerate(marks) if mark]
+    if not real or real[-1] - real[0] + 1 != len(real):
+        raise InputError(
+            "mask", "each row's real tokens stand together, padding before or after: give such a mask, 1 at real ones"
+        )
+    return real[0], real[-1] + 1

@@ -1,0 +1,82 @@
+"""The inputs of an experiment's runs, one after the other, to go back to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+from residscope.inputs.question import Question
+
+KEPT = 200
+"""How many runs are remembered; the oldest go."""
+
+
+@dataclass
+class Past:
+    """A run as it is remembered.
+
+    Attributes:
+        number: of the newest run of these inputs.
+        prompts: the prompts' texts.
+        target: the names of what was explained, one a row; empty until a run of these inputs has finished.
+        value: their values, in the target's unit; likewise. While they are run again, those of the run before.
+        question: the inputs, as the user wrote them.
+    """
+
+    number: int
+    prompts: tuple[str, ...]
+    question: Question
+    target: tuple[str, ...] = ()
+    value: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        prompt = self.prompts[0] if len(self.prompts) == 1 else f"{len(self.prompts)} prompts"
+        told = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.target, self.value, strict=True))
+        return f"run {self.number}: {prompt!r}{': ' if told else ''}{told}"
+
+
+class History(Sequence[Past]):
+    """Runs with different inputs, the oldest first, and which of them is in force.
+
+    Like a browser's: going back and then asking something new forgets what came after.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Past] = []
+        self.at = -1
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Past: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Past]: ...
+    def __getitem__(self, index: int | slice) -> Past | list[Past]:
+        return self._runs[index]
+
+    def __iter__(self) -> Iterator[Past]:
+        return iter(self._runs)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{'>' if at == self.at else ' '} {run!r}" for at, run in enumerate(self._runs))
+
+    def add(self, run: Past) -> None:
+        """Remember a run; one of the same inputs as that in force takes its place."""
+        if self._runs and self._runs[self.at].question == run.question:
+            self.move(self.at, run)
+            return
+        self._runs[self.at + 1 :] = [run]
+        del self._runs[:-KEPT]
+        self.at = len(self._runs) - 1
+
+    def move(self, to: int, run: Past) -> None:
+        """Put in force what was asked at an index, as run anew; what is known of it stands until the run is done."""
+        known = self._runs[to]
+        self._runs[to] = replace(run, target=known.target, value=known.value)
+        self.at = to
+
+    def finish(self, number: int, target: Sequence[str], value: Sequence[float]) -> None:
+        """Note what a run gave."""
+        for run in self._runs:
+            if run.number == number:
+                run.target, run.value = tuple(target), tuple(value)

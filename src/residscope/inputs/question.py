@@ -1,0 +1,107 @@
+"""What a user wrote as an experiment's inputs, and how a change of them is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from residscope.errors import InputError, brief
+from residscope.inputs.answers import Answers
+from residscope.inputs.prompts import Prompts, plain
+from residscope.inputs.reader import Inputs, Reader
+from residscope.inputs.target import Alone, Target
+from residscope.models import TransformerBridge
+from residscope.models.rope import why_not_together
+
+_SET_ASIDE = ("corrupted", "answers", "target", "target_position", "prefill")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the user wrote, as written: the next change is made to this."""
+
+    prompts: Prompts
+    answers: Answers | None
+    corrupted: Prompts | None
+    target: Target | Literal["logit"] | None
+    target_position: int | None
+    prepend_bos: bool | None
+    chat_template: bool | Mapping[str, Any] | None
+    prefill: str | Sequence[str] | None
+
+    @property
+    def hand_made(self) -> Target | None:
+        """Return the target made by hand, if there is one."""
+        return self.target if isinstance(self.target, Target) else None
+
+    def copy(self) -> "Question":
+        """Return a copy that shares no list with this one."""
+        return replace(
+            self,
+            prompts=plain(self.prompts),
+            answers=plain(self.answers),
+            corrupted=plain(self.corrupted),
+            target_position=plain(self.target_position),
+            chat_template=plain(self.chat_template),
+            prefill=plain(self.prefill),
+        )
+
+    def changed(self, changes: Mapping[str, Any]) -> "Question":
+        """Return these inputs, changed so.
+
+        Raises:
+            TypeError: for a name that is not an input.
+        """
+        unknown = changes.keys() - Question.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Question.__annotations__)}")
+        # A target made by hand stands in place of answers.
+        if "answers" in changes and "target" not in changes and self.hand_made:
+            changes = {**changes, "target": None}
+        elif isinstance(changes.get("target"), Target) and "answers" not in changes:
+            changes = {**changes, "answers": None}
+        return replace(self, **changes).copy()
+
+    def parse(self, model: TransformerBridge) -> Inputs:
+        """Check and tokenise all of it.
+
+        Raises:
+            InputError: for the first input that cannot be used.
+        """
+        reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill)
+        if self.hand_made and self.answers is not None:
+            raise InputError("target", "both target and answers were given: give one of the two")
+        if self.hand_made and self.target_position is not None:
+            raise InputError(
+                "target_position", "a Target says where it is read: leave target_position out, or set its positions"
+            )
+        named = isinstance(self.target, str) and self.target == "logit"
+        if not (named or self.hand_made or self.target is None):
+            raise InputError("target", f'a target is a Target, or "logit", not {brief(self.target)}')
+        alone: Alone = "logit" if named else "log-probability"
+        inputs = reader.parse(self.prompts, self.answers, self.corrupted, self.target_position, alone)
+        if self.hand_made:
+            reader.check_target(self.hand_made, inputs)
+        sentence = why_not_together(model, [len(row) for row in inputs.tokens])
+        if sentence:
+            raise InputError("prompts", sentence)
+        return inputs
+
+    def fitted(self, model: TransformerBridge, changes: Mapping[str, Any]) -> tuple[Inputs, "Question"]:
+        """Read these inputs after a change; older ones that no longer fit it are set aside, with a warning.
+
+        Raises:
+            InputError: for the first input that cannot be used.
+        """
+        question, notes = self, list[str]()
+        while True:
+            try:
+                inputs = question.parse(model)
+            except InputError as error:
+                field = error.field
+                if field not in _SET_ASIDE or field in changes or getattr(question, field) is None:
+                    raise
+                notes.append(f"Set aside, since it no longer fits: {error}.")
+                nothing: dict[str, Any] = {field: None}
+                question = replace(question, **nothing)
+            else:
+                return replace(inputs, warnings=(*inputs.warnings, *notes)), question

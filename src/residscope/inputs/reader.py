@@ -1,0 +1,240 @@
+"""Prompts, answers and their tokens, checked before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from residscope.errors import InputError, brief, count, whole_number
+from residscope.inputs.answers import AnswerPair, Answers, list_note, parse_answers
+from residscope.inputs.encoding import Encoding
+from residscope.inputs.prompts import Form, Prompts, form_of, parse_prompts, written
+from residscope.inputs.target import Alone, Target
+from residscope.inputs.tokenizer import Span
+from residscope.models.cached import CachedRun
+from residscope.models.demo import is_demo, unknown_words
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What an experiment is asked, tokenised and checked.
+
+    Attributes:
+        prompts: the prompts' texts, one a row; of a chat what the user said last; token ids decoded, without a BOS
+            that they begin with.
+        tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
+        answers: one pair a row, or None for the model's own top two.
+        alone: what a right answer alone is explained by.
+        corrupted: the corrupted prompts' texts, or None.
+        corrupted_tokens: their token ids, each as long as its prompt's.
+        target_position: where the target is read, from the end where negative, or None for each row's last token.
+        bos: the prepended token's id, or None.
+        bos_policy: who decided about it: "the model's habit", "prepend_bos=True", "chat template", ...
+        template: of each row the ranges `[start, end)` of tokens that the chat template added; none where its words
+            cannot be told from the user's.
+        form: what the prompts were written as: "texts", "messages" or "ids".
+        cached: the activations to be read in place of a run, where they are not what the model does.
+        warnings: what the reader should know, one sentence each.
+    """
+
+    prompts: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+    answers: tuple[AnswerPair, ...] | None = None
+    alone: Alone = "log-probability"
+    corrupted: tuple[str, ...] | None = None
+    corrupted_tokens: tuple[tuple[int, ...], ...] | None = None
+    target_position: int | None = None
+    bos: int | None = None
+    bos_policy: str = "the model's habit"
+    template: tuple[tuple[Span, ...], ...] = ()
+    form: Form = "texts"
+    cached: CachedRun | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Return the position each row's target is read at."""
+        if self.target_position is None:
+            return tuple(len(row) - 1 for row in self.tokens)
+        return tuple(self.target_position % len(row) for row in self.tokens)
+
+
+_AS_CACHED = (
+    "As cached: {}. These numbers are the cache's, read with this model's weights; new prompts are run by the model."
+)
+
+
+class Reader:
+    """Turns what a user writes into `Inputs` for one model."""
+
+    def __init__(
+        self,
+        model: Any,
+        prepend_bos: bool | None = None,
+        chat_template: bool | Mapping[str, Any] | None = None,
+        prefill: str | Sequence[str] | None = None,
+    ) -> None:
+        self._encoding = Encoding(model, prepend_bos, chat_template, prefill)
+        self._vocabulary = self._encoding.vocabulary
+        self._is_demo = is_demo(model)
+
+    def parse(
+        self,
+        prompts: Prompts,
+        answers: Answers | None,
+        corrupted: Prompts | None,
+        target_position: int | None,
+        alone: Alone = "log-probability",
+    ) -> Inputs:
+        """Check and tokenise all inputs together.
+
+        Raises:
+            InputError: for the first input that cannot be used.
+        """
+        rows = parse_prompts("prompts", prompts)
+        form = form_of(rows[0])
+        self._encoding.check(form)
+        pairs = None if answers is None else parse_answers(self._vocabulary, answers, len(rows))
+        if alone == "logit" and (pairs is None or pairs[0].wrong is not None):
+            raise InputError(
+                "target", 'target="logit" explains one answer alone: give answers=" right", and no wrong one'
+            )
+        shared = [pair.shared for pair in pairs] if pairs else [()] * len(rows)
+        if any(shared) and target_position is not None:
+            raise InputError(
+                "target_position", "answers that begin alike are read after what they share: use target_position=None"
+            )
+        cached = prompts if isinstance(prompts, CachedRun) else None
+        if any(shared) and cached is not None:
+            raise InputError(
+                "answers",
+                "answers that begin alike are read after what they share, and the cache does not go on there: give "
+                "answers that differ at their first token",
+            )
+        encoded = self._encoding.rows("prompts", rows, shared)
+        tokens = tuple(row.ids for row in encoded)
+        cache_mismatch = [] if cached is None else [_AS_CACHED.format(cached.difference)]
+        notes = dict.fromkeys((list_note(answers), *(pair.note for pair in pairs or ())))
+        inputs = Inputs(
+            prompts=tuple(map(self._encoding.text_of, rows)),
+            tokens=tokens,
+            answers=pairs,
+            alone=alone,
+            target_position=_checked_position(target_position, tokens),
+            bos=self._encoding.bos_of(form),
+            bos_policy=self._encoding.policy_of(form),
+            template=tuple(row.template for row in encoded),
+            form=form,
+            cached=cached,
+        )
+        warnings = (*cache_mismatch, *filter(None, notes), *self._warnings(inputs))
+        inputs = replace(inputs, warnings=warnings)
+        return inputs if corrupted is None else self._with_corrupted(inputs, corrupted, shared)
+
+    def edited(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
+        """Return prompts with other texts, in the form they were written in.
+
+        A text that is as it was keeps its tokens. A chat keeps its other messages, and token ids a BOS at their
+        beginning.
+
+        Args:
+            prompts: as they were written.
+            texts: what `Inputs.prompts` says of them, edited; there may be more or fewer.
+        """
+        rows = parse_prompts("prompts", prompts)
+        sources = _sources([self._encoding.text_of(row) for row in rows], texts)
+        return [written(self._encoding.edited(rows[row], text)) for row, text in zip(sources, texts, strict=True)]
+
+    def check_target(self, target: Target, inputs: Inputs) -> None:
+        """Refuse a target made by hand that does not fit the prompts."""
+        if len(target.positions) != len(inputs.tokens):
+            raise InputError(
+                "target",
+                f"the target has {count(len(target.positions), 'row')} for {count(len(inputs.tokens), 'prompt')}: "
+                "give one position, right and wrong answer a prompt",
+            )
+        for position, row in zip(target.positions, inputs.tokens, strict=True):
+            if not 0 <= position < len(row):
+                raise InputError(
+                    "target", f"the target is read at {position}: this row has positions 0 to {len(row) - 1}"
+                )
+        for answer in (*target.right, *(target.wrong or ())):
+            self._vocabulary.check("target", answer.ids)
+
+    def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]]) -> Inputs:
+        rows = parse_prompts("corrupted", corrupted)
+        if len(rows) != len(inputs.prompts):
+            raise InputError(
+                "corrupted",
+                f"{count(len(rows), 'corrupted prompt')} for {count(len(inputs.prompts), 'prompt')}: give one for each",
+            )
+        if form_of(rows[0]) != inputs.form:
+            raise InputError("corrupted", "corrupted is of another form than prompts: give both in one form")
+        tokens = tuple(row.ids for row in self._encoding.rows("corrupted", rows, shared))
+        for clean, broken in zip(inputs.tokens, tokens, strict=True):
+            if len(clean) != len(broken):
+                raise InputError("corrupted", self._unequal(clean, broken))
+        return replace(inputs, corrupted=tuple(map(self._encoding.text_of, rows)), corrupted_tokens=tokens)
+
+    def _unequal(self, clean: Sequence[int], broken: Sequence[int]) -> str:
+        pairs = zip(clean, broken, strict=False)
+        first = next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), None)
+        where = "one begins with the other" if first is None else f"they first differ at position {first}"
+        at = min(len(clean), len(broken)) if first is None else first
+        return (
+            f"a corrupted prompt has {count(len(broken), 'token')} and its prompt {len(clean)}: {where}, "
+            f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; make them as long"
+        )
+
+    def _warnings(self, inputs: Inputs) -> list[str]:
+        warnings = []
+        bos, tokenizer = inputs.bos, self._encoding.tokenizer
+        own_bos = tokenizer.init_kwargs.get("bos_token")
+        if bos is not None and own_bos is None and bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
+            warnings.append(
+                f"The prepended BOS is {tokenizer.decode([bos])!r}, which ends or pads texts in this model; "
+                "prepend_bos=False leaves it out."
+            )
+        if bos is not None and any(row[1:2] == (bos,) for row in inputs.tokens):
+            warnings.append(
+                f"A prompt begins with {tokenizer.decode([bos])!r} of its own and another was prepended; "
+                "prepend_bos=False leaves the second out."
+            )
+        if self._encoding.forgets_template(inputs.form) and not self._holds_specials(inputs):
+            warnings.append(
+                "This model has a chat template and the prompt is not in it: chat_template=True puts it there, "
+                "chat_template=False says that this is meant."
+            )
+        # Ids are no text: nobody wrote the words they are decoded to, if any.
+        if self._is_demo and inputs.form != "ids":
+            unknown = dict.fromkeys(word for text in inputs.prompts for word in unknown_words(tokenizer, text))
+            if unknown:
+                warnings.append(
+                    f"The demo model does not know {', '.join(repr(word) for word in unknown)} and reads it byte by "
+                    "byte, which it does poorly; rs.presets() has prompts it knows."
+                )
+        return warnings
+
+    def _holds_specials(self, inputs: Inputs) -> bool:
+        """Tell whether a template's marks, or the like, were written in the texts themselves."""
+        specials = set(self._encoding.tokenizer.all_special_ids)
+        return any(specials.intersection(row[1:]) for row in inputs.tokens)
+
+
+def _sources(before: Sequence[str], texts: Sequence[str]) -> list[int]:
+    """Tell which row each edited text was: its own, or, where rows came or went, the one of the same text."""
+    if len(texts) == len(before):
+        return list(range(len(texts)))
+    return [before.index(text) if text in before else min(row, len(before) - 1) for row, text in enumerate(texts)]
+
+
+def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None:
+    if value is None:
+        return None
+    shortest, position = min(len(row) for row in tokens), whole_number(value)
+    if position is None or not -shortest <= position < shortest:
+        raise InputError(
+            "target_position",
+            f"target_position {brief(value)} is not in every row: give {-shortest} to {shortest - 1}, or None for the "
+            "last",
+        )
+    return position

@@ -1,0 +1,198 @@
+"""The two models that views share by reference: what is selected, and how the experiment is doing."""
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import traitlets
+
+from residscope.errors import whole_number
+from residscope.live.widget import Widget
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a run reaches: what a selection may name in it; arrays may have no depths."""
+
+    lengths: tuple[int, ...]
+    n_depths: int
+    n_layers: int
+    n_heads: int
+
+    def holds(self, name: str, value: Any) -> bool:
+        """Tell whether a selected value exists in the run."""
+        if value is None:
+            return True
+        if name == "head":
+            layer, head = value
+            return bool(layer < self.n_layers and head < self.n_heads)
+        ends = {
+            "row": len(self.lengths),
+            "depth": self.n_depths,
+            "position": max(self.lengths),
+            "key": max(self.lengths),
+        }
+        return bool(value < ends[name])
+
+
+class Head(traitlets.TraitType[Any, Any]):
+    """A (layer, head) pair, also written "2.5" or "L2H5"; None for no head."""
+
+    info_text = 'a head: (2, 5), "2.5", "L2H5" or None'
+    allow_none = True
+    default_value = None
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, int] | None:
+        """Return the pair."""
+        pair = _pair(value)
+        if pair is None:
+            self.error(obj, value)
+        return pair
+
+
+class Index(traitlets.Int[Any, Any]):
+    """A whole number from 0, or None; True and 3.0 are refused, which traitlets.Int would take."""
+
+    info_text = "a whole number from 0, or None"
+
+    def validate(self, obj: Any, value: Any) -> int:
+        """Return the number."""
+        number = _index(value)
+        if number is None:
+            self.error(obj, value)
+        return number
+
+
+class Component(traitlets.TraitType[Any, Any]):
+    """A component's name; a head's may be written as any head."""
+
+    info_text = 'the name of a component: "L2.attn", "L2H5", or a head as "2.5" or (2, 5)'
+    default_value = ""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return the name."""
+        pair = _pair(value)
+        if pair is not None:
+            return f"L{pair[0]}H{pair[1]}"
+        if not isinstance(value, str):
+            self.error(obj, value)
+        return str(value)
+
+
+def _index(value: Any) -> int | None:
+    number = whole_number(value)
+    return number if number is not None and 0 <= number < 2**31 else None
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    """Read a head, or return None."""
+    if isinstance(value, str):
+        layer, _, head = value.strip().upper().removeprefix("L").replace("H", ".").partition(".")
+        digits = layer.isdecimal() and head.isdecimal() and len(layer + head) < 12
+        value = (int(layer), int(head)) if digits else None
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return None
+    first, second = map(_index, value)
+    return None if first is None or second is None else (first, second)
+
+
+class Selection(Widget):
+    """What is selected in every view that shares this object.
+
+    Change several traits of one gesture together with `update`, so that no view sees half of it.
+    """
+
+    row = Index(None, allow_none=True).tag(sync=True)
+    """The prompt looked at; None is the mean over prompts where a mean has a meaning, else the first."""
+    depth = Index(0).tag(sync=True)
+    """An index into `trace.depths`."""
+    head = Head().tag(sync=True)
+    """(layer, head), or None."""
+    position = Index(None, allow_none=True).tag(sync=True)
+    """The token position looked at, in the row's own tokens from 0; None is where the target is read."""
+    key = Index(None, allow_none=True).tag(sync=True)
+    """A source token's position, or None."""
+    pinned = traitlets.List(Component(), maxlen=256).tag(sync=True)
+    """Names of components kept in view, such as "L2H5"; a head may be given as any head."""
+
+    from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
+
+    def __init__(self, **traits: Any) -> None:
+        self._extents: weakref.WeakKeyDictionary[Any, Extent] = weakref.WeakKeyDictionary()
+        self._depth_is_asked = "depth" in traits
+        super().__init__(**traits)
+
+    def __repr__(self) -> str:
+        state = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("row", "depth", "head", "position", "key"))
+        return f"Selection({state}, pinned={list(self.pinned)!r})"
+
+    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Show it as text: it is a model without a picture, and a cell would end in nothing."""
+        return {"text/plain": repr(self)}, {}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return what is selected, by name."""
+        return {name: getattr(self, name) for name in sorted(self.from_browser)}
+
+    def update(self, **changes: Any) -> None:
+        """Change several selected values at once, as one message.
+
+        Raises:
+            TypeError: for a name that is not one of the selection's.
+            traitlets.TraitError: for a value that is not of its kind; then nothing changes.
+        """
+        unknown = changes.keys() - self.from_browser
+        if unknown:
+            raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
+        traits = self.traits()
+        values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
+        self._depth_is_asked |= "depth" in changes
+        with self.hold_sync():
+            for name, value in values.items():
+                setattr(self, name, value)
+
+    def settle(self, owner: object, extent: Extent) -> None:
+        """Take note of an owner's newest run, and drop what no longer exists in any attached run."""
+        # Else what is selected meanwhile on another thread is dropped for what was selected before.
+        with self.hold_sync():
+            self.update(**self._gone(owner, extent))
+
+    def _gone(self, owner: object, extent: Extent) -> dict[str, int | None]:
+        first = owner not in self._extents
+        was_last = {e.n_depths - 1 for e in self._extents.values() if e.n_depths}
+        self._extents[owner] = extent
+        extents = list(self._extents.values())
+        gone: dict[str, int | None] = {
+            name: None
+            for name in ("row", "head", "position", "key")
+            if not any(e.holds(name, getattr(self, name)) for e in extents)
+        }
+        is_new = first and len(extents) == 1 and self.depth == 0 and not self._depth_is_asked
+        follows_output = is_new or self.depth in was_last
+        # Arrays may have no depths at all, and then say nothing about the slider.
+        if extent.n_depths and (follows_output or not any(e.holds("depth", self.depth) for e in extents)):
+            gone["depth"] = extent.n_depths - 1
+        return gone
+
+
+class Status(Widget):
+    """How an experiment is doing, once for all its views: the run's tokens and facts, progress, the error line."""
+
+    run = traitlets.Int(0).tag(sync=True)
+    """The number of the newest finished run; 0 before the first."""
+    _run = traitlets.Dict().tag(sync=True)
+    _progress: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    _error: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    _history = traitlets.Dict({"at": 0, "of": 0}).tag(sync=True)
+    _cancel = traitlets.Int(0).tag(sync=True)
+    _go: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+
+    from_browser = frozenset({"_cancel", "_go"})
+
+
+def shared_state(widget: Widget, names: Iterable[str]) -> dict[str, Any]:
+    """Return traits of a shared model as plain data, for hosts that cannot share it."""
+    state = widget.get_state(list(names))
+    return {name: value for name, value in state.items() if name in names}

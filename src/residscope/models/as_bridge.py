@@ -1,0 +1,178 @@
+"""What a user may give as a model: a bridge, or a Hugging Face model, which gets a bridge on a copy of its modules."""
+
+import copy
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources import build_bridge_from_module
+from transformer_lens.model_bridge.sources.transformers import determine_architecture_from_hf_config
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from residscope.errors import InputError, brief
+from residscope.models.changes import Part, foreign_weights, structure_of
+from residscope.models.copies import copied, tensors_of
+from residscope.models.size import ran_out_of_memory
+from residscope.models.supported import WANTED, said_by, why_unsupported, why_unsupported_model
+from residscope.models.twin import fingerprint
+
+
+class NotShownError(InputError):
+    """A model that cannot be shown, in one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("model", sentence)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The bridge of a Hugging Face model, and what that model was then.
+
+    Attributes:
+        weights: a fingerprint of the model's weights where the bridge holds copies of some, empty where it shares all.
+    """
+
+    bridge: TransformerBridge
+    tokenizer: Any
+    tensors: list[Tensor]
+    structure: list[Part]
+    weights: bytes
+
+    def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
+        """Tell whether nothing of the model has been exchanged since."""
+        now = tensors_of(model)
+        return (
+            self.tokenizer is tokenizer
+            and len(self.tensors) == len(now)
+            and all(one is before for one, before in zip(now, self.tensors, strict=True))
+            and self.structure == structure_of(model)
+            and (not self.weights or self.weights == fingerprint(model))
+        )
+
+
+_BRIDGES: "weakref.WeakKeyDictionary[PreTrainedModel, _Known]" = weakref.WeakKeyDictionary()
+
+
+def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
+    """Return the bridge of what was given: itself, or one that shares a Hugging Face model's weights.
+
+    Args:
+        model: a bridge or a Hugging Face causal language model, which is not changed.
+        tokenizer: of a Hugging Face model, which has none of its own.
+
+    Raises:
+        NotShownError: for anything else, and for models that are no decoders with attention heads.
+    """
+    if isinstance(model, PreTrainedModel):
+        known = _BRIDGES.get(model)
+        if known is None or not known.is_of(model, tokenizer):
+            tensors = tensors_of(model)
+            bridge = bridge_of(model, tokenizer, keep=tensors)
+            weights = b"" if _shares_all(bridge, tensors) else fingerprint(model)
+            known = _BRIDGES[model] = _Known(bridge, tokenizer, tensors, structure_of(model), weights)
+        # What the strip says of training mode is read off the bridge.
+        known.bridge.train(model.training)
+        return known.bridge
+    if not isinstance(model, TransformerBridge):
+        raise NotShownError(_other(model))
+    if tokenizer is not None:
+        raise NotShownError("a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+    if model.tokenizer is None:
+        raise NotShownError("the model has no tokenizer: boot it with tokenizer=...")
+    sentence = why_unsupported(model) or _adapted(model.original_model)
+    if sentence:
+        raise NotShownError(sentence)
+    return model
+
+
+def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) -> TransformerBridge:
+    """Build a bridge on a copy of a Hugging Face model: TransformerLens replaces submodules in place.
+
+    Args:
+        model: is not changed.
+        tokenizer: is not changed.
+        keep: the tensors that model and bridge share.
+
+    Raises:
+        NotShownError: without a tokenizer, and for models that cannot be shown.
+    """
+    if tokenizer is None:
+        raise NotShownError("a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise NotShownError(
+            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}"
+        )
+    sentence = why_unsupported_model(model) or _adapted(model)
+    if sentence:
+        raise NotShownError(sentence)
+    twin = copied(model, model.modules(), keep)
+    # A model that was never saved does not name its class, and TransformerLens goes by it.
+    twin.config.architectures = twin.config.architectures or [type(model).__name__]
+    try:
+        bridge = build_bridge_from_module(
+            twin,
+            determine_architecture_from_hf_config(twin.config),  # type: ignore[no-untyped-call]
+            hf_config=twin.config,
+            tokenizer=copy.deepcopy(tokenizer),
+            model_name=Path(model.name_or_path or type(model).__name__).name,
+        )
+    except Exception as error:
+        if ran_out_of_memory(error):
+            raise
+        # TransformerLens' own sentence for this goes on to name all that it knows.
+        unknown = isinstance(error, ValueError) and "rchitecture" in str(error)
+        name = type(model).__name__
+        raise NotShownError(no_bridge(name) if unknown else _not_built(name, error)) from error
+    sentence = why_unsupported(bridge)
+    if sentence:
+        raise NotShownError(sentence)
+    return bridge
+
+
+def no_bridge(name: str) -> str:
+    """Say that TransformerLens does not know an architecture."""
+    return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() names those it has"
+
+
+def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
+    """Tell whether a bridge computes with these tensors alone: some attentions are given a split copy of one matrix.
+
+    A bias of zeros that TransformerLens adds is no copy of anything.
+    """
+    memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
+    held = (tensor for root in (bridge, bridge.original_model) for tensor in tensors_of(root))
+    return all(tensor.untyped_storage().data_ptr() in memory or not tensor.any() for tensor in held)
+
+
+def _adapted(model: torch.nn.Module) -> str:
+    name = foreign_weights(model)
+    return f"{name} adds to a weight that it does not own, as an adapter: {_MERGE}" if name else ""
+
+
+_MERGE = "merge it into the weights first (peft's model.merge_and_unload()), with tokenizer=..."
+
+
+def _other(model: Any) -> str:
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if "HookedTransformer" in kinds:
+        return (
+            "a HookedTransformer is not supported: load it as a bridge with "
+            "TransformerBridge.boot_transformers(model.cfg.model_name), then, if its processed weights are wanted, "
+            "bridge.enable_compatibility_mode()"
+        )
+    if "PeftModel" in kinds:
+        return f"a PEFT model's adapter is not in its weights: {_MERGE}"
+    return (
+        "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, or a Hugging "
+        f"Face causal language model with tokenizer=..., not {type(model).__name__}"
+    )
+
+
+def _not_built(name: str, error: Exception) -> str:
+    """Say that TransformerLens fails to build a bridge, in its own words."""
+    return f"residscope cannot show {name}: {said_by(error)}; {WANTED}"

@@ -1,0 +1,1 @@
+"""One frozen run of a model, and every number read off it."""

@@ -1,0 +1,123 @@
+"""What the still pictures of several views have in common."""
+
+import numpy as np
+
+from residscope.arrays import ArrayRun, Run
+from residscope.export.figure import Numbers
+from residscope.export.words import number, visible
+from residscope.live.shared import Selection
+from residscope.live.wire import text
+
+
+def caption(words: str) -> str:
+    """Return a summary as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def facts(trace: Run, *more: str) -> str:
+    """Return what stands at the right of a picture's title; arrays have no run to name."""
+    run = [] if isinstance(trace, ArrayRun) else ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"]
+    return " · ".join(filter(None, [*more, *run]))
+
+
+def sum_facts(trace: Run, row: int | None) -> str:
+    """Return the sum check of one row, or the worst of all, in words; nothing where the numbers are arrays."""
+    checks = trace.sum_check()
+    if not checks:
+        return ""
+    shown = checks if row is None else [checks[row]]
+    worst = max(shown, key=lambda check: (not check.ok, abs(check.difference)))
+    whose = "worst prompt: " if len(shown) > 1 else ""
+    return (
+        f"{whose}sum {number(worst.sum)} {'=' if worst.ok else '≠'} {number(worst.target)} {'✓' if worst.ok else '!'}"
+    )
+
+
+def mean_over(values: Numbers) -> Numbers:
+    """Return the mean over the rows [row ...] that have a number, NaN where none has."""
+    counts = (~np.isnan(values)).sum(0)
+    return np.where(counts > 0, np.nansum(values, 0) / np.maximum(counts, 1), np.nan).astype(values.dtype)
+
+
+def mean_words(values: Numbers, row: int | None) -> str:
+    """Say over how many prompts a mean goes, of numbers [row ...]; nothing where it is of one row."""
+    if row is not None:
+        return ""
+    counted = int((~np.isnan(values.reshape(len(values), -1))).any(1).sum())
+    return f"mean of {len(values)} prompts" if counted == len(values) else f"mean of {counted} of {len(values)} prompts"
+
+
+def target_name(trace: Run, row: int | None) -> str:
+    """Name what is explained: that of one row, or of all where they have one name."""
+    names = [*dict.fromkeys(_name(trace, one) for one in (range(len(trace.lengths)) if row is None else [row]))]
+    return names[0] if len(names) == 1 else "each prompt's target"
+
+
+def _name(trace: Run, row: int) -> str:
+    if trace.target.wrong is None:
+        return text(trace.target.names[row])
+    right, wrong = (visible(text(side[row].text)) for side in (trace.target.right, trace.target.wrong))
+    return f"{right} − {wrong}"
+
+
+def target_words(trace: Run, row: int) -> str:
+    """Say what is explained and how large it is."""
+    return f"{target_name(trace, row)} = {_amount(trace, row)}"
+
+
+def _amount(trace: Run, row: int | None) -> str:
+    values = trace.target_value if row is None else trace.target_value[row : row + 1]
+    return f"{number(float(values.float().mean()))} {trace.target.unit}"
+
+
+def effect_name(trace: Run, row: int | None) -> str:
+    """Name a view's numbers in its title: direct effects on the target, or what the arrays are called."""
+    name = target_name(trace, row)
+    return name if isinstance(trace, ArrayRun) else f"direct effect on {name}"
+
+
+def effect_words(trace: Run, row: int | None) -> str:
+    """Name them in its sentence, with the target's own value where there is one."""
+    name = target_name(trace, row)
+    if isinstance(trace, ArrayRun):
+        return name
+    mean = "on average " if row is None else ""
+    return f"direct effects on {name}, which is {mean}{_amount(trace, row)}"
+
+
+def ends_words(trace: Run, row: int | None) -> tuple[str, str]:
+    """Name the two ends of signed numbers: which answer they push towards, or the highest and lowest of arrays."""
+    if isinstance(trace, ArrayRun):
+        return "highest", "lowest"
+    sides = [trace.target.right, trace.target.wrong]
+    rows = range(len(trace.lengths)) if row is None else [row]
+    right, wrong = (
+        [*dict.fromkeys(visible(text(side[one].text)) for one in rows)] if side is not None else [] for side in sides
+    )
+    right_words = right[0] if len(right) == 1 else "the right answer"
+    wrong_words = wrong[0] if len(wrong) == 1 else "the wrong answer"
+    return f"towards {right_words}", f"towards {wrong_words}" if wrong else f"away from {right_words}"
+
+
+def chosen_row(wanted: int | None, rows: int) -> int | None:
+    """Return the row to show of several: None for their mean."""
+    if rows == 1:
+        return 0
+    return wanted if wanted is not None and wanted < rows else None
+
+
+def refusal(words: str, trace: Run) -> ValueError:
+    """Return what to raise where there is nothing to show of a selection, with how to select."""
+    return ValueError(f'{words}: {"view" if isinstance(trace, ArrayRun) else "exp"}.selection.update(head="2.5")')
+
+
+def spot_of(trace: Run, selection: Selection) -> tuple[int, int, int, int] | str:
+    """Return the selected layer, head, row and position, or why there are none in a run."""
+    if selection.head is None:
+        return "no head is selected"
+    (layer, head), row = selection.head, selection.row or 0
+    outside = "the selection is not in this run"
+    if row >= len(trace.lengths) or layer >= trace.n_layers or head >= trace.n_heads:
+        return outside
+    position = trace.target.positions[row] if selection.position is None else selection.position
+    return (layer, head, row, position) if position < trace.lengths[row] else outside

@@ -1,0 +1,72 @@
+"""What views and boxes of them have in common: still pictures, and how a notebook shows them."""
+
+from typing import Any
+
+from residscope.export.figure import Figure
+from residscope.export.mime import display_with_still
+from residscope.export.svg import WIDTH, png, svg
+from residscope.live.widget import Widget
+
+CLOSED = "this view is closed: make a new one"
+
+
+class Picturable(Widget):
+    """A widget that has still pictures."""
+
+    _still: str
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it is closed."""
+        return self.comm is None
+
+    def figures(self) -> list[Figure]:
+        """Return what it shows as still pictures, drawn by nobody yet."""
+        raise NotImplementedError
+
+    def lines(self) -> list[str]:
+        """Return what it shows in words."""
+        raise NotImplementedError
+
+    def to_svg(self, width: float = WIDTH) -> str:
+        """Return a still picture as SVG, so many pixels wide, on white.
+
+        Raises:
+            TypeError: for a width that is no number, as a file's name is not.
+        """
+        _check_pixels(
+            width, 'to_svg takes a width in pixels and returns the text: Path("a.svg").write_text(view.to_svg())'
+        )
+        return svg(self.figures(), round(width))
+
+    def to_png(self, width: float = WIDTH, zoom: float = 2) -> bytes:
+        """Return a still picture as PNG, `zoom` pixels to each of the SVG's.
+
+        Raises:
+            TypeError: for a width that is no number, as a file's name is not.
+        """
+        _check_pixels(
+            width, 'to_png takes a width in pixels and returns bytes: Path("a.png").write_bytes(view.to_png())'
+        )
+        return png(self.to_svg(width), zoom)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        if self.closed:
+            return {"text/plain": CLOSED}, {}
+        bundled = super()._repr_mimebundle_(**kwargs)
+        if bundled is not None:
+            bundled[0]["text/plain"] = "\n".join(self.lines())
+        return bundled
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        # Of the class: ipywidgets takes the method from what is closed.
+        bundled = type(self)._repr_mimebundle_(self, **kwargs)
+        if bundled is not None:
+            display_with_still(bundled, [] if self.closed else self.figures(), self._still)
+
+
+def _check_pixels(width: Any, sentence: str) -> None:
+    if isinstance(width, bool) or not isinstance(width, int | float):
+        raise TypeError(sentence)
+    if not 1 <= width < float("inf"):
+        raise ValueError(f"a picture is at least one pixel wide, not {width}")
