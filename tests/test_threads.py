@@ -7,6 +7,7 @@ import pytest
 
 import residscope as rs
 from residscope.live.shared import Selection, Status
+from residscope.runs import trace
 from tests import tiny
 from tests.frontend import FrontEnd
 
@@ -115,7 +116,7 @@ def test_an_observer_that_fails_keeps_no_other_from_being_told():
 def test_an_observer_may_wait_for_the_run_in_progress(monkeypatch):
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
     experiment.wait()
-    reached, go_on, record = threading.Event(), threading.Event(), rs.trace.record
+    reached, go_on, record = threading.Event(), threading.Event(), trace.record
 
     def held(*args, **options):
         reached.set()

@@ -27,7 +27,7 @@ def test_scores_come_from_kept_patterns_or_from_one_more_run_for_all_kinds(looks
     model = tiny.bridge("gpt2")
     kept = [trace_of(model).head_scores(kind) for kind in KINDS]
     assert looks == []
-    monkeypatch.setattr(rs.trace, "PATTERN_BYTES", 10)
+    monkeypatch.setattr(trace_module, "PATTERN_BYTES", 10)
     trace = trace_of(model)
     for kind, score in zip(KINDS, kept, strict=True):
         assert trace.head_scores(kind).allclose(score, equal_nan=True)
