@@ -18,6 +18,9 @@ Value = TypeVar("Value")
 class StaleWeightsError(RuntimeError):
     """The model's weights have changed since the run that a number was asked of."""
 
+    def __init__(self) -> None:
+        super().__init__("the weights have changed since this run: recompute (exp.update() runs the inputs again)")
+
 
 class Memory:
     """Computes once and remembers.
@@ -65,7 +68,5 @@ class Memory:
     def _computed(self, compute: Callable[[TransformerBridge], Value]) -> Value:
         with self._twin.use() as twin:
             if self._twin.fingerprint(twin) != self.weights:
-                raise StaleWeightsError(
-                    "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
-                )
+                raise StaleWeightsError
             return compute(twin)
