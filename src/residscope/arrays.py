@@ -41,6 +41,7 @@ class ArrayRun:
         unit: theirs.
         depths: the places where the residual stream is read.
         is_causal: whether no token looks at later ones.
+        labels: the names of the parts that the numbers are of, where they have names.
         numbers: what each of a trace's methods gives.
     """
 
@@ -58,6 +59,7 @@ class ArrayRun:
         unit: str = "",
         depths: Sequence[str] = (),
         is_causal: bool = True,
+        labels: Sequence[str] = (),
         numbers: dict[str, Callable[..., Any]],
     ) -> None:
         tokens = [[wire.text(one) for one in row] for row in tokens]
@@ -74,6 +76,7 @@ class ArrayRun:
         self.target_value = torch.full((len(tokens),), torch.nan)
         self.n_layers, self.n_heads, self.depths = n_layers, n_heads, list(depths)
         self.n_kv_heads = n_heads
+        self.labels = labels
         self.windows = (None,) * n_layers
         self.is_causal = is_causal
         self.special_ids: frozenset[int] = frozenset()

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 from residscope.errors import count
-from residscope.header import extent_of, header_of
+from residscope.header import expected_extent, extent_of, header_of
 from residscope.inputs.answers import Answers
 from residscope.inputs.given_cache import parse_cache
 from residscope.inputs.history import History, Past
@@ -19,7 +19,7 @@ from residscope.inputs.prompts import Prompts
 from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
-from residscope.live.shared import Selection, Status
+from residscope.live.shared import Extent, Selection, Status
 from residscope.live.widget import Widget
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
@@ -87,6 +87,7 @@ class Experiment:
         ).copy()
         self._inputs = self._question.parse(self.model)
         self.selection = Selection()
+        self.selection.attach(self)
         self.status = Status()
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda *told: _report(me, *told))
@@ -148,6 +149,11 @@ class Experiment:
     def question(self) -> Question:
         """Return the newest inputs as the user wrote them, as a copy; arrays are lists."""
         return self._question.copy()
+
+    @property
+    def expected(self) -> Extent:
+        """Return how far a selection reaches in the run of the newest inputs, whether or not it has ended."""
+        return expected_extent(self.model, self._inputs)
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -259,7 +265,7 @@ class Experiment:
         model, tokenizer = self._given
         inputs = {field.name: getattr(question, field.name) for field in fields(question)}
         other = Experiment(model, **inputs, tokenizer=tokenizer)
-        other.selection.update(**self.selection.values)
+        other.selection.copy_from(self.selection)
         return other
 
     @property

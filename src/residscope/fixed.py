@@ -20,6 +20,10 @@ class Fixed:
         self.selection.settle(self, extent_of(run))
 
     @property
+    def expected(self) -> None:
+        """Return None: there will be no other run."""
+
+    @property
     def trace_or_none(self) -> ArrayRun:
         """Return the arrays."""
         return self.trace

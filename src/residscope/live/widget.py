@@ -48,12 +48,12 @@ class Widget(anywidget.AnyWidget):
         """Take a message from the browser: good values are set together, others are answered with the true ones."""
         good: dict[str, Any] = {}
         refused: list[str] = []
-        for name, value in sync_data.items():
-            if name in self.from_browser and self._accepts(name, value):
-                good[name] = value
-            elif name in self.keys:
-                refused.append(name)
-        with self._alone():
+        with self._alone():  # also while looking: what may be selected changes with the run
+            for name, value in sync_data.items():
+                if name in self.from_browser and self._accepts(name, value):
+                    good[name] = value
+                elif name in self.keys:
+                    refused.append(name)
             if good:
                 super().set_state(good)
             if refused:

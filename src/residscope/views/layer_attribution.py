@@ -72,7 +72,7 @@ class LayerAttribution(View):
             raise ValueError(f"there are {len(labels)} labels for {parts.shape[1]} components: give one for each")
         attribution = ComponentAttribution([wire.text(str(label)) for label in labels], torch.from_numpy(parts))
         numbers = {"component_attribution": lambda: attribution}
-        run = ArrayRun([[]] * len(parts), name=name, unit=unit, numbers=numbers)
+        run = ArrayRun([[]] * len(parts), name=name, unit=unit, labels=attribution.labels, numbers=numbers)
         return cls(Fixed(run), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
