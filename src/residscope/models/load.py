@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from residscope.errors import InputError
 from residscope.models import smollm2
-from residscope.models.as_bridge import NotShownError, bridge_of, no_bridge
+from residscope.models.as_bridge import bridge_of, no_bridge
 from residscope.models.demo import FOLDER
 from residscope.models.size import fitting_dtype, parameters_of, ran_out_of_memory
 from residscope.models.supported import why_unsupported, why_unsupported_config
@@ -52,7 +52,7 @@ def load_model(
     if config is not None:
         refused = why_unsupported_config((config.architectures or [type(config).__name__])[0], config)
         if refused:
-            raise NotShownError(refused)
+            raise InputError("model", refused)
     if dtype is None and config is not None and name != str(FOLDER):
         dtype, line = fitting_dtype(parameters_of(config), chosen)
         print(f"residscope: {Path(name).name} has {line}.")
@@ -63,10 +63,10 @@ def load_model(
         sentence = _what_to_do(name, error)
         if sentence is None:
             raise
-        raise NotShownError(sentence) from error
+        raise InputError("model", sentence) from error
     refused = why_unsupported(bridge)
     if refused:
-        raise NotShownError(refused)
+        raise InputError("model", refused)
     return bridge
 
 
@@ -90,8 +90,8 @@ def _resolved(model: str | Path) -> str:
     if isinstance(model, Path) or name.startswith((".", "~")) or Path(name).is_absolute():
         folder = Path(name).expanduser()
         if not (folder / "config.json").is_file():
-            raise NotShownError(
-                f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
+            raise InputError(
+                "model", f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
             )
         return str(folder.resolve())
     return str(Path(name).resolve()) if Path(name, "config.json").is_file() else name
