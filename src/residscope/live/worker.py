@@ -13,10 +13,6 @@ Report = Callable[[str, int, int], None]
 
 REPORT_EVERY = 0.1
 
-LAST_WORDS = 10.0
-"""Seconds that the end of the program waits for a job to look whether it should stop."""
-
-
 CLOSED = "this experiment is closed: make a new one"
 
 
@@ -167,9 +163,12 @@ _ALIVE: "weakref.WeakSet[Worker]" = weakref.WeakSet()
 
 @atexit.register
 def _end_all() -> None:
-    """End every thread before Python does: one that it ends in the middle of torch aborts the program."""
+    """End every thread before Python does: one that it ends in the middle of torch aborts the program.
+
+    However long a step takes, it is waited for, as concurrent.futures waits.
+    """
     alive = list(_ALIVE)
     for worker in alive:
         worker.close()
     for worker in alive:
-        worker._thread.join(LAST_WORDS)
+        worker._thread.join()
