@@ -20,7 +20,7 @@ from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
 from residscope.live.shared import Extent, Selection, Status
-from residscope.live.widget import Widget
+from residscope.live.widget import Widget, made_whole, undone_by
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
 from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
@@ -61,6 +61,7 @@ class Experiment:
         InputError: for the first input that cannot be used; nothing has run then.
     """
 
+    @made_whole()
     def __init__(
         self,
         model: TransformerBridge | PreTrainedModel,
@@ -91,6 +92,7 @@ class Experiment:
         self.status = Status()
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda *told: _report(me, *told))
+        undone_by(self._worker.close)
         weakref.finalize(self, _close, self._worker, self.selection, self.status).atexit = False
         self.status.observe(lambda _change: _cancel(me), "_cancel")
         self.status.observe(lambda change: _go(me, change["new"]), "_go")

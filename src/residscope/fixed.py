@@ -5,12 +5,14 @@ from collections.abc import Callable
 from residscope.arrays import ArrayRun
 from residscope.header import extent_of, header_of
 from residscope.live.shared import Selection, Status
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 
 
 class Fixed:
     """Arrays to be shown, with a selection and a status of their own."""
 
+    @made_whole()
     def __init__(self, run: ArrayRun) -> None:
         self.trace = run
         self.selection = Selection()

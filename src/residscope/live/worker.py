@@ -95,8 +95,12 @@ class Worker:
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._thread.start()
-        _ALIVE.add(self)
+        try:
+            self._thread.start()
+            _ALIVE.add(self)
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, kind: str, job: Callable[[Ticket], None], replaces: Sequence[str] = ()) -> Ticket:
         """Hand over a job; unfinished older ones of its kind, and of the kinds it replaces, are stopped."""

@@ -19,6 +19,7 @@ from residscope.fixed import Fixed
 from residscope.header import tokens_of
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.runs.sources import NoSplitError
 from residscope.views.base import View
@@ -56,10 +57,11 @@ class AttentionPattern(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.selection.observe(self._fetch, ["head", "pinned", "row"])
-        self.observe(self._fetch, "colour")
+        self.watch(self.selection, ["head", "pinned", "row"], self._fetch)
+        self.watch(self, ["colour"], self._fetch)
 
     @classmethod
+    @made_whole()
     def from_arrays(cls, weights: Any, tokens: Any, *, selection: Selection | None = None) -> "AttentionPattern":
         """Show any attention weights; there is no model. The selected head is shown, the first one at first.
 
@@ -224,12 +226,6 @@ class AttentionPattern(View):
         if isinstance(spot, str):
             raise refusal(spot, trace)
         return self.figure(trace)
-
-    def close(self) -> None:
-        """Stop following the selection, and close the widget."""
-        if self.comm is not None:
-            self.selection.unobserve(self._fetch, ["head", "pinned", "row"])
-        super().close()
 
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none

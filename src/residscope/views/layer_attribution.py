@@ -12,6 +12,7 @@ from residscope.export.words import measured, number
 from residscope.fixed import Fixed
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.runs.trace import ComponentAttribution
 from residscope.views.base import View
@@ -45,6 +46,7 @@ class LayerAttribution(View):
     bundle_name = "layer_attribution"
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         values: Any,

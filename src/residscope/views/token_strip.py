@@ -15,6 +15,7 @@ from residscope.header import tokens_of
 from residscope.inputs.reader import Reader
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.wire import text
 from residscope.live.worker import Ticket
 from residscope.models.demo import presets
@@ -46,9 +47,10 @@ class TokenStrip(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.observe(lambda _change: self.follow_again(), "colour")
+        self.watch(self, ["colour"], self.follow_again)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         tokens: Any,
