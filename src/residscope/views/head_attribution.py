@@ -16,6 +16,7 @@ from residscope.live import wire
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import mean_over
 from residscope.runs.sources import head_scores
 from residscope.views.base import View
 from residscope.views.captions import (
@@ -25,7 +26,6 @@ from residscope.views.captions import (
     effect_words,
     ends_words,
     facts,
-    mean_over,
     mean_words,
     sum_facts,
 )

@@ -14,6 +14,7 @@ from residscope.live import wire
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import mean_over
 from residscope.runs.trace import ComponentAttribution
 from residscope.views.base import View
 from residscope.views.captions import (
@@ -22,7 +23,6 @@ from residscope.views.captions import (
     effect_name,
     effect_words,
     facts,
-    mean_over,
     mean_words,
     sum_facts,
 )
