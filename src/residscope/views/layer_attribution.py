@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from residscope.arrays import ArrayRun, Run, shaped
+from residscope.export.colours import MLP_SHADE
 from residscope.export.figure import Bars, Figure
 from residscope.export.words import measured, number
 from residscope.fixed import Fixed
@@ -30,10 +31,6 @@ from residscope.views.checks import parts_info
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-MLP_SHADE = 0.62
-"""An MLP's share of the full colour, which tells it from attention; js/views/layer_attribution has the same."""
 
 
 class LayerAttribution(View):
