@@ -65,7 +65,7 @@ def test_a_box_that_fails_closes_itself_and_none_of_the_views_it_was_given(exper
         raise KeyboardInterrupt("stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr("residscope.views.boxes.cells.made", fail)
+        patch.setattr("residscope.views.boxes.rerun.note_made_by_cell", fail)
         with pytest.raises(KeyboardInterrupt, match="stopped"):
             rs.Row([heads])
     assert set(widget._instances) == before
