@@ -224,6 +224,19 @@ def _is_flat(value: Any, levels: int) -> bool:
     return levels > 0 and all(_is_flat(one, levels - 1) for one in inner)
 
 
+def check_front_end() -> None:
+    """Refuse to go on where the package has no front end.
+
+    Raises:
+        ImportError: when no bundle is there.
+    """
+    if not any(STATIC.glob("*.js")):
+        raise ImportError(
+            f"residscope has no front end here ({STATIC} holds no bundles): in a checkout run `make build`, "
+            "elsewhere install residscope anew"
+        )
+
+
 @cache
 def bundle(name: str) -> tuple[str, str]:
     """Return a built bundle's module and style text.
