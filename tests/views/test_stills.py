@@ -53,6 +53,32 @@ def test_the_picture_of_the_strip_warns_of_all_that_the_strip_warns_of(cache_mis
     assert "As cached" in subtitle.replace("<br>", " ")
 
 
+def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selected_one(experiment):
+    view, trace = rs.AttentionPattern(experiment, hide_first=True), experiment.trace
+    experiment.selection.update(row=0, head="1.1", pinned=["L0H2", "L1H1", "L0.mlp", "L9H9"])
+    length = trace.lengths[0]
+
+    def shown(layer, head):
+        values = trace.attention(layer, head)[0, :length, :length].clone()
+        values[torch.ones(length, length).triu(1).bool()] = torch.nan
+        values[:, 0] = torch.nan
+        return values.numpy()
+
+    large, group = view.figure(trace).blocks
+    ((name, small),) = group.members
+    assert name == "L0H2"
+    np.testing.assert_array_equal(large.values, shown(1, 1))
+    np.testing.assert_array_equal(small.values, shown(0, 2))
+    assert large.high == small.high == np.nanmax([shown(1, 1), shown(0, 2)])
+    assert "L0H2" in written(view)
+    experiment.selection.update(head=None)
+    (group,) = view.figure(trace).blocks
+    assert [name for name, _ in group.members] == ["L0H2", "L1H1"]
+    assert {"L0H2", "L1H1"} <= set(written(view))
+    experiment.selection.update(row=None, pinned=[])
+    view.close()
+
+
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_picture_of_a_run_as_cached_says_so(cache_mismatch, experiment, kind):
     assert "as cached · run 1" in words(kind(cache_mismatch))
