@@ -294,6 +294,7 @@ def test_the_strip_sends_the_inputs_as_they_can_be_edited(model):
     assert with_answer == {
         "prompts": [prompt],
         "answers": [[" Tom", None]],
+        "prefills": None,
         "own": False,
         "corrupted": None,
     }
