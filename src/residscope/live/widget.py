@@ -1,6 +1,7 @@
 """The base of every widget here: takes from the browser only what it declares, and leaves nothing behind."""
 
 import json
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,8 @@ from typing import Any, ClassVar
 
 import anywidget
 import traitlets
-from ipywidgets import Layout
+from ipywidgets import Layout, Widget
+from ipywidgets.widgets import widget
 
 LARGEST_MESSAGE = 1_000_000
 """Bytes of JSON that the browser may send for one trait."""
@@ -156,6 +158,22 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         else:
             self._to_tell.append(event)
 
+    def open(self) -> None:
+        """Open the widget's comm; where we know what is shown, the widget lives until nobody shows or holds it."""
+        super().open()
+        if self.comm is None or not _host_is_known(self.comm):
+            return
+        handle = weakref.WeakMethod(self._handle_msg)
+
+        def handle_message(message: dict[str, Any]) -> None:
+            call = handle()
+            if call is not None:
+                call(message)
+
+        # ipywidgets' own handler, and its list of all widgets, would keep this one for ever.
+        self.comm.on_msg(handle_message)
+        _all_widgets()[self.model_id] = weakref.proxy(self)
+
     def watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
         """Call a method of this widget when traits of another change, until this one is closed.
 
@@ -171,8 +189,9 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             if call is not None:
                 call(change)
 
-        # First noted, then done: what comes in between must find it.
-        self._watched[key] = other, names, told
+        # First noted, then done: what comes in between must find it. What watches itself need not be told to stop.
+        if other is not self:
+            self._watched[key] = other, names, told
         other.observe(told, names)
 
     def close(self) -> None:
@@ -189,9 +208,10 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         """Close it, and nothing that it merely holds."""
         self.close()
 
-    def __del__(self) -> None:
+    def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:
         """Close what nobody holds any more; what it held may have other holders."""
-        self.retire()
+        if not _ends():
+            self.retire()
 
     @traitlets.default("layout")
     def _make_layout(self) -> Layout:
@@ -215,6 +235,20 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
     def _public(cls) -> list[str]:
         inherited = anywidget.AnyWidget.class_trait_names()
         return sorted(n for n in cls.class_trait_names() if not n.startswith("_") and n not in inherited)
+
+
+def _host_is_known(comm: Any) -> bool:
+    """Tell whether `cells` holds what is shown, as in an IPython kernel, or nothing can be shown at all."""
+    from comm import DummyComm
+
+    kernels = sys.modules.get("ipykernel.kernelbase")
+    return isinstance(comm, DummyComm) or (kernels is not None and kernels.Kernel.initialized())
+
+
+def _all_widgets() -> dict[str, Any]:
+    """Return ipywidgets' own list of open widgets by id, which is elsewhere in its version 7."""
+    every: dict[str, Any] = getattr(widget, "_instances", None) or Widget.widgets
+    return every
 
 
 def _is_flat(value: Any, levels: int) -> bool:

@@ -62,6 +62,8 @@ class Picturable(Widget):
         # Of the class: ipywidgets takes the method from what is closed.
         bundled = type(self)._repr_mimebundle_(self, **kwargs)
         if bundled is not None:
+            if not self.closed:
+                cells.shown(self)
             display_with_still(bundled, [] if self.closed else self.figures(), self._still)
 
 
