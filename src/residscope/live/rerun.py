@@ -3,7 +3,7 @@
 import weakref
 from typing import Any, Protocol
 
-from ipywidgets import Output
+from ipywidgets import Output, Widget
 from ipywidgets.widgets import widget
 
 
@@ -78,6 +78,12 @@ def shown(thing: Shown) -> None:
     _SHOWN[cell] = execution, [*(one for one in things if not one.closed), thing]
 
 
+def open_widgets() -> dict[str, Any]:
+    """Return ipywidgets' own list of open widgets by id, which is elsewhere in its version 7."""
+    every: dict[str, Any] | None = getattr(widget, "_instances", None)
+    return Widget.widgets if every is None else every
+
+
 def _let_go(cell: str, execution: str) -> None:
     """Let go of what an earlier execution of the cell showed."""
     if cell and cell in _SHOWN and _SHOWN[cell][0] != execution:
@@ -86,8 +92,8 @@ def _let_go(cell: str, execution: str) -> None:
 
 def _catching(execution: str) -> Output | None:
     """Return the `Output` that catches what is displayed now, as the browser decides it."""
-    every: dict[str, Any] = getattr(widget, "_instances", {})
-    caught = [one for one in list(every.values()) if isinstance(one, Output) and one.msg_id == execution != ""]
+    every = list(open_widgets().values()) if execution else []
+    caught = [one for one in every if isinstance(one, Output) and one.msg_id == execution]
     return caught[-1] if caught else None
 
 

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import anywidget
 import traitlets
-from ipywidgets import Layout, Widget
-from ipywidgets.widgets import widget
+from ipywidgets import Layout
+
+from residscope.live.rerun import open_widgets
 
 LARGEST_MESSAGE = 1_000_000
 """Bytes of JSON that the browser may send for one trait."""
@@ -172,7 +173,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
         # ipywidgets' own handler, and its list of all widgets, would keep this one for ever.
         self.comm.on_msg(handle_message)
-        _all_widgets()[self.model_id] = weakref.proxy(self)
+        open_widgets()[self.model_id] = weakref.proxy(self)
 
     def watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
         """Call a method of this widget when traits of another change, until this one is closed.
@@ -243,12 +244,6 @@ def _host_is_known(comm: Any) -> bool:
 
     kernels = sys.modules.get("ipykernel.kernelbase")
     return isinstance(comm, DummyComm) or (kernels is not None and kernels.Kernel.initialized())
-
-
-def _all_widgets() -> dict[str, Any]:
-    """Return ipywidgets' own list of open widgets by id, which is elsewhere in its version 7."""
-    every: dict[str, Any] = getattr(widget, "_instances", None) or Widget.widgets
-    return every
 
 
 def _is_flat(value: Any, levels: int) -> bool:
