@@ -239,7 +239,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
 
 def _host_is_known(comm: Any) -> bool:
-    """Tell whether `cells` holds what is shown, as in an IPython kernel, or nothing can be shown at all."""
+    """Tell whether `rerun` holds what is shown, as in an IPython kernel, or nothing can be shown at all."""
     from comm import DummyComm
 
     kernels = sys.modules.get("ipykernel.kernelbase")
