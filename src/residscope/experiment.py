@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from residscope.errors import count
-from residscope.header import extent_of, header_of
+from residscope.header import expected_extent, extent_of, header_of
 from residscope.inputs.answers import Answers
 from residscope.inputs.given_cache import parse_cache
 from residscope.inputs.history import History, Past
@@ -21,6 +21,7 @@ from residscope.inputs.target import Target
 from residscope.live.feed import Feed
 from residscope.live.shared import Selection, Status
 from residscope.live.source import Source
+from residscope.live.widget import made_whole, undone_by
 from residscope.live.worker import CLOSED, Ticket
 from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
 from residscope.runs.runs import Runs, run_all
@@ -54,6 +55,7 @@ class Experiment:
         InputError: for the first input that cannot be used; nothing has run then.
     """
 
+    @made_whole()
     def __init__(
         self,
         model: TransformerBridge | PreTrainedModel,
@@ -75,6 +77,7 @@ class Experiment:
         ).copy()
         self._inputs = self._question.parse(self.model)
         self._feed: Feed[Runs[Trace]] = Feed(lambda runs: (header_of(runs.trace), extent_of(runs.trace)))
+        undone_by(self._feed.close)
         self._feed.close_with(self)
         me = weakref.ref(self)
         self._feed.status.observe(lambda change: _go(me, change["new"]), "_go")
@@ -229,7 +232,7 @@ class Experiment:
         model, tokenizer = self._given
         inputs = {field.name: getattr(question, field.name) for field in fields(question)}
         other = Experiment(model, **inputs, tokenizer=tokenizer)
-        other.selection.update(**self.selection.values)
+        other.selection.copy_from(self.selection)
         return other
 
     @property
@@ -285,7 +288,7 @@ class Experiment:
             history.finish(runs.number, runs.trace.target.names, runs.trace.target_value.tolist())
 
         with feed.lock:
-            feed.run(make, made)
+            feed.run(make, made, expected_extent(model, inputs))
             self._inputs, self._question = inputs, question
             remember(Past(feed.number, inputs.prompts, question))
             feed.status._history = {"at": history.at, "of": len(history)}

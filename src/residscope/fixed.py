@@ -7,6 +7,7 @@ from residscope.arrays import ArrayRun
 from residscope.header import extent_of, header_of
 from residscope.live.shared import Selection, Status
 from residscope.live.source import Follower
+from residscope.live.widget import made_whole
 from residscope.live.worker import Job, Priority, Ticket
 from residscope.runs.runs import Runs
 
@@ -16,6 +17,7 @@ class Fixed:
 
     closed = False
 
+    @made_whole()
     def __init__(self, run: ArrayRun) -> None:
         self.selection = Selection()
         self.status = Status()
@@ -24,6 +26,10 @@ class Fixed:
         self.selection.settle(self, extent_of(run))
         self._runs = Runs(run.number, run, run)
         self._lock = threading.RLock()
+
+    @property
+    def expected(self) -> None:
+        """Return None: there will be no other run."""
 
     def now(self) -> Runs[ArrayRun]:
         """Return the arrays."""

@@ -33,6 +33,7 @@ class Feed(Generic[R]):
     Attributes:
         lock: held while the newest inputs, or the newest runs, are exchanged.
         number: that of the newest inputs.
+        expected: how far a selection will reach in their runs.
     """
 
     def __init__(self, describe: Callable[[R], tuple[dict[str, Any], Extent]]) -> None:
@@ -40,6 +41,7 @@ class Feed(Generic[R]):
         self.selection = Selection()
         self.status = Status()
         self.number = 0
+        self.expected: Extent | None = None
         self._describe = describe
         self._runs: R | None = None
         self._followers: dict[str, weakref.ref[Follower[R]]] = {}
@@ -49,6 +51,7 @@ class Feed(Generic[R]):
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda ticket: _report(me, ticket))
         self._ticket: Ticket | None = None
+        self.selection.attach(self)
         self.status.observe(lambda change: _cancel(me, change["new"]), "_cancel")
 
     @property
@@ -65,12 +68,13 @@ class Feed(Generic[R]):
         """Stop all jobs and close the shared models once nobody holds the owner."""
         weakref.finalize(owner, _close, self._worker, self.selection, self.status).atexit = False
 
-    def run(self, make: Callable[[Ticket], R], made: Callable[[R], object]) -> None:
+    def run(self, make: Callable[[Ticket], R], made: Callable[[R], object], expected: Extent) -> None:
         """Make the runs of new inputs; all jobs of older ones are stopped.
 
         Args:
             make: makes them, on the worker.
             made: called with them, under the lock, when they become the newest.
+            expected: how far a selection will reach in them.
         """
 
         def job(ticket: Ticket) -> None:
@@ -81,6 +85,7 @@ class Feed(Generic[R]):
         with self.lock:
             # The number goes up first: the job may begin before submit returns.
             self.number += 1
+            self.expected = expected
             about = {"run": self.number, "of": ""}
             self._ticket = self._worker.submit(
                 "run", job, Priority.RUN, replaces=lambda kind: not kind.startswith(_TOLD), about=about
@@ -129,7 +134,11 @@ class Feed(Generic[R]):
         """Let a view go that is closed."""
         self._followers.pop(view.name, None)
         self._shows.pop(view.name, None)
-        self._jobs.pop(f"{_SHOW}{view.name}", None)
+        gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == view.name]
+        for kind in gone:
+            self._jobs.pop(kind, None)
+        if gone:
+            self._tell_jobs()
 
     def showing(self, view: Follower[R]) -> Ticket:
         """Return the job that lets a view show the newest runs."""
@@ -197,7 +206,7 @@ class Feed(Generic[R]):
     def _report(self, ticket: Ticket) -> None:
         """Let the shared status tell how far a job is, or how it has ended; on the worker's thread."""
         about, before = ticket.about, self._jobs.pop(ticket.kind, None)
-        if not about or about["run"] != self.number:
+        if not about or about["run"] != self.number or (about["of"] and about["of"] not in self._followers):
             return
         job = {"id": ticket.version, "label": "", "done": 0, "total": 0, "error": None, **about}
         if ticket.progress is not None:
@@ -211,7 +220,10 @@ class Feed(Generic[R]):
                 self.status._error = {"run": about["run"], "message": message}
         elif before is None:
             return
-        self.status._jobs = sorted(self._jobs.values(), key=lambda one: one["id"])
+        self._tell_jobs()
+
+    def _tell_jobs(self) -> None:
+        self.status._jobs = sorted([*self._jobs.values()], key=lambda one: one["id"])
 
     def _message(self, ticket: Ticket) -> str:
         if isinstance(ticket.error, Cancelled):

@@ -33,10 +33,6 @@ A job yields only between forwards: never while it has the twin, a hook or a gra
 
 REPORT_EVERY = 0.1
 
-LAST_WORDS = 10.0
-"""Seconds that the end of the program waits for a job to look whether it should stop."""
-
-
 CLOSED = "this experiment is closed: make a new one"
 
 
@@ -148,6 +144,9 @@ class Ticket:
                 return
         except StopIteration:
             pass
+        except Cancelled as error:
+            # Nobody is told where it was, and its frames would hold all that it had in hand.
+            self.error = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - kept for whoever waits for the job
             self.error, self._traceback = error, error.__traceback__
         self._end()
@@ -181,8 +180,12 @@ class Worker:
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._thread.start()
-        _ALIVE.add(self)
+        try:
+            self._thread.start()
+            _ALIVE.add(self)
+        except BaseException:
+            self.close()
+            raise
 
     def submit(
         self,
@@ -271,9 +274,12 @@ _ALIVE: "weakref.WeakSet[Worker]" = weakref.WeakSet()
 
 @atexit.register
 def _end_all() -> None:
-    """End every thread before Python does: one that it ends in the middle of torch aborts the program."""
+    """End every thread before Python does: one that it ends in the middle of torch aborts the program.
+
+    However long a step takes, it is waited for, as concurrent.futures waits.
+    """
     alive = list(_ALIVE)
     for worker in alive:
         worker.close()
     for worker in alive:
-        worker._thread.join(LAST_WORDS)
+        worker._thread.join()

@@ -22,13 +22,6 @@ from residscope.models.supported import WANTED, said_by, why_unsupported, why_un
 from residscope.models.twin import fingerprint
 
 
-class NotShownError(InputError):
-    """A model that cannot be shown, in one sentence."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__("model", sentence)
-
-
 @dataclass(frozen=True)
 class _Known:
     """The bridge of a Hugging Face model, and what that model was then.
@@ -66,7 +59,7 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
         tokenizer: of a Hugging Face model, which has none of its own.
 
     Raises:
-        NotShownError: for anything else, and for models that are no decoders with attention heads.
+        InputError: for anything else, and for models that are no decoders with attention heads.
     """
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
@@ -79,14 +72,14 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
         known.bridge.train(model.training)
         return known.bridge
     if not isinstance(model, TransformerBridge):
-        raise NotShownError(_other(model))
+        raise InputError("model", _other(model))
     if tokenizer is not None:
-        raise NotShownError("a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+        raise InputError("model", "a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
     if model.tokenizer is None:
-        raise NotShownError("the model has no tokenizer: boot it with tokenizer=...")
+        raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
     sentence = why_unsupported(model) or _adapted(model.original_model)
     if sentence:
-        raise NotShownError(sentence)
+        raise InputError("model", sentence)
     return model
 
 
@@ -99,17 +92,18 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
         keep: the tensors that model and bridge share.
 
     Raises:
-        NotShownError: without a tokenizer, and for models that cannot be shown.
+        InputError: without a tokenizer, and for models that cannot be shown.
     """
     if tokenizer is None:
-        raise NotShownError("a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
+        raise InputError("model", "a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise NotShownError(
-            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}"
+        raise InputError(
+            "model",
+            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}",
         )
     sentence = why_unsupported_model(model) or _adapted(model)
     if sentence:
-        raise NotShownError(sentence)
+        raise InputError("model", sentence)
     twin = copied(model, model.modules(), keep)
     # A model that was never saved does not name its class, and TransformerLens goes by it.
     twin.config.architectures = twin.config.architectures or [type(model).__name__]
@@ -127,10 +121,10 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
         # TransformerLens' own sentence for this goes on to name all that it knows.
         unknown = isinstance(error, ValueError) and "rchitecture" in str(error)
         name = type(model).__name__
-        raise NotShownError(no_bridge(name) if unknown else _not_built(name, error)) from error
+        raise InputError("model", no_bridge(name) if unknown else _not_built(name, error)) from error
     sentence = why_unsupported(bridge)
     if sentence:
-        raise NotShownError(sentence)
+        raise InputError("model", sentence)
     return bridge
 
 

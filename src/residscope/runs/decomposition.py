@@ -80,6 +80,13 @@ def decompose(model: TransformerBridge, run: Recording, target: Target, weights:
     )
 
 
+def possible_labels(n_layers: int) -> tuple[str, ...]:
+    """Return every label that a decomposition of so many layers may have, in their order."""
+    parts = ("attn", "attn_bias", "mixer", "mlp")
+    layers = [f"L{layer}.{part}" for layer in range(n_layers) for part in parts]
+    return ("embed", "pos_embed", *layers, "norm_bias", "unembed_bias", "entropy", "soft_cap")
+
+
 def attention_effects(
     run: Recording, carried: Carried
 ) -> tuple[Float[Tensor, "layer row head"], Float[Tensor, "layer row"]]:

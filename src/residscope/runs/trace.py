@@ -454,7 +454,7 @@ class Trace:
         return pattern.masked_fill(~real.to(pattern.device), torch.nan)
 
     def _of_layer(self, kind: str, layer: int, compute: Callable[[TransformerBridge], Tensor]) -> Tensor:
-        """Return what is computed of one layer [row head query key] on demand; only the newest few are kept."""
+        """Return what is computed of one layer [row head query key] on demand."""
 
         def of_heads(twin: TransformerBridge) -> Tensor:
             if has_heads(twin, layer):
@@ -462,7 +462,7 @@ class Trace:
             rows, width = self.tokens.shape
             return self.logits.new_full((rows, self.n_heads, width, width), torch.nan)
 
-        return self._memory.of_passing((kind, layer), of_heads)
+        return self._memory.of((kind, layer), of_heads)
 
 
 def sent_with_run(maps: int, lengths: Sequence[int]) -> bool:

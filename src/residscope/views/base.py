@@ -90,11 +90,7 @@ class View(Picturable):
             **traits,
         )
         rerun.note_made_by_cell(self)
-        try:
-            source.attach(self)
-        except BaseException:
-            self.close()
-            raise
+        source.attach(self)
 
     @property
     def experiment(self) -> Any:
@@ -161,7 +157,7 @@ class View(Picturable):
                 self._shown, self._last, self._data = trace.number, runs, packed
             yield
 
-    def follow_again(self) -> None:
+    def follow_again(self, _change: Any = None) -> None:
         """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
         runs = self._last
         if runs is not None:
@@ -243,15 +239,8 @@ class View(Picturable):
         run = "" if isinstance(trace, ArrayRun) else f", run {trace.number}"
         return f"{type(self).__name__}{run}: {self.summary(trace)}"
 
-    def retire(self) -> None:
-        """Close: the cell that made this has made another."""
-        self.close()
-
     def close(self) -> None:
         """Stop following the shared models, close the widget, and let the run go."""
-        if self.comm is not None and self._link == "mirror":
-            self.selection.unobserve(self._send_mirror, list(_SELECTION))
-            self.status.unobserve(self._send_mirror, list(_STATUS))
         super().close()
         if self._experiment is None:
             return
@@ -264,8 +253,8 @@ class View(Picturable):
     def _start_mirror(self, _change: Any) -> None:
         """Follow the shared models on behalf of a host that cannot share them."""
         if self._link == "mirror":
-            self.selection.observe(self._send_mirror, list(_SELECTION))
-            self.status.observe(self._send_mirror, list(_STATUS))
+            self.watch(self.selection, _SELECTION, self._send_mirror)
+            self.watch(self.status, _STATUS, self._send_mirror)
             self._send_mirror()
 
     @traitlets.observe("_mirror")

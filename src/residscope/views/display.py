@@ -12,6 +12,9 @@ from residscope.live.worker import Priority, Replaced, Ticket
 
 WAITING = "residscope: running"
 
+A_MOMENT = 0.1
+"""Seconds in which a view of a finished run is mostly filled."""
+
 
 class Part(Protocol):
     """A view, as it is shown."""
@@ -48,6 +51,7 @@ def show(widget: Shown, bundled: tuple[dict[str, Any], dict[str, Any]]) -> None:
     parts = [part for part in widget.parts() if not part.source.closed]
     if not widget.parts():
         return
+    # What is added later an `Output` would not show, and most is there in a moment.
     ready = all(_is_ready(part) for part in parts)
     if not ready:
         display_still(waiting_bundle(WAITING, widget.name), widget.name)
@@ -72,7 +76,7 @@ def _still_of(widget: Shown) -> Callable[[Ticket], Iterator[None] | None]:
 
 
 def _is_ready(part: Any) -> bool:
-    return part.source.now() is not None and part.source.showing(part).wait_for_partial(0)
+    return part.source.now() is not None and part.source.showing(part).wait_for_partial(A_MOMENT)
 
 
 def _wait_aloud(part: Any) -> None:

@@ -15,6 +15,7 @@ from residscope.export.words import number
 from residscope.fixed import Fixed
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.views.base import NoAnswerError, Sent, View
 from residscope.views.captions import caption, facts
@@ -52,9 +53,10 @@ class HeadGrid(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.observe(lambda _change: self.follow_again(), "sort")
+        self.watch(self, ["sort"], self.follow_again)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls, weights: Any, tokens: Any, *, values: Any = None, selection: Selection | None = None
     ) -> "HeadGrid":

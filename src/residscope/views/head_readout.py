@@ -12,6 +12,7 @@ from residscope.export.words import number, share
 from residscope.fixed import Fixed
 from residscope.header import name_of, text_of, texts_of, tokens_of
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.views.base import NoAnswerError, Sent, View
 from residscope.views.captions import caption, facts, refusal, spot_of, target_name
@@ -33,6 +34,7 @@ class HeadReadout(View):
     bundle_name = "head_readout"
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         weights: Any,

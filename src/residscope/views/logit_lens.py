@@ -15,6 +15,7 @@ from residscope.fixed import Fixed
 from residscope.header import name_of, texts_of, tokens_of
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Priority, Ticket
 from residscope.runs.lens import LensTarget
 from residscope.views.base import NoAnswerError, Sent, View
@@ -59,6 +60,7 @@ class LogitLens(View):
     _grid: LensGrid | None = None
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         tokens: Sequence[str],

@@ -6,6 +6,7 @@ from typing import Any
 from residscope.export.figure import Figure
 from residscope.export.mime import display
 from residscope.export.svg import WIDTH, png, svg
+from residscope.live import rerun
 from residscope.live.widget import Widget
 from residscope.views.display import Part, show
 
@@ -81,6 +82,7 @@ class Picturable(Widget):
             return
         # The numbers stand in the picture, for which the frame does not wait.
         bundled[0]["text/plain"] = "\n".join(type(part).__name__ for part in self.parts()) or CLOSED
+        rerun.shown(self)
         show(self, bundled)
 
 
