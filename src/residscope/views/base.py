@@ -247,7 +247,7 @@ class View(Picturable):
         _source_of(self._experiment).detach(self)
         with self.lock:
             # A notebook's Out keeps this object, and must not keep the run.
-            self._experiment, self._last, self._data = None, None, b""
+            self._experiment, self._last, self._data, self._answer = None, None, b"", b""
 
     @traitlets.observe("_link")
     def _start_mirror(self, _change: Any) -> None:

@@ -140,6 +140,11 @@ class LogitLens(View):
             return False
         return all(grid.gap(row, *span) is None for row, span in enumerate(_wanted(runs.trace)))
 
+    def close(self) -> None:
+        """Stop following the shared models, close the widget, and let the run go."""
+        super().close()
+        self._grid = None
+
     def _grid_of(self, trace: Run) -> LensGrid:
         grid = self._grid
         return grid if grid is not None and grid.number == trace.number else LensGrid(trace, _k(trace))
