@@ -24,6 +24,7 @@ from residscope.live.widget import Widget, made_whole, undone_by
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
 from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
+from residscope.models.twin import one_look
 from residscope.runs.trace import Trace
 
 
@@ -327,7 +328,7 @@ class Experiment:
         def told(ticket: Ticket) -> None:
             experiment = me()
             if experiment is not None:
-                with experiment._telling(number):
+                with experiment._telling(number), one_look():
                     job(ticket)
 
         return self._worker.submit(kind, told)

@@ -19,6 +19,7 @@ from residscope.live import rerun, wire
 from residscope.live.shared import Selection, shared_state
 from residscope.live.widget import bundle
 from residscope.live.worker import Ticket
+from residscope.models.twin import one_look
 from residscope.views.picturable import CLOSED, Picturable
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ class View(Picturable):
             experiment = self._experiment
             if experiment is None or trace.number < self._shown:
                 return
-            packed = wire.pack(trace.number, *self.payload(trace, ticket))
+            with one_look():
+                packed = wire.pack(trace.number, *self.payload(trace, ticket))
             if self.selection is not experiment.selection:
                 self.selection.settle(experiment, extent_of(trace))
             with self.lock:
