@@ -19,11 +19,12 @@ from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
 from residscope.live.feed import Feed
-from residscope.live.shared import Selection, Status
+from residscope.live.shared import Extent, Selection, Status
 from residscope.live.source import Source
-from residscope.live.widget import made_whole, undone_by
+from residscope.live.widget import made_whole
 from residscope.live.worker import CLOSED, Ticket
 from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
+from residscope.models.twin import one_look
 from residscope.runs.runs import Runs, run_all
 from residscope.runs.trace import Trace
 
@@ -76,10 +77,13 @@ class Experiment:
             prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill
         ).copy()
         self._inputs = self._question.parse(self.model)
-        self._feed: Feed[Runs[Trace]] = Feed(lambda runs: (header_of(runs.trace), extent_of(runs.trace)))
-        undone_by(self._feed.close)
-        self._feed.close_with(self)
         me = weakref.ref(self)
+        self._feed: Feed[Runs[Trace]] = Feed(
+            describe=lambda runs: (header_of(runs.trace), extent_of(runs.trace)),
+            expect=lambda: _expected(me),
+            around=one_look,
+        )
+        self._feed.close_with(self)
         self._feed.status.observe(lambda change: _go(me, change["new"]), "_go")
         self._history = History()
         self._run(self._inputs, self._question, self._history.add)
@@ -288,7 +292,7 @@ class Experiment:
             history.finish(runs.number, runs.trace.target.names, runs.trace.target_value.tolist())
 
         with feed.lock:
-            feed.run(make, made, expected_extent(model, inputs))
+            feed.run(make, made)
             self._inputs, self._question = inputs, question
             remember(Past(feed.number, inputs.prompts, question))
             feed.status._history = {"at": history.at, "of": len(history)}
@@ -309,6 +313,12 @@ class Experiment:
 def source_of(experiment: Experiment) -> Source[Runs[Trace]]:
     """Return what the views of an experiment follow."""
     return experiment._feed
+
+
+def _expected(reference: "weakref.ref[Experiment]") -> Extent | None:
+    """Return how far a selection reaches in the run of the newest inputs, whether or not it has ended."""
+    experiment = reference()
+    return None if experiment is None else expected_extent(experiment.model, experiment.inputs)
 
 
 def _go(reference: "weakref.ref[Experiment]", asked: Any) -> None:

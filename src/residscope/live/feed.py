@@ -4,11 +4,12 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
 from residscope.live.shared import Extent, Selection, Status
 from residscope.live.source import Follower
-from residscope.live.widget import Widget
+from residscope.live.widget import Widget, undone_by
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Cancelled, Job, Priority, Replaced, Ticket, Worker
 
@@ -29,30 +30,41 @@ class Feed(Generic[R]):
 
     Args:
         describe: gives what all views of some runs need once, and how far a selection may reach in them.
+        expect: gives how far it will reach in the runs of the newest inputs, or None.
+        around: stands around each turn of a job.
 
     Attributes:
         lock: held while the newest inputs, or the newest runs, are exchanged.
         number: that of the newest inputs.
-        expected: how far a selection will reach in their runs.
     """
 
-    def __init__(self, describe: Callable[[R], tuple[dict[str, Any], Extent]]) -> None:
+    def __init__(
+        self,
+        describe: Callable[[R], tuple[dict[str, Any], Extent]],
+        expect: Callable[[], Extent | None],
+        around: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.lock = threading.RLock()
         self.selection = Selection()
         self.status = Status()
         self.number = 0
-        self.expected: Extent | None = None
-        self._describe = describe
+        self._describe, self._expect = describe, expect
         self._runs: R | None = None
         self._followers: dict[str, weakref.ref[Follower[R]]] = {}
         self._shows: dict[str, Ticket] = {}
         self._on_run: list[Callable[[R], object]] = []
         self._jobs: dict[str, dict[str, Any]] = {}
         me = weakref.ref(self)
-        self._worker = Worker("residscope", lambda ticket: _report(me, ticket))
-        self._ticket: Ticket | None = None
+        self._worker = Worker("residscope", lambda ticket: _report(me, ticket), around)
+        undone_by(self._worker.close)
         self.selection.attach(self)
+        self._ticket: Ticket | None = None
         self.status.observe(lambda change: _cancel(me, change["new"]), "_cancel")
+
+    @property
+    def expected(self) -> Extent | None:
+        """Return how far a selection reaches in the runs of the newest inputs, whether or not they have ended."""
+        return self._expect()
 
     @property
     def closed(self) -> bool:
@@ -68,13 +80,12 @@ class Feed(Generic[R]):
         """Stop all jobs and close the shared models once nobody holds the owner."""
         weakref.finalize(owner, _close, self._worker, self.selection, self.status).atexit = False
 
-    def run(self, make: Callable[[Ticket], R], made: Callable[[R], object], expected: Extent) -> None:
+    def run(self, make: Callable[[Ticket], R], made: Callable[[R], object]) -> None:
         """Make the runs of new inputs; all jobs of older ones are stopped.
 
         Args:
             make: makes them, on the worker.
             made: called with them, under the lock, when they become the newest.
-            expected: how far a selection will reach in them.
         """
 
         def job(ticket: Ticket) -> None:
@@ -85,7 +96,6 @@ class Feed(Generic[R]):
         with self.lock:
             # The number goes up first: the job may begin before submit returns.
             self.number += 1
-            self.expected = expected
             about = {"run": self.number, "of": ""}
             self._ticket = self._worker.submit(
                 "run", job, Priority.RUN, replaces=lambda kind: not kind.startswith(_TOLD), about=about

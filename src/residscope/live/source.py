@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from residscope.live.shared import Selection, Status
+from residscope.live.shared import Extent, Selection, Status
 from residscope.live.worker import Job, Priority, Ticket
 
 R_co = TypeVar("R_co", covariant=True)
@@ -33,6 +33,10 @@ class Source(Protocol[R_co]):
 
     selection: Selection
     status: Status
+
+    @property
+    def expected(self) -> Extent | None:
+        """Return how far a selection reaches in the runs of the newest inputs; None where no more runs come."""
 
     @property
     def closed(self) -> bool:

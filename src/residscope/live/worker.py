@@ -18,6 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from types import TracebackType
 from typing import Any
@@ -169,10 +170,17 @@ class Worker:
     """A daemon thread with one job per kind; a newer job of a kind stops and replaces the older one.
 
     Whenever a job yields, the most urgent of those that wait goes on.
+
+    Args:
+        name: the thread's.
+        report: told how far jobs are.
+        around: stands around each turn of a job.
     """
 
-    def __init__(self, name: str, report: Report) -> None:
-        self._report = report
+    def __init__(
+        self, name: str, report: Report, around: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._report, self._around = report, around
         self._versions = itertools.count(1)
         self._waiting: dict[str, Ticket] = {}
         self._ending: list[Ticket] = []
@@ -258,7 +266,8 @@ class Worker:
                 else:
                     ticket = min(self._waiting.values(), key=lambda one: (one.priority, one.version))
                     self._running = self._waiting.pop(ticket.kind)
-            ticket.turn()
+            with self._around():
+                ticket.turn()
             with self._changed:
                 self._running = None
                 if not ticket.done and ticket.stopped:

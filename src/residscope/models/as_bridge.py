@@ -15,11 +15,10 @@ from transformer_lens.model_bridge.sources.transformers import determine_archite
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residscope.errors import InputError, brief
-from residscope.models.changes import Part, foreign_weights, structure_of
+from residscope.models.changes import Snapshot, WeightSamples, foreign_weights, snapshot_of
 from residscope.models.copies import copied, tensors_of
 from residscope.models.size import ran_out_of_memory
 from residscope.models.supported import WANTED, said_by, why_unsupported, why_unsupported_model
-from residscope.models.twin import fingerprint
 
 
 @dataclass(frozen=True)
@@ -27,24 +26,24 @@ class _Known:
     """The bridge of a Hugging Face model, and what that model was then.
 
     Attributes:
-        weights: a fingerprint of the model's weights where the bridge holds copies of some, empty where it shares all.
+        samples: of the model's weights, where the bridge holds copies of some and an edit must be noticed.
+        weights: what they were.
     """
 
     bridge: TransformerBridge
     tokenizer: Any
-    tensors: list[Tensor]
-    structure: list[Part]
+    seen: Snapshot
+    samples: WeightSamples
     weights: bytes
 
     def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
         """Tell whether nothing of the model has been exchanged since."""
-        now = tensors_of(model)
+        now = snapshot_of(model)
         return (
             self.tokenizer is tokenizer
-            and len(self.tensors) == len(now)
-            and all(one is before for one, before in zip(now, self.tensors, strict=True))
-            and self.structure == structure_of(model)
-            and (not self.weights or self.weights == fingerprint(model))
+            and now.has_parts_of(self.seen)
+            and now.has_tensors_of(self.seen)
+            and self.samples.read() == self.weights
         )
 
 
@@ -64,10 +63,10 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
         if known is None or not known.is_of(model, tokenizer):
-            tensors = tensors_of(model)
-            bridge = bridge_of(model, tokenizer, keep=tensors)
-            weights = b"" if _shares_all(bridge, tensors) else fingerprint(model)
-            known = _BRIDGES[model] = _Known(bridge, tokenizer, tensors, structure_of(model), weights)
+            seen = snapshot_of(model)
+            bridge = bridge_of(model, tokenizer, keep=seen.tensors)
+            samples = WeightSamples(() if _shares_all(bridge, seen.tensors) else seen.tensors)
+            known = _BRIDGES[model] = _Known(bridge, tokenizer, seen, samples, samples.read())
         # What the strip says of training mode is read off the bridge.
         known.bridge.train(model.training)
         return known.bridge

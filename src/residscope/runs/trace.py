@@ -28,7 +28,7 @@ from residscope.models.recording import (
     record,
     whole,
 )
-from residscope.models.twin import Twin, twin_of
+from residscope.models.twin import Twin, one_look, twin_of
 from residscope.models.weights import has_heads
 from residscope.models.windows import Window, windows_of
 from residscope.runs.decomposition import Decomposition, check_layers, decompose
@@ -104,7 +104,7 @@ class Trace:
             device = home_of(twin)
             self.tokens, self.mask = pad_right(inputs.tokens, device)
             read = torch.tensor(target.positions if target else inputs.positions, device=device)
-            self._memory = Memory(self._twin, self._twin.fingerprint(twin))
+            self._memory = Memory(self._twin, self._twin.weights)
             self.windows: tuple[Window | None, ...] = windows_of(twin)
             self._run: Activations = inputs.cached or LiveRun(self.tokens)
             self._recording: Recording = (
@@ -239,8 +239,9 @@ class Trace:
             ValueError: when k is not between 1 and the size of the vocabulary.
             StaleWeightsError: when the weights have changed since this run.
         """
-        cells = [self.lens_cells(row, 0, length, k, step=step) for row, length in enumerate(self.lengths)]
-        target = self.lens_target()
+        with one_look():
+            cells = [self.lens_cells(row, 0, length, k, step=step) for row, length in enumerate(self.lengths)]
+            target = self.lens_target()
 
         def padded(name: str, blank: float) -> Tensor:
             parts = [getattr(part, name).transpose(0, 1) for part in cells]
