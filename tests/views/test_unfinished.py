@@ -37,6 +37,7 @@ def experiment(model):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_view_that_fails_tells_why_and_leaves_no_widget(experiment, monkeypatch, kind, error):
     others = [filled(kind(experiment)) for kind in (rs.AttentionPattern, rs.HeadReadout, rs.HeadGrid)]
+    gc.collect()
     before = set(widget._instances)
 
     def fail(*_):

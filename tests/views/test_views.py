@@ -396,9 +396,10 @@ def test_a_head_that_is_nan_everywhere_is_never_the_strongest(experiment, monkey
     values[:, 1, 2] = -3.0
     monkeypatch.setattr(experiment.trace, "head_attribution", lambda: values)
     experiment.selection.update(head=None)
-    rs.Workbench(experiment)
+    bench = rs.Workbench(experiment)
     settle(experiment)
     assert experiment.selection.head == (1, 2)
+    bench.close()
 
 
 def test_circuitsvis_draws_the_selected_and_pinned_heads_offline(experiment):

@@ -89,6 +89,9 @@ class View(Picturable):
             _still=uuid.uuid4().hex,
             **traits,
         )
+        if self.selection is not source.selection:
+            # Else it refuses what only the runs have that this view will show.
+            self.selection.attach(source)
         rerun.note_made_by_cell(self)
         source.attach(self)
 
