@@ -13,7 +13,7 @@ from benchmarks.scale import Scale
 from benchmarks.timing import Prepared, medians, one_thread
 from residscope.inputs.reader import Reader
 from residscope.inputs.target import Answer, Target
-from residscope.models import Recording, record, twin_of
+from residscope.models import Recording, Terms, record, twin_of
 from residscope.models.twin import fingerprint
 from residscope.runs.decomposition import attention_effects
 from residscope.runs.direction import carry_back, direction_of
@@ -42,7 +42,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same
     # A trace remembers, so each time needs one of its own.
     traces = [Trace(model, inputs) for _ in range(scale.repeats + 1)]
     with twin_of(model).use() as twin:
-        recording = record(twin, torch.tensor([ids]), torch.tensor([length - 1]), keep_patterns=False)
+        recording = record(twin, torch.tensor([ids]), Terms.one_a_row(torch.tensor([length - 1])), keep_patterns=False)
         weights = fingerprint(twin)
 
         def ours(right: int) -> Tensor:
