@@ -3,6 +3,8 @@
 # make check     the static checks and the front end's unit tests alone
 # make test-all  make test and what is too slow for it
 # make bench     what residscope costs, into docs/benchmarks.md
+# make test-gpu  the tests that need a graphics card
+# make bench-gpu what residscope costs on a graphics card, printed
 # make build     the environment and the front end's bundles
 # make clean     removes all that these made
 
@@ -21,7 +23,7 @@ PYTEST := pytest -m "not slow and not gpu"
 TWO := --numprocesses 2 --dist loadfile
 SUB := $(MAKE) --no-print-directory
 
-.PHONY: demo test test-all check bench build chromium static python browser notebooks slow clean
+.PHONY: demo test test-all test-gpu check bench bench-gpu build chromium static python browser notebooks slow clean
 
 demo: build
 	@echo "Starting JupyterLab; its address follows"
@@ -46,6 +48,12 @@ check: build
 
 bench: build chromium
 	python -m benchmarks
+
+test-gpu: build
+	pytest -m gpu
+
+bench-gpu: build
+	python -m benchmarks.gpu
 
 static:
 	ruff check

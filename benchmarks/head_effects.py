@@ -14,7 +14,6 @@ from benchmarks.timing import Prepared, medians, one_thread
 from residscope.inputs.reader import Reader
 from residscope.inputs.target import Answer, Target
 from residscope.models import Recording, Terms, record, twin_of
-from residscope.models.twin import fingerprint
 from residscope.runs.decomposition import attention_effects
 from residscope.runs.direction import carry_back, direction_of
 from residscope.runs.trace import Trace
@@ -43,7 +42,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same
     traces = [Trace(model, inputs) for _ in range(scale.repeats + 1)]
     with twin_of(model).use() as twin:
         recording = record(twin, torch.tensor([ids]), Terms.one_a_row(torch.tensor([length - 1])), keep_patterns=False)
-        weights = fingerprint(twin)
+        weights = twin_of(model).weights
 
         def ours(right: int) -> Tensor:
             return effects(twin, recording, target_of(length - 1, right, 2), weights)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, BrowserType
 
 # A container has no sandbox and no graphics card; the rest keeps Chromium off the network.
 ARGUMENTS = [
@@ -31,9 +31,14 @@ def system_chromium() -> str | None:
     return next(filter(None, found), None)
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start the system's Chromium, or Playwright's own where the system has none."""
-    return playwright.chromium.launch(executable_path=system_chromium(), args=ARGUMENTS)
+def launch(chromium: BrowserType, *, scroll_bars: bool = False) -> Browser:
+    """Start the system's Chromium, or Playwright's own where the system has none.
+
+    Args:
+        scroll_bars: let scroll bars take room, as they do on a desktop; Playwright hides them.
+    """
+    shown = ["--hide-scrollbars"] if scroll_bars else None
+    return chromium.launch(executable_path=system_chromium(), args=ARGUMENTS, ignore_default_args=shown)
 
 
 if __name__ == "__main__" and system_chromium() is None:

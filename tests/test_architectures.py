@@ -84,6 +84,8 @@ def test_each_layers_parts_are_what_it_adds(case):
     trace = trace_of(model)
     assert [check.reason for check in trace.layer_check()] == ["", ""]
     heads, parts = trace.head_attribution(), trace.component_attribution()
+    possible = decomposition.possible_labels(trace.n_layers)
+    assert parts.labels == [label for label in possible if label in parts.labels]
     by_name = dict(zip(parts.labels, parts.values.T, strict=True))
     for layer in range(trace.n_layers):
         if f"L{layer}.mixer" in by_name:

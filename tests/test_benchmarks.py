@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from benchmarks import browser, cold_start, imports, page, timing
+from benchmarks import browser, cold_start, gpu, imports, page, timing
 from benchmarks.rows import Row
 from benchmarks.scale import QUICK
 from benchmarks.subjects import SUBJECTS
@@ -33,6 +33,12 @@ def test_it_runs_and_compares(name):
     for row in rows:
         assert math.isfinite(row.ratio), row.what
         assert row.ratio > 0, row.what
+
+
+def test_what_a_graphics_card_is_measured_by_runs_without_one():
+    rows = gpu.measure(QUICK, QUICK.size, "cpu")
+    assert len({(row.what, row.against) for row in rows}) == len(rows) == 3 * 2 * len(gpu.TYPES)
+    assert all(row.ours > 0 and row.theirs > 0 for row in rows)
 
 
 def test_a_python_that_fails_is_not_timed():

@@ -4,6 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from anywidget import AnyWidget
+
+import residscope as rs
+from residscope.views.boxes import Box
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,6 +31,31 @@ def test_the_code_on_a_page_runs(page, request):
     for value in names.values():
         if hasattr(value, "close") and hasattr(value, "selection"):
             value.close()
+
+
+VIEWS = {
+    view: ROOT / f"docs/views/{'box' if issubclass(view, Box) else view.bundle_name}.md"
+    for view in (rs.TokenStrip, rs.HeadAttribution, rs.AttentionPattern, rs.HeadReadout, rs.LogitLens,
+                 rs.LayerAttribution, rs.HeadGrid, rs.Row, rs.Column, rs.Workbench)
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_the_table_of_traits_on_a_views_page_is_that_of_its_class(view):
+    table = re.search(r"^## Traits\n\n(\|.*?)\n\n", VIEWS[view].read_text(encoding="utf-8"), re.S | re.M)
+    written = [row.split("|")[1].strip(" `") for row in table[1].splitlines()[2:]]
+    inherited = AnyWidget.class_trait_names()
+    public = [name for name in view.class_trait_names() if not name.startswith("_") and name not in inherited]
+    assert sorted(written) == sorted(public)
+    named = set(re.findall(r"selection\.(\w+)", table[1]))
+    assert named <= rs.Selection.from_browser
+
+
+def test_the_page_of_boxes_names_the_views_of_a_workbench_in_their_order():
+    said = re.search(r"`Workbench` holds\n(.*?):(.*?)\.", VIEWS[rs.Workbench].read_text(encoding="utf-8"), re.S)[2]
+    bench = rs.Workbench(rs.Experiment(rs.load_model("demo"), "When Mary and John", (" Mary", " John")))
+    assert re.findall(r"`(\w+)`", said) == [type(view).__name__ for view in bench.children]
+    bench.close()
 
 
 def test_each_view_has_a_page_with_code():

@@ -103,6 +103,22 @@ def test_one_answer_alone_is_explained_by_its_log_probability_or_on_request_by_i
     assert experiment.trace.target.unit == "nats"
 
 
+def test_what_may_be_selected_goes_by_the_newest_inputs_before_they_have_run(model, monkeypatch):
+    gate = Gate(monkeypatch)
+    experiment = rs.Experiment(model, SHORT)
+    last = len(experiment.inputs.tokens[0]) - 1
+    with pytest.raises(rs.InputError, match=rf"no run here has position {last + 1}: positions go from 0 to {last}"):
+        experiment.selection.update(position=last + 1)
+    with pytest.raises(rs.InputError, match=r"no run here has L9H9: layers go from 0 to"):
+        experiment.selection.update(head="9.9")
+    experiment.update(prompts=PROMPT)
+    experiment.selection.update(position=last + 1)
+    gate.open.set()
+    assert experiment.trace.lengths > (last + 1,)
+    assert experiment.selection.position == last + 1
+    experiment.close()
+
+
 def test_a_misspelt_input_is_refused_with_the_names_there_are(experiment):
     with pytest.raises(TypeError, match="no input is called prompt; there are prompts, answers, corrupted, target"):
         experiment.update(prompt=SHORT)

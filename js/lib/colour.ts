@@ -1,6 +1,6 @@
 /** Turn values into colours, and choose ink that can be read on them. */
 
-import { type Diverging, divergingStops, POSITIVE_NAME, sequentialStops } from "./palette";
+import { type Diverging, divergingStops, positiveName, sequentialStops } from "./palette";
 import { contrast, type Rgb, toLinear } from "./rgb";
 import type { Theme } from "./theme";
 
@@ -19,7 +19,7 @@ const STEPS = 256;
 export function signedScale(limit: number, theme: Theme, name: Diverging = "RdBu"): Scale {
   const high = limit > 0 ? limit : 1;
   const stops = divergingStops(name, theme.dark, theme.page);
-  return { low: -high, high, highName: POSITIVE_NAME[name], at: lookUp(stops, -high, high) };
+  return { low: -high, high, highName: positiveName(name), at: lookUp(stops, -high, high) };
 }
 
 /** Values from zero to `high`, darker (on a dark page lighter) meaning more. */

@@ -15,34 +15,54 @@ export type Theme = {
 };
 
 const PAGE_VARIABLES = ["--jp-layout-color0", "--vscode-editor-background"];
-const WATCHED = ["class", "style", "theme", "data-theme", "data-jp-theme-name"];
+const WATCHED = [
+  "class",
+  "style",
+  "theme",
+  "data-theme",
+  "data-jp-theme-name",
+  "data-jp-theme-light",
+  "data-vscode-theme-kind",
+];
 
-/** Keep `root` marked light or dark, and return the theme as it changes. */
+/**
+ * Keep `root` marked light or dark, and return the theme as it changes. It is read when the change
+ * happens and by no timer, because those of a busy page come late.
+ */
 export function followTheme(root: HTMLElement, signal: AbortSignal): ReadonlySignal<Theme> {
-  const window = root.ownerDocument.defaultView!;
+  const document = root.ownerDocument;
+  const window = document.defaultView!;
   const theme = signalOf(readTheme(root));
   const refresh = () => {
-    // A host marks its page before the new style sheet is in force.
-    for (const delay of [0, 60, 400]) {
-      window.setTimeout(() => {
-        if (signal.aborted) return;
-        const next = readTheme(root);
-        if (JSON.stringify(next) !== JSON.stringify(theme.peek())) theme.value = next;
-      }, delay);
-    }
+    // Out of the page an element has no style; a notebook takes cells out and puts them back.
+    if (signal.aborted || !root.isConnected) return;
+    const next = readTheme(root);
+    if (JSON.stringify(next) !== JSON.stringify(theme.peek())) theme.value = next;
   };
-  const observer = new window.MutationObserver(refresh);
-  const { documentElement, body } = root.ownerDocument;
-  for (const node of [documentElement, body]) {
-    observer.observe(node, {
-      attributes: true,
-      attributeFilter: [...WATCHED, "data-jp-theme-light", "data-vscode-theme-kind"],
-    });
+  const marks = new window.MutationObserver(refresh);
+  for (const node of [document.documentElement, document.body]) {
+    marks.observe(node, { attributes: true, attributeFilter: WATCHED });
   }
+  // A host may mark its page before the new style sheet is in force. Its load does not bubble.
+  const isSheet = ({ target }: Event) =>
+    target instanceof window.HTMLLinkElement || target instanceof window.HTMLStyleElement;
+  const loaded = (event: Event) => isSheet(event) && refresh();
+  document.addEventListener("load", loaded, { capture: true, signal });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh, { signal });
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
-  // The style sheet and the element's place in the page may both come after the first reading.
-  refresh();
+  // Its place in the page may come after the first reading, or come back.
+  let laidOut = false;
+  const place = new window.ResizeObserver(() => {
+    const came = root.clientWidth > 0 && !laidOut;
+    laidOut = root.clientWidth > 0;
+    // In the next frame, because a change of size while sizes are told is an error in the console.
+    if (came) window.requestAnimationFrame(refresh);
+  });
+  place.observe(root);
+  const end = () => {
+    marks.disconnect();
+    place.disconnect();
+  };
+  signal.addEventListener("abort", end, { once: true });
   return theme;
 }
 

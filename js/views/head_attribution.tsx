@@ -10,7 +10,7 @@ import type { Cell } from "../lib/grid";
 import { Heatmap, type Ring } from "../lib/heatmap";
 import { Legend } from "../lib/legend";
 import { inUnit, number, precise, preciseSigned, signed, titleUnit } from "../lib/number";
-import { type Diverging, POSITIVE_NAME } from "../lib/palette";
+import { type Diverging, positiveName } from "../lib/palette";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
 import { type CheckInfo, checkOf, chosenRow, meanWords, missingRow } from "../lib/rows";
@@ -76,7 +76,7 @@ function HeadAttribution({ view }: { view: View<Model> }): JSX.Element {
     [sent, row, palette],
   );
   const scale = useMemo(() => shown?.scale(theme), [shown, theme]);
-  const name = `${POSITIVE_NAME[other].toLowerCase()} for positive`;
+  const name = `${positiveName(other).toLowerCase()} for positive`;
 
   return (
     <Frame

@@ -6,7 +6,7 @@ import { useMemo, useState } from "preact/hooks";
 import { largest, type Scale, signedScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
 import { titleUnit } from "../lib/number";
-import { type Diverging, POSITIVE_NAME } from "../lib/palette";
+import { type Diverging, MLP_SHADE, positiveName } from "../lib/palette";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
 import { css } from "../lib/rgb";
@@ -16,7 +16,7 @@ import { targetOf } from "../lib/target";
 import { startView, type View } from "../lib/view";
 import type { Tensor } from "../lib/wire";
 import "./layer_attribution.css";
-import { Bars, MLP_SHADE } from "./layer_attribution/bars";
+import { Bars } from "./layer_attribution/bars";
 import { type Layout, layOut } from "./layer_attribution/layout";
 import { nounOf, sentence, strongest } from "./layer_attribution/words";
 
@@ -55,7 +55,7 @@ function LayerAttribution({ view }: { view: View<Model> }): JSX.Element {
   const labels = shown?.info.labels ?? [];
   const newestPin = labels.indexOf(pinned.findLast((name) => labels.includes(name)) ?? "");
   const subject = newestPin < 0 && drawn ? strongest(drawn.values) : newestPin;
-  const name = `${POSITIVE_NAME[other].toLowerCase()} for positive`;
+  const name = `${positiveName(other).toLowerCase()} for positive`;
 
   return (
     <Frame

@@ -46,7 +46,7 @@ type Info = {
 
 const COLOURS = ["none", EFFECT];
 
-const NO_INPUTS: Inputs = { prompts: [], answers: null, own: false };
+const NO_INPUTS: Inputs = { prompts: [], answers: null, prefills: null, own: false };
 
 const HELP = [
   "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
@@ -58,7 +58,7 @@ const HELP = [
   "Click a token to look at its position in every view; click it again to look where the target " +
     "is read.",
   "Edit with the button, a double click or the key e: Enter runs, Shift+Enter breaks the line, " +
-    "Escape leaves. One answer alone is explained by its log-probability; without answers the " +
+    "Escape leaves. Of a chat, what the user said last and what the reply begins with are edited. One answer alone is explained by its log-probability; without answers the " +
     "model's top token is explained against its second.",
 ];
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from residscope.live.worker import Cancelled
     from residscope.models import load_model
     from residscope.models.demo import presets
+    from residscope.quantity import Quantity
     from residscope.runs.memory import StaleWeightsError
     from residscope.runs.sources import NoSplitError, head_scores
     from residscope.runs.trace import Trace
@@ -48,6 +49,7 @@ _HOMES = {
     "LayerAttribution": "views",
     "LogitLens": "views",
     "NoSplitError": "runs.sources",
+    "Quantity": "quantity",
     "Row": "views",
     "Selection": "live.shared",
     "StaleWeightsError": "runs.memory",
@@ -73,6 +75,7 @@ __all__ = [
     "LayerAttribution",
     "LogitLens",
     "NoSplitError",
+    "Quantity",
     "Row",
     "Selection",
     "StaleWeightsError",

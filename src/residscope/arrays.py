@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from residscope.analysis.check import Check, LayerCheck
 from residscope.inputs.target import Named
 from residscope.live import wire
+from residscope.quantity import numbers_of
 from residscope.runs.trace import Trace, sent_with_run
 
 
@@ -41,6 +41,7 @@ class ArrayRun:
         unit: theirs.
         depths: the places where the residual stream is read.
         is_causal: whether no token looks at later ones.
+        labels: the names of the parts that the numbers are of, where they have names.
         numbers: what each of a trace's methods gives.
     """
 
@@ -58,6 +59,7 @@ class ArrayRun:
         unit: str = "",
         depths: Sequence[str] = (),
         is_causal: bool = True,
+        labels: Sequence[str] = (),
         numbers: dict[str, Callable[..., Any]],
     ) -> None:
         tokens = [[wire.text(one) for one in row] for row in tokens]
@@ -74,6 +76,7 @@ class ArrayRun:
         self.target_value = torch.full((len(tokens),), torch.nan)
         self.n_layers, self.n_heads, self.depths = n_layers, n_heads, list(depths)
         self.n_kv_heads = n_heads
+        self.labels = labels
         self.windows = (None,) * n_layers
         self.is_causal = is_causal
         self.special_ids: frozenset[int] = frozenset()
@@ -134,31 +137,6 @@ class ArrayRun:
 Run = Trace | ArrayRun
 """What a view shows."""
 
-
-def numbers_of(value: Any, what: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return an array, a tensor or nested lists as float32, NaN where there is no number.
-
-    Raises:
-        TypeError: for what holds no numbers, or rows of different lengths.
-        ValueError: for infinity, and what is that in float32.
-    """
-    try:
-        if isinstance(value, Tensor):
-            value = value.detach().float().cpu().numpy()
-        with np.errstate(over="ignore"):
-            numbers = np.asarray(value, dtype=np.float32)
-    except OverflowError:
-        raise ValueError(f"{what} {_TOO_LARGE}") from None
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{what} are numbers, as an array, a tensor or nested lists of equal lengths: {error}"
-        ) from None
-    if np.isinf(numbers).any():
-        raise ValueError(f"{what} {_TOO_LARGE}")
-    return numbers
-
-
-_TOO_LARGE = "hold infinity, or numbers beyond float32: give NaN where there is no number"
 
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 

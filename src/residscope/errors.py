@@ -19,7 +19,7 @@ class InputError(ValueError):
 
     def _render_traceback_(self) -> list[str]:
         """Let a notebook show the sentence alone: nothing ran, and the frames are ours, not the user's."""
-        return [f"InputError: {self}"]
+        return [f"{type(self).__name__}: {self}"]
 
 
 def brief(value: Any, most: int = 80) -> str:

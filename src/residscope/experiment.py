@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 from residscope.errors import count
-from residscope.header import extent_of, header_of
+from residscope.header import expected_extent, extent_of, header_of
 from residscope.inputs.answers import Answers
 from residscope.inputs.given_cache import parse_cache
 from residscope.inputs.history import History, Past
@@ -19,11 +19,12 @@ from residscope.inputs.prompts import Prompts
 from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
-from residscope.live.shared import Selection, Status
-from residscope.live.widget import Widget
+from residscope.live.shared import Extent, Selection, Status
+from residscope.live.widget import Widget, made_whole, undone_by
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
 from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
+from residscope.models.twin import one_look
 from residscope.runs.trace import Trace
 
 
@@ -61,6 +62,7 @@ class Experiment:
         InputError: for the first input that cannot be used; nothing has run then.
     """
 
+    @made_whole()
     def __init__(
         self,
         model: TransformerBridge | PreTrainedModel,
@@ -87,9 +89,11 @@ class Experiment:
         ).copy()
         self._inputs = self._question.parse(self.model)
         self.selection = Selection()
+        self.selection.attach(self)
         self.status = Status()
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda *told: _report(me, *told))
+        undone_by(self._worker.close)
         weakref.finalize(self, _close, self._worker, self.selection, self.status).atexit = False
         self.status.observe(lambda _change: _cancel(me), "_cancel")
         self.status.observe(lambda change: _go(me, change["new"]), "_go")
@@ -148,6 +152,11 @@ class Experiment:
     def question(self) -> Question:
         """Return the newest inputs as the user wrote them, as a copy; arrays are lists."""
         return self._question.copy()
+
+    @property
+    def expected(self) -> Extent:
+        """Return how far a selection reaches in the run of the newest inputs, whether or not it has ended."""
+        return expected_extent(self.model, self._inputs)
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -259,7 +268,7 @@ class Experiment:
         model, tokenizer = self._given
         inputs = {field.name: getattr(question, field.name) for field in fields(question)}
         other = Experiment(model, **inputs, tokenizer=tokenizer)
-        other.selection.update(**self.selection.values)
+        other.selection.copy_from(self.selection)
         return other
 
     @property
@@ -319,7 +328,7 @@ class Experiment:
         def told(ticket: Ticket) -> None:
             experiment = me()
             if experiment is not None:
-                with experiment._telling(number):
+                with experiment._telling(number), one_look():
                     job(ticket)
 
         return self._worker.submit(kind, told)

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from residscope.arrays import ArrayRun
 from residscope.header import extent_of, header_of
 from residscope.live.shared import Selection, Status
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 
 
 class Fixed:
     """Arrays to be shown, with a selection and a status of their own."""
 
+    @made_whole()
     def __init__(self, run: ArrayRun) -> None:
         self.trace = run
         self.selection = Selection()
@@ -18,6 +20,10 @@ class Fixed:
         self.status.run = run.number
         self.status._run = header_of(run)
         self.selection.settle(self, extent_of(run))
+
+    @property
+    def expected(self) -> None:
+        """Return None: there will be no other run."""
 
     @property
     def trace_or_none(self) -> ArrayRun:

@@ -6,9 +6,12 @@ from typing import Any
 from residscope.analysis.lens import rank_of
 from residscope.arrays import ArrayRun, Run
 from residscope.export.words import visible
+from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Answer
 from residscope.live.shared import Extent
 from residscope.live.wire import text, token_text
+from residscope.models import TransformerBridge
+from residscope.runs.decomposition import possible_labels
 from residscope.runs.trace import Trace
 
 
@@ -32,7 +35,15 @@ def header_of(trace: Run) -> dict[str, Any]:
 
 def extent_of(trace: Run) -> Extent:
     """Return how far a selection may reach in the run."""
-    return Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads)
+    parts = trace.labels if isinstance(trace, ArrayRun) else possible_labels(trace.n_layers)
+    return Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads, tuple(parts))
+
+
+def expected_extent(model: TransformerBridge, inputs: Inputs) -> Extent:
+    """Return how far a selection will reach in the run of these inputs."""
+    n_layers = int(model.cfg.n_layers)
+    lengths = tuple(len(row) for row in inputs.tokens)
+    return Extent(lengths, 2 * n_layers + 1, n_layers, int(model.cfg.n_heads), possible_labels(n_layers))
 
 
 def texts_of(trace: Run, ids: Iterable[int]) -> dict[str, str]:

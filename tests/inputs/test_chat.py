@@ -181,6 +181,44 @@ def test_an_edit_in_the_strip_changes_what_the_user_said_last(model):
     exp.close()
 
 
+def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
+    exp = rs.Experiment(model, [ASKED, LONG], prefill=" the store of Mary")
+    strip = rs.TokenStrip(exp)
+
+    def tokens(*replies):
+        texts = [rendered(model, asked) + reply for asked, reply in zip(exp.question.prompts, replies, strict=True)]
+        return [tuple(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+
+    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] == [" the store of Mary"] * 2
+    strip.set_state({"_edit": {"id": 1, "prompts": ["John went to", "Anna gave"], "prefill": [" John", " Mary"]}})
+    assert strip._refused is None
+    assert exp.question.prefill == [" John", " Mary"]
+    assert list(exp.trace.inputs.tokens) == tokens(" John", " Mary")
+    strip.set_state({"_edit": {"id": 2, "prefill": [" Anna", " Anna"]}})
+    assert exp.question.prefill == " Anna", "it is one for all again"
+    strip.set_state({"_edit": {"id": 3, "prefill": None}})
+    assert list(exp.trace.inputs.tokens) == tokens("", "")
+    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] == ["", ""]
+    run = exp.trace
+    for number, (prefill, words) in enumerate(
+        [
+            ([" a", " b", " c"], "prefill is a text, or a list of 2, one a prompt, not [' a', ' b', ' c']"),
+            ([1, 2], "edited beginnings of replies are one text a prompt"),
+            ("So", "edited beginnings of replies are one text a prompt"),
+            ([], "edited beginnings of replies are one text a prompt"),
+        ],
+        4,
+    ):
+        strip.set_state({"_edit": {"id": number, "prefill": prefill}})
+        assert strip._refused == {"id": number, "field": "prefill", "message": words}
+    exp.update(prompts=["Mary went", "Anna gave"])
+    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] is None
+    strip.set_state({"_edit": {"id": 8, "prefill": [" a", " b"]}})
+    assert strip._refused["message"].startswith("prefill begins a chat's reply: give chat messages")
+    assert exp.trace.number == run.number + 1
+    exp.close()
+
+
 def test_the_scene_says_whose_tokens_they_are_and_who_decided_about_the_bos(model):
     exp = rs.Experiment(model, ASKED)
     exp.wait()

@@ -103,4 +103,8 @@ def test_a_fork_has_inputs_and_a_selection_of_its_own(experiment):
     assert experiment.trace.inputs.prompts == (THIRD,)
     with pytest.raises(TypeError, match="no input is called prompt;"):
         experiment.fork(prompt=FIRST)
+    experiment.selection.update(position=3)
+    shorter = experiment.fork(prompts="The cat")
+    assert (shorter.selection.head, shorter.selection.position) == ((1, 2), None)
     other.close()
+    shorter.close()

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   inUnit,
   number,
@@ -8,23 +8,22 @@ import {
   signed,
   titleUnit,
 } from "../../js/lib/number";
+import { share } from "../../js/lib/pattern";
+import { visible } from "../../js/lib/tokens";
+import written from "../written.json";
 
-test.each([
-  [0, "0"],
-  [10.8024, "10.80"],
-  [3.0838, "3.08"],
-  [-0.4174, "−0.417"],
-  [0.04172, "0.0417"],
-  [123.4, "123"],
-  [99.7, "100"],
-  [12345.6, "12,346"],
-  [1e-9, "0"],
-  [0.99996, "1.000"],
-  [Number.NaN, "–"],
-])("%d is written %s", (value, text) => expect(number(value)).toBe(text));
+const WRITE: Record<keyof typeof written, (value: never) => string> = {
+  number,
+  signed,
+  probability: (value: number) => probability(value),
+  share,
+  visible,
+};
 
-test("signs are always there, but on zero", () => {
-  expect([2, -2, 0, -1e-9].map(signed)).toEqual(["+2.00", "−2.00", "0", "0"]);
+describe.each(Object.entries(written))("%s, as still pictures write it", (kind, cases) => {
+  test.each(cases as [unknown, string][])("of %s is %s", (value, text) => {
+    expect(WRITE[kind as keyof typeof written]((value ?? Number.NaN) as never)).toBe(text);
+  });
 });
 
 test("tooltips have a digit more", () => {
@@ -39,14 +38,9 @@ test("no number is written with an exponent", () => {
   }
 });
 
-test("probabilities are neither zero nor one where they are only nearly so", () => {
-  const written = [0, 0.0001, 0.0234, 0.9996, 1].map((value) => probability(value));
-  expect(written).toEqual(["0.000", "<0.001", "0.023", ">0.999", "1.000"]);
-  expect([0.9996, 0.994, 1].map((value) => probability(value, 2))).toEqual([
-    ">0.99",
-    "0.99",
-    "1.00",
-  ]);
+test("probabilities have as many decimals as are asked for", () => {
+  const written = [0.9996, 0.994, 1].map((value) => probability(value, 2));
+  expect(written).toEqual([">0.99", "0.99", "1.00"]);
 });
 
 test("a number without a unit has nothing behind it", () => {

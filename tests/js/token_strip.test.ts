@@ -8,6 +8,7 @@ const INPUTS: Inputs = {
     [" a", " b"],
     [" c", null],
   ],
+  prefills: null,
   own: false,
 };
 
@@ -16,7 +17,10 @@ describe("an edit", () => {
     expect(changesOf(INPUTS, {})).toBeNull();
     expect(changesOf(INPUTS, { 0: { prompt: "one" }, 1: { wrong: "" } })).toBeNull();
     expect(
-      changesOf({ prompts: ["one"], answers: null, own: true }, { 0: { right: "" } }),
+      changesOf(
+        { prompts: ["one"], answers: null, prefills: null, own: true },
+        { 0: { right: "" } },
+      ),
     ).toBeNull();
   });
 
@@ -35,11 +39,23 @@ describe("an edit", () => {
     expect(changesOf(INPUTS, { 0: empty, 1: empty })).toEqual({ answers: null });
   });
 
+  test("holds what replies begin with, of all rows where it is changed in one", () => {
+    const chat = { ...INPUTS, prefills: ["So", ""] };
+    expect(fieldsOf(chat, { 1: { prefill: "No" } }).map(({ prefill }) => prefill)).toEqual([
+      "So",
+      "No",
+    ]);
+    expect(changesOf(chat, { 0: { prefill: "So" } })).toBeNull();
+    expect(changesOf(chat, { 1: { prefill: "No" } })).toEqual({ prefill: ["So", "No"] });
+    expect(changesOf(chat, { 0: { prompt: "1" } })).toEqual({ prompts: ["1", "two"] });
+    expect(changesOf(chat, { 0: { prefill: "" } })).toEqual({ prefill: null });
+  });
+
   test("keeps what was typed when the run changes under it", () => {
     const typed = { 0: { prompt: "typed" } };
-    expect(fieldsOf({ prompts: ["new"], answers: null, own: true }, typed)).toEqual([
-      { prompt: "typed", right: "", wrong: "" },
-    ]);
+    expect(fieldsOf({ prompts: ["new"], answers: null, prefills: null, own: true }, typed)).toEqual(
+      [{ prompt: "typed", right: "", wrong: "" }],
+    );
     expect(fieldsOf(INPUTS, typed)[1]).toEqual({ prompt: "two", right: " c", wrong: "" });
   });
 });

@@ -131,10 +131,11 @@ def test_the_slider_moves_the_lens_and_python_follows(lab):
 
 
 def test_a_selection_outside_the_run_is_said_and_a_new_run_clears_it(lab):
+    lab.execute("larger = rs.HeadAttribution.from_arrays([[1.0] * 10] * 10, selection=exp.selection)")
     lab.execute("exp.selection.update(head='9.9')")
     frame(lab, "Heads").locator(".rs-say", has_text="L9H9 is not in this run").wait_for()
     frame(lab, "Attention").locator(".rs-say", has_text="L9H9 is not in this run").wait_for()
-    lab.execute("exp.update(); exp.trace")
+    lab.execute("larger.close(); exp.update(); exp.trace")
     assert lab.execute("print(exp.selection.head)") == "None"
 
 

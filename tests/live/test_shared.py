@@ -7,14 +7,14 @@ import pytest
 import torch
 import traitlets
 
-from residscope import Selection
+from residscope import InputError, Selection
 from residscope.live.shared import Extent, Status
 
 RUN = Extent(lengths=(15, 9), n_depths=9, n_layers=4, n_heads=8)
 
 
 class Owner:
-    pass
+    expected = None
 
 
 HEADS = [(2, 5), [2, 5], "2.5", "L2H5", "l2h5", np.unravel_index(21, (4, 8)), tuple(torch.tensor([2, 5]))]
@@ -156,6 +156,96 @@ def test_a_selection_another_attached_run_holds_is_kept():
     selection.update(head="3.7")
     selection.settle(small, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
     assert selection.head == (3, 7)
+
+
+SMALL = Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=12)
+PARTS = Extent(lengths=(15,), n_depths=9, n_layers=4, n_heads=8, components=("embed", "L0.attn", "L0.mlp"))
+OUTSIDE = [
+    ({"head": "9.9"}, "no run here has L9H9: layers go from 0 to 3, heads from 0 to 7"),
+    ({"head": (0, 8)}, "no run here has L0H8: layers go from 0 to 3, heads from 0 to 7"),
+    ({"row": 1}, "no run here has row 1: rows go from 0 to 0"),
+    ({"depth": 9}, "no run here has depth 9: depths go from 0 to 8"),
+    ({"position": 15}, "no run here has position 15: positions go from 0 to 14"),
+    ({"key": 15}, "no run here has key 15: positions go from 0 to 14"),
+    ({"pinned": ["embed", "L0.mpl"]}, "no run here has the component 'L0.mpl'; the nearest names are L0.mlp"),
+    ({"pinned": ["L4H0"]}, "no run here has the component 'L4H0'; the nearest names are L3H0"),
+]
+
+
+@pytest.fixture
+def settled():
+    owner, selection = Owner(), Selection()
+    selection.settle(owner, PARTS)
+    selection.update(head="3.7", depth=3, position=4, pinned=["embed", "L1H2"])
+    yield selection
+    del owner
+
+
+@pytest.mark.parametrize(("change", "sentence"), OUTSIDE, ids=str)
+def test_what_exists_in_no_attached_run_is_refused_with_what_does(settled, change, sentence):
+    before = settled.values
+    ((name, value),) = change.items()
+    with pytest.raises(InputError, match=sentence):
+        settled.update(**{"depth": 2, "position": 3, name: value})
+    with pytest.raises(InputError, match=sentence):
+        setattr(settled, name, value)
+    assert settled.values == before
+
+
+@pytest.mark.parametrize("change", [change for change, _ in OUTSIDE], ids=str)
+def test_the_browser_is_told_the_true_value_where_it_selects_what_no_run_has(settled, change, monkeypatch):
+    before, sent = settled.get_state(list(change)), messages(settled, monkeypatch)
+    settled.set_state(change)
+    assert settled.get_state(list(change)) == before
+    assert [message["state"] for message in sent if message["method"] == "update"] == [before]
+
+
+def test_a_selection_without_runs_takes_all_and_one_of_several_runs_what_any_of_them_has(settled):
+    Selection().update(head="9.9", row=7, pinned=["L9.mlp"])
+    other = Owner()
+    settled.settle(other, SMALL)
+    settled.update(head="1.11", position=14)
+    with pytest.raises(InputError, match="heads from 0 to 7, or layers go from 0 to 1, heads from 0 to 11"):
+        settled.update(head="3.11")
+
+
+def test_arrays_without_depths_leave_the_slider_alone():
+    owner, selection = Owner(), Selection()
+    selection.settle(owner, Extent(lengths=(0,), n_depths=0, n_layers=2, n_heads=2))
+    selection.update(depth=5)
+    assert selection.depth == 5
+    with pytest.raises(InputError, match="no run here has position 0: there are no positions"):
+        selection.update(position=0)
+
+
+def test_a_run_under_way_counts(settled):
+    owner = Owner()
+    settled.attach(owner)
+    owner.expected = Extent(lengths=(20,), n_depths=9, n_layers=4, n_heads=8)
+    settled.update(position=19)
+    settled.settle(Owner(), SMALL)
+    assert settled.position == 19
+    owner.expected = None
+    settled.settle(Owner(), SMALL)
+    assert settled.position is None
+
+
+def test_pins_that_no_attached_run_has_any_more_are_dropped():
+    selection, owner = Selection(pinned=["L9.mlp", "L3H7", "embed"]), Owner()
+    selection.settle(owner, PARTS)
+    assert selection.pinned == ["L3H7", "embed"]
+    selection.settle(owner, SMALL)
+    assert selection.pinned == []
+
+
+def test_a_copy_holds_what_exists_where_it_goes(settled):
+    owner, other = Owner(), Selection()
+    other.copy_from(settled)
+    assert other.values == settled.values
+    small = Selection()
+    small.settle(owner, SMALL)
+    small.copy_from(settled)
+    assert (small.head, small.depth, small.position, small.pinned) == (None, 3, 4, ["L1H2"])
 
 
 def test_a_new_status_tells_of_nothing_under_way():

@@ -47,6 +47,7 @@ EDITS = st.fixed_dictionaries(
     optional={
         "prompts": st.lists(TEXTS, max_size=2) | JUNK,
         "answers": st.lists(st.lists(TEXTS, max_size=3), max_size=2) | JUNK,
+        "prefill": st.lists(TEXTS, max_size=2) | JUNK,
         "more": JUNK,
     },
 )

@@ -104,23 +104,44 @@ def test_a_closed_worker_takes_no_jobs(worker):
 
 
 AT_WORK = """
+import sys
 import threading
 import torch
-from residscope.live.worker import Worker
+from residscope.live.worker import Cancelled, Worker
 
 started = threading.Event()
 
-def job(ticket):
+def compute():
+    torch.nn.functional.linear(torch.ones(64, 64), torch.ones(64, 64)).relu().sum().item()
+    started.set()
+
+def many_steps(ticket):
     while True:
         ticket.check()
-        torch.nn.functional.linear(torch.ones(64, 64), torch.ones(64, 64)).relu().sum().item()
-        started.set()
+        compute()
 
-Worker("test", lambda *_: None).submit("run", job)
+def one_step(ticket):
+    while not is_stopped(ticket):
+        compute()
+    for _ in range(100_000):
+        compute()
+    print("ended")
+
+def is_stopped(ticket):
+    try:
+        ticket.check()
+    except Cancelled:
+        return True
+
+Worker("test", lambda *_: None).submit("run", {job})
 started.wait()
+sys.exit({code})
 """
 
 
-def test_a_program_that_ends_in_the_middle_of_a_job_ends_well():
-    ended = subprocess.run([sys.executable, "-c", AT_WORK], capture_output=True, text=True, timeout=100)
-    assert (ended.returncode, ended.stderr) == (0, "")
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize(("job", "said"), [("many_steps", ""), ("one_step", "ended\n")])
+def test_a_program_that_ends_in_the_middle_of_a_job_ends_well(job, said, code):
+    program = AT_WORK.format(job=job, code=code)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, said, "")

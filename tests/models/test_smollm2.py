@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import residscope as rs
 from residscope.models import smollm2 as module
-from residscope.models.twin import fingerprint
+from residscope.models.changes import WeightSamples
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
 
@@ -233,13 +233,14 @@ def test_its_logits_are_those_of_plain_transformers_on_the_package_file(model, e
 
 
 def test_it_answers_the_indirect_object_and_its_parts_sum_up(model, experiment):
-    before = fingerprint(model)
+    samples = WeightSamples(model.parameters())
+    before = samples.read()
     trace = rs.Experiment(model, PROMPT, (" Mary", " John")).trace
     mary = model.tokenizer.encode(" Mary", add_special_tokens=False)[0]
     assert model(trace.tokens)[0, -1].softmax(-1)[mary] > 0.8
     assert all(check.ok for check in (*trace.sum_check(), *trace.layer_check(), *trace.logit_lens(3).checks))
     assert trace.head_attribution().shape == (1, 30, 9)
-    assert fingerprint(model) == before
+    assert samples.read() == before
 
 
 @pytest.mark.parametrize("answer", [" Mary", " John", " the"])

@@ -8,7 +8,7 @@ import torch
 
 from residscope import Experiment, Trace
 from residscope.inputs.reader import Reader
-from residscope.models.twin import fingerprint, twin_of, users_hooks
+from residscope.models.twin import twin_of, users_hooks
 from tests import architectures, tiny
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
@@ -142,6 +142,11 @@ def test_the_twin_follows_compatibility_mode_a_new_dtype_and_edits_of_either():
         seen.append(value(model))
         assert abs(seen[-1] - own_value(model)) < 1e-4
     assert len({round(one, 3) for one in seen}) == 4, "scaling moves the number, compatibility mode and dtype do not"
+
+
+def fingerprint(model):
+    with twin_of(model).use():
+        return twin_of(model).weights
 
 
 def test_an_edit_through_data_is_noticed_though_it_bumps_no_version():

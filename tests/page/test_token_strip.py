@@ -12,9 +12,12 @@ PRESETS = [
 ]
 
 
-def data(run=7, prompts=(PROMPT,), answers=((" Mary", " John"),), presets=(), sources=None, refused=None):
+def data(
+    run=7, prompts=(PROMPT,), answers=((" Mary", " John"),), presets=(), sources=None, refused=None, prefills=None
+):
     answers = None if answers is None else [list(pair) for pair in answers]
     inputs = {"prompts": list(prompts), "answers": answers, "own": answers is None, "corrupted": None}
+    inputs["prefills"] = prefills
     arrays = {} if sources is None else {"sources": sources}
     shown = {"unit": "logits", "called": "direct effect", "refused": refused}
     return payload(arrays, run=run, inputs=inputs, presets=list(presets), **shown)
@@ -190,6 +193,29 @@ def test_answers_are_edited_and_emptied(open_views):
         {"_edit": {"id": 1, "answers": [[" Tom", None]]}},
         {"_edit": {"id": 2, "answers": None}},
     ]
+
+
+def test_what_a_reply_begins_with_is_edited_beside_its_prompt(open_views):
+    page = open_views(two_prompts())
+    edit_button = page.get_by_role("button", name="edit")
+    edit_button.click()
+    assert page.get_by_text("reply begins with").count() == 0
+    page.keyboard.press("Escape")
+    set_state(page, "strip", _data=data(prompts=["France?", "Italy?"], answers=None, prefills=["In France", ""]))
+    edit_button.click()
+    first, second = (page.get_by_label(f"reply of prompt {row} begins with") for row in range(2))
+    assert (first.input_value(), second.input_value()) == ("In France", "")
+    page.get_by_label("prompt 0", exact=True).fill("Germany?")
+    first.fill("In Germany")
+    screenshot(page, "token_strip-reply")
+    page.keyboard.press("Enter")
+    edited = {"id": 1, "prompts": ["Germany?", "Italy?"], "prefill": ["In Germany", ""]}
+    assert saved(page, "strip") == [{"_edit": edited}]
+    message = "prefill is a text, or a list of 2, one a prompt"
+    set_state(page, "strip", _refused={"id": 1, "field": "prefill", "message": message})
+    assert page.get_by_role("alert").inner_text() == message
+    assert first.get_attribute("aria-invalid") == "true"
+    assert page.get_by_label("prompt 0", exact=True).get_attribute("aria-invalid") is None
 
 
 def test_leaving_the_fields_sends_what_changed_and_escape_nothing(open_views):

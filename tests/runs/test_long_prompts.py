@@ -151,17 +151,15 @@ def test_a_long_prompt_costs_its_run_and_little_more():
 
 def test_maps_computed_on_demand_are_kept_up_to_a_size(monkeypatch):
     model = long_model()
-    trace = rs.Trace(model, Reader(model).parse(ids(LONG), None, None, None))
     monkeypatch.setattr(trace_module, "PATTERN_BYTES", 0)
-    one = trace.value_weighted(0).nbytes
+    inputs = Reader(model).parse(ids(LONG), None, None, None)
+    one = memory.size_of(rs.Trace(model, inputs).value_weighted(0))
     monkeypatch.setattr(memory, "KEPT_BYTES", 2 * one)
-
-    def kept():
-        return [key for key in trace._memory._passing if key[0] == "weighted"]
-
-    trace.value_weighted(1)
-    trace.value_weighted(2)
-    assert kept() == [("weighted", 1), ("weighted", 2)]
+    trace = rs.Trace(model, inputs)
+    for layer in (0, 1, 2):
+        trace.value_weighted(layer)
+    assert trace._memory.keys == [("weighted", 1), ("weighted", 2)]
     monkeypatch.setattr(memory, "KEPT_BYTES", 0)
-    assert trace.value_weighted(0).nbytes == one
-    assert kept() == [("weighted", 0)], "the newest stays whatever its size"
+    trace = rs.Trace(model, inputs)
+    assert trace.value_weighted(0) is not trace.value_weighted(1)
+    assert trace._memory.keys == [("weighted", 1)], "the newest stays whatever its size"

@@ -95,7 +95,7 @@ def test_only_the_newest_layers_stay_in_memory():
     for ask in (trace.source_split, trace.value_weighted, trace.source_split):
         for layer in range(trace.n_layers):
             ask(layer)
-    kept = [key for key in trace._memory._passing if key[0] in ("split", "weighted")]
+    kept = [key for key in trace._memory.keys if key[0] in ("split", "weighted")]
     assert len(kept) == 8
 
 

@@ -71,6 +71,9 @@ def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     layers = rs.LayerAttribution.from_arrays([[1.0, -2.0], [3.0, 0.0]], ["L0.attn", "L0.mlp"], name="effect")
     info, arrays = read(layers._data)
     assert info["labels"] == ["L0.attn", "L0.mlp"]
+    layers.selection.update(pinned=["L0.mlp"])
+    with pytest.raises(rs.InputError, match=r"no run here has the component 'L1\.mlp'; the nearest names are L0\.mlp"):
+        layers.selection.update(pinned=["L1.mlp"])
     np.testing.assert_array_equal(arrays["values"], [[1, -2], [3, 0]])
     strip = rs.TokenStrip.from_arrays(TOKENS, [0.1, 0.2, -0.3, 0.4], name="surprise")
     info, arrays = read(strip._data)

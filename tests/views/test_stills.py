@@ -1,6 +1,5 @@
 """What still pictures say: all that live views warn of, which tokens they show, over what a mean goes."""
 
-import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +11,6 @@ import residscope as rs
 from residscope import views
 from residscope.export.colours import AMBER, SOFT
 from residscope.views.base import View
-from residscope.views.layer_attribution import MLP_SHADE
 from tests import tiny
 from tests.tiny import PROMPTS
 
@@ -53,6 +51,32 @@ def test_the_picture_of_the_strip_warns_of_all_that_the_strip_warns_of(cache_mis
     assert cache_mismatch.trace.warnings[0] in ElementTree.fromstring(strip.to_svg()).find(f"{NS}title").text
     subtitle = strip.to_plotly().layout.title.subtitle.text
     assert "As cached" in subtitle.replace("<br>", " ")
+
+
+def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selected_one(experiment):
+    view, trace = rs.AttentionPattern(experiment, hide_first=True), experiment.trace
+    experiment.selection.update(row=0, head="1.1", pinned=["L0H2", "L1H1", "L0.mlp", "L9H9"])
+    length = trace.lengths[0]
+
+    def shown(layer, head):
+        values = trace.attention(layer, head)[0, :length, :length].clone()
+        values[torch.ones(length, length).triu(1).bool()] = torch.nan
+        values[:, 0] = torch.nan
+        return values.numpy()
+
+    large, group = view.figure(trace).blocks
+    ((name, small),) = group.members
+    assert name == "L0H2"
+    np.testing.assert_array_equal(large.values, shown(1, 1))
+    np.testing.assert_array_equal(small.values, shown(0, 2))
+    assert large.high == small.high == np.nanmax([shown(1, 1), shown(0, 2)])
+    assert "L0H2" in written(view)
+    experiment.selection.update(head=None)
+    (group,) = view.figure(trace).blocks
+    assert [name for name, _ in group.members] == ["L0H2", "L1H1"]
+    assert {"L0H2", "L1H1"} <= set(written(view))
+    experiment.selection.update(row=None, pinned=[])
+    view.close()
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
@@ -147,8 +171,6 @@ def test_names_and_numbers_of_many_bars_never_touch():
 
 
 def test_an_mlp_is_lighter_than_attention_as_it_is_live():
-    source = (ROOT / "js/views/layer_attribution/bars.tsx").read_text()
-    assert float(re.search(r"MLP_SHADE = ([\d.]+)", source)[1]) == MLP_SHADE
     view = rs.LayerAttribution.from_arrays([1.0, 1.0, 1.0], ["L0.attn", "L0.mlp", "L1.attn"])
     one, mlp, other = view.to_plotly().data[0].marker.color
     assert one == other != mlp

@@ -207,11 +207,13 @@ def test_a_selection_outlives_an_experiment_that_followed_it(experiment, model, 
 
 
 def test_a_row_outside_the_run_is_said(experiment):
+    larger = rs.HeadAttribution.from_arrays(np.ones((6, 10, 10)), selection=experiment.selection)
     view = rs.AttentionPattern(experiment)
     experiment.selection.update(head=(1, 1), row=5)
     assert "not in this run" in view._repr_mimebundle_()[0]["text/plain"]
     with pytest.raises(IndexError, match="there is no prompt 5: this run has prompts 0 to 1"):
         view.to_frame()
+    larger.close()
 
 
 @pytest.mark.parametrize(
@@ -292,6 +294,7 @@ def test_the_strip_sends_the_inputs_as_they_can_be_edited(model):
     assert with_answer == {
         "prompts": [prompt],
         "answers": [[" Tom", None]],
+        "prefills": None,
         "own": False,
         "corrupted": None,
     }
@@ -398,6 +401,7 @@ def test_circuitsvis_draws_the_selected_and_pinned_heads_offline(experiment):
     view = rs.AttentionPattern(experiment)
     with pytest.raises(ValueError, match="no head of this run is selected"):
         view.to_circuitsvis()
+    larger = rs.HeadAttribution.from_arrays(np.ones((10, 10)), selection=experiment.selection)
     experiment.selection.update(head="1.2", pinned=["L0H3", "L9H9"])
     drawn = view.to_circuitsvis().data
     assert "https://unpkg.com" not in drawn
@@ -405,6 +409,7 @@ def test_circuitsvis_draws_the_selected_and_pinned_heads_offline(experiment):
     assert '"L1H2", "L0H3"' in props
     weight = float(experiment.trace.attention(1, 2)[0, 3, 1])
     assert f"{weight:.6f}"[:7] in props
+    larger.close()
 
 
 def test_a_token_that_would_end_the_script_is_kept_from_it():

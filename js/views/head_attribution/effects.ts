@@ -1,7 +1,7 @@
 /** The heads' numbers on one row or on average, the strongest of them, and the sentence about them. */
 
 import { inUnit, signed } from "../../lib/number";
-import { type Diverging, POSITIVE_NAME } from "../../lib/palette";
+import { type Diverging, positiveName } from "../../lib/palette";
 import { rowOrMean } from "../../lib/rows";
 import { type Part, strong } from "../../lib/sentence";
 import { type Head, headName } from "../../lib/state";
@@ -43,7 +43,7 @@ export function sentence(
 ): Part[] {
   const together =
     target.rows.length > 1 ? "all heads together, on average, " : "all heads together ";
-  const colours: Part[] = [`. ${POSITIVE_NAME[palette]} pushes towards `, target.right, "."];
+  const colours: Part[] = [`. ${positiveName(palette)} pushes towards `, target.right, "."];
   const value = head ? valueAt(effects, head) : Number.NaN;
   if (Number.isNaN(target.value)) return ofArrays(effects, head, value, target.unit);
   if (head && !Number.isNaN(value)) {

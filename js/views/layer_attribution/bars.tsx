@@ -5,6 +5,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Scale } from "../../lib/colour";
 import { isPlain } from "../../lib/keys";
 import { inUnit, preciseSigned, signed } from "../../lib/number";
+import { MLP_SHADE } from "../../lib/palette";
 import { leaves } from "../../lib/pointer";
 import { css } from "../../lib/rgb";
 import type { Head } from "../../lib/state";
@@ -34,8 +35,6 @@ type Props = {
 
 const WIDEST = 640;
 const AXIS_HEIGHT = 20;
-/** An MLP's share of the full colour, which tells it from attention where bars have no names. */
-export const MLP_SHADE = 0.62;
 
 export function Bars(props: Props): JSX.Element {
   const { layout, names, values, spread, scale, unit, theme, pinned, head } = props;

@@ -1,7 +1,7 @@
 /** The names of a model's parts in words, and the sentence under the bars. */
 
 import { inUnit, signed } from "../../lib/number";
-import { type Diverging, POSITIVE_NAME } from "../../lib/palette";
+import { type Diverging, positiveName } from "../../lib/palette";
 import { type Part, strong } from "../../lib/sentence";
 import { ofTarget, type TargetWords } from "../../lib/target";
 import { splitName } from "./layout";
@@ -100,7 +100,7 @@ export function sentence(
     ...ofTarget(target),
     subject === strongest(values) ? ", the most; " : "; ",
     together.join(", "),
-    `. ${POSITIVE_NAME[palette]} pushes towards `,
+    `. ${positiveName(palette)} pushes towards `,
     target.right,
     ".",
   ];

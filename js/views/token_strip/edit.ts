@@ -3,25 +3,34 @@
 /** A row's answers; null is no wrong answer. */
 export type Pair = [right: string, wrong: string | null];
 
-/** The inputs of a run, as they can be edited; `own` says that the model's top two tokens are explained. */
-export type Inputs = { prompts: string[]; answers: Pair[] | null; own: boolean };
+/**
+ * The inputs of a run, as they can be edited; `own` says that the model's top two tokens are explained, and
+ * `prefills` what each reply begins with, or null where no chat template is in use.
+ */
+export type Inputs = {
+  prompts: string[];
+  answers: Pair[] | null;
+  prefills: string[] | null;
+  own: boolean;
+};
 
-export type Changes = { prompts?: string[]; answers?: Pair[] | null };
+export type Changes = { prompts?: string[]; answers?: Pair[] | null; prefill?: string[] | null };
 
 export type Edit = Changes & { id: number };
 
 export type Refused = { id: number; field: string; message: string };
 
-/** The texts in one row's fields. */
-export type Fields = { prompt: string; right: string; wrong: string };
+/** The texts in one row's fields; there is one for what the reply begins with where there is a reply. */
+export type Fields = { prompt: string; right: string; wrong: string; prefill?: string };
 
 /** What was typed, by row; what was not typed follows the run. */
 export type Typed = Record<number, Partial<Fields>>;
 
-export function fieldsOf({ prompts, answers }: Inputs, typed: Typed): Fields[] {
+export function fieldsOf({ prompts, answers, prefills }: Inputs, typed: Typed): Fields[] {
   return prompts.map((prompt, row) => {
     const [right, wrong] = answers?.[row] ?? ["", null];
-    return { prompt, right, wrong: wrong ?? "", ...typed[row] };
+    const reply = prefills ? { prefill: prefills[row] ?? "" } : {};
+    return { prompt, right, wrong: wrong ?? "", ...reply, ...typed[row] };
   });
 }
 
@@ -33,6 +42,10 @@ export function changesOf(inputs: Inputs, typed: Typed): Changes | null {
   const changes: Changes = {};
   if (!same(prompts, inputs.prompts)) changes.prompts = prompts;
   if (!same(answers, answersOf(fieldsOf(inputs, {})))) changes.answers = answers;
+  const prefills = fields.map(({ prefill }) => prefill ?? "");
+  if (inputs.prefills && !same(prefills, inputs.prefills)) {
+    changes.prefill = prefills.some(Boolean) ? prefills : null;
+  }
   return Object.keys(changes).length ? changes : null;
 }
 

@@ -20,6 +20,9 @@ type Props = {
   onLeave(): void;
 };
 
+/** What a refusal can be about. */
+type Field = "prompts" | "answers" | "prefill";
+
 export function Editor(props: Props): JSX.Element {
   const { holder, fields, refusal, waiting, onType, onRun, onCancel, onLeave } = props;
   const id = useUnique();
@@ -49,14 +52,16 @@ export function Editor(props: Props): JSX.Element {
     event.stopPropagation();
   };
 
+  const hasReply = fields.some(({ prefill }) => prefill !== undefined);
   const problem = refusal && (
     <p class="rs-error" id={`${id}-problem`} role="alert">
       {refusal.message}
     </p>
   );
-  const isProblem = (field: "prompts" | "answers") =>
-    refusal !== null && (refusal.field === "answers") === (field === "answers");
-  const told = (field: "prompts" | "answers") =>
+  const fieldOf = (name: string): Field =>
+    name === "answers" || (name === "prefill" && hasReply) ? name : "prompts";
+  const isProblem = (field: Field) => refusal !== null && fieldOf(refusal.field) === field;
+  const told = (field: Field) =>
     isProblem(field) ? { "aria-invalid": true, "aria-describedby": `${id}-problem` } : {};
   const several = fields.length > 1;
   const of = (row: number) => (several ? ` of prompt ${row}` : "");
@@ -71,7 +76,7 @@ export function Editor(props: Props): JSX.Element {
       onKeyDown={press}
       onFocusOut={blur}
     >
-      {fields.map(({ prompt, right, wrong }, row) => (
+      {fields.map(({ prompt, right, wrong, prefill }, row) => (
         <div class="rs-edit-row" key={row}>
           <textarea
             rows={2}
@@ -82,6 +87,20 @@ export function Editor(props: Props): JSX.Element {
             onInput={(event) => onType(row, "prompt", event.currentTarget.value)}
           />
           {isProblem("prompts") && row === fields.length - 1 && problem}
+          {prefill !== undefined && (
+            <div class="rs-edit-answers">
+              <span>reply begins with</span>
+              <textarea
+                rows={1}
+                spellcheck={false}
+                aria-label={`reply${of(row)} begins with`}
+                value={prefill}
+                {...told("prefill")}
+                onInput={(event) => onType(row, "prefill", event.currentTarget.value)}
+              />
+            </div>
+          )}
+          {isProblem("prefill") && row === fields.length - 1 && problem}
           <div class="rs-edit-answers">
             <input
               aria-label={`right answer${of(row)}`}
@@ -127,7 +146,7 @@ export function holdsKeyboard(element: HTMLElement | null): boolean {
 }
 
 /** The answers with their spaces visible, since one that is missing is easily overlooked. */
-function AnswerPreview({ right, wrong }: Omit<Fields, "prompt">): JSX.Element {
+function AnswerPreview({ right, wrong }: Pick<Fields, "right" | "wrong">): JSX.Element {
   const answers = [right, wrong].filter(Boolean);
   const bare = answers.some((answer) => !answer.startsWith(" "));
   return (

@@ -1,7 +1,7 @@
 /** Long prompts, line by line: only those in sight are drawn. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Run } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { tokenAt, visible } from "../../lib/tokens";
@@ -11,8 +11,8 @@ import type { Spot } from "./spot";
 type Props = {
   run: Run;
   theme: Theme;
-  /** The width for chips. */
-  room: number;
+  /** The width for chips where no scroll bar takes room from them. */
+  width: number;
   /** What scrolls. */
   holder: { current: HTMLDivElement | null };
   /** Where we look, which is kept in sight when it changes. */
@@ -26,8 +26,10 @@ type Props = {
 const AROUND = 7;
 
 export function LongRows(props: Props): JSX.Element {
-  const { run, theme, room, holder, looking, chip, header } = props;
+  const { run, theme, width, holder, looking, chip, header } = props;
   const [sight, setSight] = useState({ scroll: 0, height: 320 });
+  const inside = useRef<HTMLDivElement>(null);
+  const room = useInnerWidth(inside, width);
   const lines = useMemo(() => linesOf(run, theme, room), [run, theme, room]);
 
   useLayoutEffect(() => {
@@ -55,7 +57,12 @@ export function LongRows(props: Props): JSX.Element {
 
   const [first, last] = linesInSight(lines.length, sight.scroll, sight.height);
   return (
-    <div class="rs-lines" style={{ height: `${lines.length * LINE_HEIGHT}px` }} role="none">
+    <div
+      class="rs-lines"
+      ref={inside}
+      style={{ height: `${lines.length * LINE_HEIGHT}px` }}
+      role="none"
+    >
       {lines.slice(first, last).map((line, i) => {
         const top = `${(first + i) * LINE_HEIGHT}px`;
         return (
@@ -70,6 +77,23 @@ export function LongRows(props: Props): JSX.Element {
       })}
     </div>
   );
+}
+
+/** The width inside an element, which a scroll bar about it makes smaller; `width` until it is known. */
+function useInnerWidth(holder: { current: HTMLElement | null }, width: number): number {
+  const [room, setRoom] = useState(width);
+  useLayoutEffect(() => {
+    const element = holder.current!;
+    const window = element.ownerDocument.defaultView!;
+    // A strip in a hidden tab measures nothing, and keeps its lines.
+    const measure = () => element.clientWidth && setRoom(element.clientWidth);
+    measure();
+    // In the next frame, because a change of size while sizes are told is an error in the console.
+    const observer = new window.ResizeObserver(() => window.requestAnimationFrame(measure));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return room;
 }
 
 function linesOf(run: Run, theme: Theme, room: number): Line[] {

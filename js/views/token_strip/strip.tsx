@@ -159,7 +159,7 @@ export function Strip(props: Props): JSX.Element {
           <LongRows
             run={run}
             theme={theme}
-            room={width}
+            width={width}
             holder={holder}
             looking={cursor ?? { row: shownRow, position }}
             chip={chip}

@@ -1,14 +1,21 @@
-"""The views' colours on a white page, as js/lib/palette.ts has them."""
+"""The views' colours on a white page, from the file that js/lib/palette.ts reads too."""
 
+import json
+from pathlib import Path
 from typing import Literal
 
 Scale = Literal["signed", "sequential"]
 
-STOPS: dict[Scale, str] = {
-    "signed": "b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac",
-    "sequential": "f7f7f5 7399bf 084081",
+_PALETTE = json.loads((Path(__file__).parents[1] / "data" / "palette.json").read_text(encoding="utf-8"))
+
+STOPS: dict[Scale, list[str]] = {
+    "signed": _PALETTE["signed"]["RdBu"]["light"],
+    "sequential": _PALETTE["sequential"]["light"],
 }
 """ColorBrewer's RdBu, turned so that positive comes last; and from nothing to much."""
+
+MLP_SHADE: float = _PALETTE["mlp_shade"]
+"""An MLP's share of the full colour, which tells it from attention."""
 
 INK, SOFT, HAIR, ACCENT, PAGE = "#1b1f24", "#5f6874", "#e4e7eb", "#1f6feb", "#ffffff"
 AMBER = "#8a5a00"
@@ -27,7 +34,7 @@ def level(scale: Scale, value: float, high: float) -> int:
 
 def colour(scale: Scale, step: int) -> str:
     """Return a step's colour."""
-    stops = [bytes.fromhex(stop) for stop in STOPS[scale].split()]
+    stops = [bytes.fromhex(stop) for stop in STOPS[scale]]
     at = step / (LEVELS - 1) * (len(stops) - 1)
     low = min(int(at), len(stops) - 2)
     mixed = (round(a + (b - a) * (at - low)) for a, b in zip(stops[low], stops[low + 1], strict=True))

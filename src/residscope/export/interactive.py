@@ -72,7 +72,7 @@ def _facets(maps: Sequence[tuple[str, Map]]) -> "PlotlyFigure":
 def _heatmap(block: Map, *, bar: bool) -> Any:
     import plotly.graph_objects as go
 
-    colours = STOPS[block.scale].split()
+    colours = STOPS[block.scale]
     inside = "" if block.texts is None else "%{text} "
     written = None if block.texts is None else [[_plain(visible(text)) for text in row] for row in block.texts]
     return go.Heatmap(

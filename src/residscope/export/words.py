@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from decimal import ROUND_HALF_UP, Decimal
 
 MARKS = str.maketrans({"\n": "⏎", "\r": "⏎", "\t": "⇥"})
 
@@ -14,10 +15,15 @@ def number(value: float, *, sign: bool = False) -> str:
     size = abs(value)
     if math.isnan(value):
         return "–"
-    decimals = 0 if size >= 99.5 else 2 if size >= 1 else min(5, 2 - math.floor(math.log10(size or 1)))
-    text = f"{size:,.{decimals}f}"
-    if float(text.replace(",", "")) == 0:
-        return "0"
+    # Ties are rounded up, as in the browser; Python's own way would round them to the even neighbour.
+    if size >= 99.5:
+        text = "∞" if math.isinf(size) else f"{math.floor(size + 0.5):,}"
+    else:
+        decimals = 2 if size >= 1 else min(5, 2 - math.floor(math.log10(size or 1)))
+        rounded = Decimal(size).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+        if rounded == 0:
+            return "0"
+        text = f"{rounded:f}"
     return f"{'−' if value < 0 else '+' if sign else ''}{text}"
 
 

@@ -82,6 +82,10 @@ class Encoding:
         """Return the token that is prepended to prompts of this form, if any."""
         return self._bos if form == "texts" and not self.is_templated(form) else None
 
+    def prefills_of(self, form: Form, rows: int) -> tuple[str, ...] | None:
+        """Return what the reply to each prompt of this form begins with, or None where there is no template."""
+        return tuple(self._prefills(rows)) if self.is_templated(form) else None
+
     def policy_of(self, form: Form) -> str:
         """Say who decided about the BOS."""
         if form == "ids":

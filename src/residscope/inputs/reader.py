@@ -31,6 +31,7 @@ class Inputs:
         bos_policy: who decided about it: "the model's habit", "prepend_bos=True", "chat template", ...
         template: of each row the ranges `[start, end)` of tokens that the chat template added; none where its words
             cannot be told from the user's.
+        prefills: what the reply to each prompt begins with, or None where no chat template is in use.
         form: what the prompts were written as: "texts", "messages" or "ids".
         cached: the activations to be read in place of a run, where they are not what the model does.
         warnings: what the reader should know, one sentence each.
@@ -46,6 +47,7 @@ class Inputs:
     bos: int | None = None
     bos_policy: str = "the model's habit"
     template: tuple[tuple[Span, ...], ...] = ()
+    prefills: tuple[str, ...] | None = None
     form: Form = "texts"
     cached: CachedRun | None = None
     warnings: tuple[str, ...] = field(default=())
@@ -123,6 +125,7 @@ class Reader:
             bos=self._encoding.bos_of(form),
             bos_policy=self._encoding.policy_of(form),
             template=tuple(row.template for row in encoded),
+            prefills=self._encoding.prefills_of(form, len(rows)),
             form=form,
             cached=cached,
         )

@@ -1,7 +1,10 @@
-"""Which notebook cell made what, so that running it again closes what it made before."""
+"""What a notebook's cells made and show: a cell that runs again closes what it made, and what is shown is held."""
 
 import weakref
 from typing import Any, Protocol
+
+from ipywidgets import Output, Widget
+from ipywidgets.widgets import widget
 
 
 class Retired(Protocol):
@@ -11,8 +14,27 @@ class Retired(Protocol):
         """Close, as far as nobody else needs it."""
 
 
+class Shown(Protocol):
+    """What a cell, or an `Output`, shows."""
+
+    model_id: str
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it is closed."""
+
+
 _MADE: dict[str, tuple[str, list["weakref.ref[Retired]"]]] = {}
 """By cell: the execution that made something last, and what it made."""
+
+_SHOWN: dict[str, tuple[str, list[Shown]]] = {}
+"""By cell: the execution that showed something last, and what it shows; under "" what is shown who knows where."""
+
+_OUTPUTS: "weakref.WeakKeyDictionary[Output, list[tuple[str, Shown, bool]]]" = weakref.WeakKeyDictionary()
+"""By `Output`: the ids of what was displayed in it, in order, each with itself and whether the browser showed it."""
+
+_OUTPUTS_OF: dict[str, dict[Output, str]] = {}
+"""By cell: each `Output` that it showed something in, with the execution that did so last."""
 
 
 def note_made_by_cell(thing: Retired) -> None:
@@ -28,11 +50,86 @@ def note_made_by_cell(thing: Retired) -> None:
         things.append(weakref.ref(thing))
         return
     _MADE[cell] = execution, [weakref.ref(thing)]
+    _let_go(cell, execution)
     # The newest first: boxes before what they hold, views before what they show.
     for reference in reversed(things):
         old = reference()
         if old is not None:
             old.retire()
+
+
+def shown(thing: Shown) -> None:
+    """Hold what is displayed as long as it can be seen, because nobody else may hold it.
+
+    In a cell that is until the cell shows something anew, in an `Output` until that shows other things.
+    """
+    cell, execution = _running()
+    output = _catching(execution)
+    if output is not None:
+        if output not in _OUTPUTS:
+            output.observe(_look, ["outputs", "comm"])
+        _OUTPUTS.setdefault(output, []).append((thing.model_id, thing, False))
+        if cell:
+            _follow_cells()
+            _OUTPUTS_OF.setdefault(cell, {})[output] = execution
+        return
+    _let_go(cell, execution)
+    _, things = _SHOWN.get(cell, ("", []))
+    _SHOWN[cell] = execution, [*(one for one in things if not one.closed), thing]
+
+
+def open_widgets() -> dict[str, Any]:
+    """Return ipywidgets' own list of open widgets by id, which is elsewhere in its version 7."""
+    every: dict[str, Any] | None = getattr(widget, "_instances", None)
+    return Widget.widgets if every is None else every
+
+
+def _let_go(cell: str, execution: str) -> None:
+    """Let go of what an earlier execution of the cell showed."""
+    if cell and cell in _SHOWN and _SHOWN[cell][0] != execution:
+        del _SHOWN[cell]
+
+
+def _catching(execution: str) -> Output | None:
+    """Return the `Output` that catches what is displayed now, as the browser decides it."""
+    every = list(open_widgets().values()) if execution else []
+    caught = [one for one in every if isinstance(one, Output) and one.msg_id == execution]
+    return caught[-1] if caught else None
+
+
+def _follow_cells() -> None:
+    """Have `_cell_ended` called after each cell."""
+    from IPython.core.getipython import get_ipython
+
+    events = get_ipython().events  # type: ignore[union-attr]
+    if _cell_ended not in events.callbacks["post_run_cell"]:
+        events.register("post_run_cell", _cell_ended)
+
+
+def _cell_ended(result: Any) -> None:
+    """Let go of what stands in an `Output` that the cell has replaced by another, as `interact` does."""
+    cell, execution = _running()
+    outputs = _OUTPUTS_OF.get(cell, {}) if result.success else {}
+    for output, last in list(outputs.items()):
+        if last != execution:
+            del outputs[output]
+            _OUTPUTS.pop(output, None)
+
+
+def _look(change: Any) -> None:
+    """Let go of what an `Output` does not show any more."""
+    output: Output = change["owner"]
+    if output.comm is None:
+        _OUTPUTS.pop(output, None)
+        for outputs in _OUTPUTS_OF.values():
+            outputs.pop(output, None)
+        return
+    kind = "application/vnd.jupyter.widget-view+json"
+    seen = {one.get("data", {}).get(kind, {}).get("model_id") for one in output.outputs}
+    entries = _OUTPUTS.get(output, [])
+    # The browser may not tell of everything in between, but it shows things in their order.
+    told = max((number for number, (id, _, was) in enumerate(entries, 1) if was or id in seen), default=0)
+    _OUTPUTS[output] = [(id, thing, True) for id, thing, _ in entries[:told] if id in seen] + entries[told:]
 
 
 def _running() -> tuple[str, str]:

@@ -1,39 +1,71 @@
 """The two models that views share by reference: what is selected, and how the experiment is doing."""
 
+import difflib
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import traitlets
 
-from residscope.errors import whole_number
+from residscope.errors import InputError, brief, whole_number
 from residscope.live.widget import Widget
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a run reaches: what a selection may name in it; arrays may have no depths."""
+    """How far a run reaches: what a selection may name in it; arrays may have no depths and no tokens.
+
+    Attributes:
+        components: the names that can be pinned beside those of heads.
+    """
 
     lengths: tuple[int, ...]
     n_depths: int
     n_layers: int
     n_heads: int
+    components: tuple[str, ...] = ()
 
     def holds(self, name: str, value: Any) -> bool:
-        """Tell whether a selected value exists in the run."""
+        """Tell whether a selected value, or one pinned component, exists in the run."""
         if value is None:
             return True
+        if name == "pinned":
+            head = _pair(value)
+            return value in self.components or (head is not None and self.holds("head", head))
         if name == "head":
             layer, head = value
             return bool(layer < self.n_layers and head < self.n_heads)
-        ends = {
-            "row": len(self.lengths),
-            "depth": self.n_depths,
-            "position": max(self.lengths),
-            "key": max(self.lengths),
-        }
-        return bool(value < ends[name])
+        return bool(value < self.size(name))
+
+    def size(self, name: str) -> int:
+        """Return how many rows, depths or positions there are."""
+        if name == "row":
+            return len(self.lengths)
+        return self.n_depths if name == "depth" else max(self.lengths)
+
+    def range_of(self, name: str) -> str:
+        """Say which heads, rows, depths or positions there are."""
+        if name == "head":
+            return f"layers go from 0 to {self.n_layers - 1}, heads from 0 to {self.n_heads - 1}"
+        size = self.size(name)
+        return f"{_PLURALS[name]} go from 0 to {size - 1}" if size else f"there are no {_PLURALS[name]}"
+
+    def pins(self) -> list[str]:
+        """Return the names of all that can be pinned."""
+        heads = [f"L{layer}H{head}" for layer in range(self.n_layers) for head in range(self.n_heads)]
+        return [*self.components, *heads]
+
+
+_PLURALS = {"row": "rows", "depth": "depths", "position": "positions", "key": "positions"}
+
+
+class Owner(Protocol):
+    """What has runs that a selection points into."""
+
+    @property
+    def expected(self) -> Extent | None:
+        """Return how far the run of the newest inputs reaches, whether or not it has ended; None where none comes."""
 
 
 class Head(traitlets.TraitType[Any, Any]):
@@ -119,7 +151,8 @@ class Selection(Widget):
     from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
 
     def __init__(self, **traits: Any) -> None:
-        self._extents: weakref.WeakKeyDictionary[Any, Extent] = weakref.WeakKeyDictionary()
+        self._owners: weakref.WeakSet[Owner] = weakref.WeakSet()
+        self._extents: weakref.WeakKeyDictionary[Owner, Extent] = weakref.WeakKeyDictionary()
         self._depth_is_asked = "depth" in traits
         super().__init__(**traits)
 
@@ -142,39 +175,84 @@ class Selection(Widget):
         Raises:
             TypeError: for a name that is not one of the selection's.
             traitlets.TraitError: for a value that is not of its kind; then nothing changes.
+            InputError: for a value that exists in no run shown here; then nothing changes.
         """
         unknown = changes.keys() - self.from_browser
         if unknown:
             raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
         traits = self.traits()
-        values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
-        self._depth_is_asked |= "depth" in changes
         with self.hold_sync():
+            values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
+            self._depth_is_asked |= "depth" in changes
             for name, value in values.items():
                 setattr(self, name, value)
 
-    def settle(self, owner: object, extent: Extent) -> None:
+    def copy_from(self, other: "Selection") -> None:
+        """Select what another selection has selected, as far as it exists here."""
+        values = other.values
+        pinned = values.pop("pinned")
+        with self.hold_sync():
+            here = {name: value for name, value in values.items() if self._exists(name, value)}
+            self.update(**here, pinned=[name for name in pinned if self._exists("pinned", name)])
+
+    def attach(self, owner: Owner) -> None:
+        """Let an owner say what can be selected before its first run has ended."""
+        with self.lock:
+            self._owners.add(owner)
+
+    def settle(self, owner: Owner, extent: Extent) -> None:
         """Take note of an owner's newest run, and drop what no longer exists in any attached run."""
+        self.attach(owner)
         # Else what is selected meanwhile on another thread is dropped for what was selected before.
         with self.hold_sync():
             self.update(**self._gone(owner, extent))
 
-    def _gone(self, owner: object, extent: Extent) -> dict[str, int | None]:
+    def _gone(self, owner: Owner, extent: Extent) -> dict[str, Any]:
         first = owner not in self._extents
         was_last = {e.n_depths - 1 for e in self._extents.values() if e.n_depths}
         self._extents[owner] = extent
         extents = list(self._extents.values())
-        gone: dict[str, int | None] = {
-            name: None
-            for name in ("row", "head", "position", "key")
-            if not any(e.holds(name, getattr(self, name)) for e in extents)
+        gone: dict[str, Any] = {
+            name: None for name in ("row", "head", "position", "key") if not self._exists(name, getattr(self, name))
         }
+        pinned = [name for name in self.pinned if self._exists("pinned", name)]
+        if pinned != self.pinned:
+            gone["pinned"] = pinned
         is_new = first and len(extents) == 1 and self.depth == 0 and not self._depth_is_asked
         follows_output = is_new or self.depth in was_last
         # Arrays may have no depths at all, and then say nothing about the slider.
         if extent.n_depths and (follows_output or not any(e.holds("depth", self.depth) for e in extents)):
             gone["depth"] = extent.n_depths - 1
         return gone
+
+    @traitlets.validate("row", "depth", "head", "position", "key", "pinned")
+    def _in_a_run(self, proposal: Any) -> Any:
+        """Refuse what exists in no attached run."""
+        name, value = proposal["trait"].name, proposal["value"]
+        for one in value if name == "pinned" else [value]:
+            if not self._exists(name, one):
+                raise InputError(name, self._refusal(name, one))
+        return value
+
+    def _exists(self, name: str, value: Any) -> bool:
+        """Tell whether an attached run has a value, or none can say."""
+        reach = self._reach(name)
+        return not reach or any(extent.holds(name, value) for extent in reach)
+
+    def _reach(self, name: str) -> list[Extent]:
+        """Return how far the attached runs reach, ended or under way, those that can say."""
+        with self.lock:
+            extents = [*self._extents.values(), *(owner.expected for owner in self._owners)]
+        return [extent for extent in extents if extent and (name != "depth" or extent.n_depths)]
+
+    def _refusal(self, name: str, value: Any) -> str:
+        reach = self._reach(name)
+        if name == "pinned":
+            names = [pin for extent in reach for pin in extent.pins()]
+            nearest = difflib.get_close_matches(value, dict.fromkeys(names), cutoff=0)
+            return f"no run here has the component {brief(value)}; the nearest names are {', '.join(nearest)}"
+        what = f"L{value[0]}H{value[1]}" if name == "head" else f"{name} {value}"
+        return f"no run here has {what}: {', or '.join(dict.fromkeys(extent.range_of(name) for extent in reach))}"
 
 
 class Status(Widget):

@@ -1,15 +1,20 @@
 """The base of every widget here: takes from the browser only what it declares, and leaves nothing behind."""
 
 import json
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
 import traitlets
+from ipywidgets import Layout
+
+from residscope.live.rerun import open_widgets
 
 LARGEST_MESSAGE = 1_000_000
 """Bytes of JSON that the browser may send for one trait."""
@@ -20,7 +25,55 @@ DEEPEST_MESSAGE = 20
 STATIC = Path(__file__).parents[1] / "static"
 
 
-class Widget(anywidget.AnyWidget):
+_Undo = list[weakref.WeakMethod[Callable[[], object]]]
+
+
+class _Made(threading.local):
+    """What undoes what the constructors that run on this thread have made so far; None when none runs."""
+
+    undo: _Undo | None = None
+
+
+_MADE = _Made()
+
+
+@contextmanager
+def made_whole() -> Iterator[None]:
+    """When what is made within fails, undo all of it, the newest first, and let the error through."""
+    outer = _MADE.undo
+    mine: _Undo = []
+    _MADE.undo = mine
+    try:
+        yield
+        if outer is not None:
+            outer.extend(mine)
+    except BaseException:
+        for reference in reversed(mine):
+            undo = reference()
+            # What goes wrong now must not hide what went wrong first.
+            with suppress(Exception):
+                if undo is not None:
+                    undo()
+        raise
+    finally:
+        _MADE.undo = outer
+
+
+def undone_by(method: Callable[[], object]) -> None:
+    """Note what to call when the construction that goes on fails."""
+    if _MADE.undo is not None:
+        _MADE.undo.append(weakref.WeakMethod(method))
+
+
+class _Whole(traitlets.MetaHasTraits):
+    """Makes a widget whole, or leaves nothing of it."""
+
+    def __call__(cls, *args: Any, **traits: Any) -> Any:
+        with made_whole():
+            return super().__call__(*args, **traits)
+
+
+class Widget(anywidget.AnyWidget, metaclass=_Whole):
     """An anywidget that refuses what it has not declared, from Python and from the browser.
 
     Attributes:
@@ -33,12 +86,20 @@ class Widget(anywidget.AnyWidget):
 
     from_browser: ClassVar[frozenset[str]] = frozenset()
 
-    # Of the class, because a widget that fails before it is made is closed all the same.
+    lock: threading.RLock
     _to_tell: list[Any] | None = None
+    _watched: dict[tuple[int, Any], tuple[traitlets.HasTraits, Sequence[str], Callable[[Any], None]]]
+
+    def __new__(cls, *args: Any, **traits: Any) -> Any:
+        """Make what closing needs, because a widget that fails before it is made is closed all the same."""
+        made = super().__new__(cls, *args, **traits)
+        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
+        made.lock = threading.RLock()
+        made._watched = {}
+        undone_by(made.retire)
+        return made
 
     def __init__(self, **traits: Any) -> None:
-        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
-        self.lock = threading.RLock()
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
             raise TypeError(f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(self._public())}")
@@ -48,12 +109,12 @@ class Widget(anywidget.AnyWidget):
         """Take a message from the browser: good values are set together, others are answered with the true ones."""
         good: dict[str, Any] = {}
         refused: list[str] = []
-        for name, value in sync_data.items():
-            if name in self.from_browser and self._accepts(name, value):
-                good[name] = value
-            elif name in self.keys:
-                refused.append(name)
-        with self._alone():
+        with self._alone():  # also while looking: what may be selected changes with the run
+            for name, value in sync_data.items():
+                if name in self.from_browser and self._accepts(name, value):
+                    good[name] = value
+                elif name in self.keys:
+                    refused.append(name)
             if good:
                 super().set_state(good)
             if refused:
@@ -98,11 +159,67 @@ class Widget(anywidget.AnyWidget):
         else:
             self._to_tell.append(event)
 
+    def open(self) -> None:
+        """Open the widget's comm; where we know what is shown, the widget lives until nobody shows or holds it."""
+        super().open()
+        if self.comm is None or not _host_is_known(self.comm):
+            return
+        handle = weakref.WeakMethod(self._handle_msg)
+
+        def handle_message(message: dict[str, Any]) -> None:
+            call = handle()
+            if call is not None:
+                call(message)
+
+        # ipywidgets' own handler, and its list of all widgets, would keep this one for ever.
+        self.comm.on_msg(handle_message)
+        open_widgets()[self.model_id] = weakref.proxy(self)
+
+    def watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
+        """Call a method of this widget when traits of another change, until this one is closed.
+
+        The other one does not keep this one alive.
+        """
+        method = weakref.WeakMethod(handler)
+        key = id(other), method
+        if key in self._watched:
+            return
+
+        def told(change: Any) -> None:
+            call = method()
+            if call is not None:
+                call(change)
+
+        # First noted, then done: what comes in between must find it. What watches itself need not be told to stop.
+        if other is not self:
+            self._watched[key] = other, names, told
+        other.observe(told, names)
+
     def close(self) -> None:
-        """Close the widget and the layout model that ipywidgets made for it."""
+        """Stop watching others, and close the widget and the layout model that ipywidgets made for it."""
+        while self._watched:
+            _, (other, names, told) = self._watched.popitem()
+            with suppress(ValueError):  # it was interrupted before it watched
+                other.unobserve(told, names)
         if self.comm is not None and self.layout is not None:
             self.layout.close()
         super().close()
+
+    def retire(self) -> None:
+        """Close it, and nothing that it merely holds."""
+        self.close()
+
+    def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Close what nobody holds any more; what it held may have other holders."""
+        if not _ends():
+            self.retire()
+
+    @traitlets.default("layout")
+    def _make_layout(self) -> Layout:
+        layout = Layout.__new__(Layout)
+        undone_by(layout.close)
+        Layout.__init__(layout)
+        return layout
 
     def _accepts(self, name: str, value: Any) -> bool:
         try:
@@ -121,11 +238,32 @@ class Widget(anywidget.AnyWidget):
         return sorted(n for n in cls.class_trait_names() if not n.startswith("_") and n not in inherited)
 
 
+def _host_is_known(comm: Any) -> bool:
+    """Tell whether `rerun` holds what is shown, as in an IPython kernel, or nothing can be shown at all."""
+    from comm import DummyComm
+
+    kernels = sys.modules.get("ipykernel.kernelbase")
+    return isinstance(comm, DummyComm) or (kernels is not None and kernels.Kernel.initialized())
+
+
 def _is_flat(value: Any, levels: int) -> bool:
     if not isinstance(value, dict | list | tuple):
         return True
     inner = value.values() if isinstance(value, dict) else value
     return levels > 0 and all(_is_flat(one, levels - 1) for one in inner)
+
+
+def check_front_end() -> None:
+    """Refuse to go on where the package has no front end.
+
+    Raises:
+        ImportError: when no bundle is there.
+    """
+    if not any(STATIC.glob("*.js")):
+        raise ImportError(
+            f"residscope has no front end here ({STATIC} holds no bundles): in a checkout run `make build`, "
+            "elsewhere install residscope anew"
+        )
 
 
 @cache

@@ -13,10 +13,6 @@ Report = Callable[[str, int, int], None]
 
 REPORT_EVERY = 0.1
 
-LAST_WORDS = 10.0
-"""Seconds that the end of the program waits for a job to look whether it should stop."""
-
-
 CLOSED = "this experiment is closed: make a new one"
 
 
@@ -99,8 +95,12 @@ class Worker:
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._thread.start()
-        _ALIVE.add(self)
+        try:
+            self._thread.start()
+            _ALIVE.add(self)
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, kind: str, job: Callable[[Ticket], None], replaces: Sequence[str] = ()) -> Ticket:
         """Hand over a job; unfinished older ones of its kind, and of the kinds it replaces, are stopped."""
@@ -167,9 +167,12 @@ _ALIVE: "weakref.WeakSet[Worker]" = weakref.WeakSet()
 
 @atexit.register
 def _end_all() -> None:
-    """End every thread before Python does: one that it ends in the middle of torch aborts the program."""
+    """End every thread before Python does: one that it ends in the middle of torch aborts the program.
+
+    However long a step takes, it is waited for, as concurrent.futures waits.
+    """
     alive = list(_ALIVE)
     for worker in alive:
         worker.close()
     for worker in alive:
-        worker._thread.join(LAST_WORDS)
+        worker._thread.join()

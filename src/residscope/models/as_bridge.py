@@ -15,18 +15,10 @@ from transformer_lens.model_bridge.sources.transformers import determine_archite
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residscope.errors import InputError, brief
-from residscope.models.changes import Part, foreign_weights, structure_of
+from residscope.models.changes import Snapshot, WeightSamples, foreign_weights, snapshot_of
 from residscope.models.copies import copied, tensors_of
 from residscope.models.size import ran_out_of_memory
 from residscope.models.supported import WANTED, said_by, why_unsupported, why_unsupported_model
-from residscope.models.twin import fingerprint
-
-
-class NotShownError(InputError):
-    """A model that cannot be shown, in one sentence."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__("model", sentence)
 
 
 @dataclass(frozen=True)
@@ -34,24 +26,24 @@ class _Known:
     """The bridge of a Hugging Face model, and what that model was then.
 
     Attributes:
-        weights: a fingerprint of the model's weights where the bridge holds copies of some, empty where it shares all.
+        samples: of the model's weights, where the bridge holds copies of some and an edit must be noticed.
+        weights: what they were.
     """
 
     bridge: TransformerBridge
     tokenizer: Any
-    tensors: list[Tensor]
-    structure: list[Part]
+    seen: Snapshot
+    samples: WeightSamples
     weights: bytes
 
     def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
         """Tell whether nothing of the model has been exchanged since."""
-        now = tensors_of(model)
+        now = snapshot_of(model)
         return (
             self.tokenizer is tokenizer
-            and len(self.tensors) == len(now)
-            and all(one is before for one, before in zip(now, self.tensors, strict=True))
-            and self.structure == structure_of(model)
-            and (not self.weights or self.weights == fingerprint(model))
+            and now.has_parts_of(self.seen)
+            and now.has_tensors_of(self.seen)
+            and self.samples.read() == self.weights
         )
 
 
@@ -66,27 +58,27 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
         tokenizer: of a Hugging Face model, which has none of its own.
 
     Raises:
-        NotShownError: for anything else, and for models that are no decoders with attention heads.
+        InputError: for anything else, and for models that are no decoders with attention heads.
     """
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
         if known is None or not known.is_of(model, tokenizer):
-            tensors = tensors_of(model)
-            bridge = bridge_of(model, tokenizer, keep=tensors)
-            weights = b"" if _shares_all(bridge, tensors) else fingerprint(model)
-            known = _BRIDGES[model] = _Known(bridge, tokenizer, tensors, structure_of(model), weights)
+            seen = snapshot_of(model)
+            bridge = bridge_of(model, tokenizer, keep=seen.tensors)
+            samples = WeightSamples(() if _shares_all(bridge, seen.tensors) else seen.tensors)
+            known = _BRIDGES[model] = _Known(bridge, tokenizer, seen, samples, samples.read())
         # What the strip says of training mode is read off the bridge.
         known.bridge.train(model.training)
         return known.bridge
     if not isinstance(model, TransformerBridge):
-        raise NotShownError(_other(model))
+        raise InputError("model", _other(model))
     if tokenizer is not None:
-        raise NotShownError("a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+        raise InputError("model", "a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
     if model.tokenizer is None:
-        raise NotShownError("the model has no tokenizer: boot it with tokenizer=...")
+        raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
     sentence = why_unsupported(model) or _adapted(model.original_model)
     if sentence:
-        raise NotShownError(sentence)
+        raise InputError("model", sentence)
     return model
 
 
@@ -99,17 +91,18 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
         keep: the tensors that model and bridge share.
 
     Raises:
-        NotShownError: without a tokenizer, and for models that cannot be shown.
+        InputError: without a tokenizer, and for models that cannot be shown.
     """
     if tokenizer is None:
-        raise NotShownError("a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
+        raise InputError("model", "a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise NotShownError(
-            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}"
+        raise InputError(
+            "model",
+            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}",
         )
     sentence = why_unsupported_model(model) or _adapted(model)
     if sentence:
-        raise NotShownError(sentence)
+        raise InputError("model", sentence)
     twin = copied(model, model.modules(), keep)
     # A model that was never saved does not name its class, and TransformerLens goes by it.
     twin.config.architectures = twin.config.architectures or [type(model).__name__]
@@ -127,10 +120,10 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
         # TransformerLens' own sentence for this goes on to name all that it knows.
         unknown = isinstance(error, ValueError) and "rchitecture" in str(error)
         name = type(model).__name__
-        raise NotShownError(no_bridge(name) if unknown else _not_built(name, error)) from error
+        raise InputError("model", no_bridge(name) if unknown else _not_built(name, error)) from error
     sentence = why_unsupported(bridge)
     if sentence:
-        raise NotShownError(sentence)
+        raise InputError("model", sentence)
     return bridge
 
 

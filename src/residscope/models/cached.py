@@ -128,11 +128,12 @@ def compare(
             pair = frame.aligned(name, values[name], live) if name in values else None
             if pair is not None:
                 kept[name], live, axes[name] = pair
-                differences.append(_difference(name, kept[name], live, axes[name], frame))
-                if name == _IDS and differences[-1]:
-                    raise ForeignCacheError(
-                        f"the cache was made on other tokens: {differences[-1].replace('the model gives', 'you give')}"
-                    )
+                found = _difference(name, kept[name], live, axes[name], frame)
+                if found is None:
+                    return
+                if name == _IDS:
+                    raise ForeignCacheError(f"the cache was made on other tokens: {found.said_of('you give')}")
+                differences.append(found.said_of("the model gives"))
 
         return hook
 
@@ -144,7 +145,7 @@ def compare(
     differences += [f"{name} is not passed in a run of this model" for name in values if name not in reached]
     missing = next((name for name in needed if name in reached and name not in values), "")
     rows = tuple(tuple(row) for row in tokens)
-    difference = next(filter(None, differences), "")
+    difference = next(iter(differences), "")
     return CachedRun(kept, axes, tuple(starts), rows, frozenset(reached), difference, missing)
 
 
@@ -185,8 +186,29 @@ class _Frame:
         return all(theirs == ours or (theirs, ours) == (self.width, self.ours) for theirs, ours in pairs)
 
 
-def _difference(name: str, given: Tensor, live: Tensor, axes: tuple[int, ...], frame: _Frame) -> str:
-    """Compare cells, half of them at the last real position of each row; say where the first differs, or nothing.
+@dataclass(frozen=True)
+class _Difference:
+    """The first cell of an activation at which cache and run differ.
+
+    Attributes:
+        name: of the hook point.
+        kept: what the cache holds.
+        computed: what the run gives.
+        where: the row, and the position where the activation has positions.
+    """
+
+    name: str
+    kept: float
+    computed: float
+    where: str
+
+    def said_of(self, source: str) -> str:
+        """Say it, with what the other number comes from ("the model gives")."""
+        return f"{self.name} holds {self.kept:.4g} where {source} {self.computed:.4g} ({self.where})"
+
+
+def _difference(name: str, given: Tensor, live: Tensor, axes: tuple[int, ...], frame: _Frame) -> _Difference | None:
+    """Compare cells, half of them at the last real position of each row; return the first that differs.
 
     They are the same each time, and others of each activation: what is changed in many is met in some.
     """
@@ -207,10 +229,10 @@ def _difference(name: str, given: Tensor, live: Tensor, axes: tuple[int, ...], f
     kept, computed = given.cpu()[tuple(theirs)].double(), live.cpu()[tuple(ours)].to(given.dtype).double()
     apart = (kept != computed) & ~((kept - computed).abs() <= _tolerance(given, live))
     if not apart.any():
-        return ""
+        return None
     cell = int(apart.nonzero()[0])
     where = f"row {int(row[cell])}" + (f", position {int(ours[axes[0]][cell])}" if axes else "")
-    return f"{name} holds {float(kept[cell]):.4g} where the model gives {float(computed[cell]):.4g} ({where})"
+    return _Difference(name, float(kept[cell]), float(computed[cell]), where)
 
 
 def _tolerance(given: Tensor, live: Tensor) -> float:

@@ -12,8 +12,9 @@ from transformers.utils import logging
 
 from residscope.errors import InputError
 from residscope.models import smollm2
-from residscope.models.as_bridge import NotShownError, bridge_of, no_bridge
+from residscope.models.as_bridge import bridge_of, no_bridge
 from residscope.models.demo import FOLDER
+from residscope.models.hub import chain, look_up, why_not_there
 from residscope.models.size import fitting_dtype, parameters_of, ran_out_of_memory
 from residscope.models.supported import why_unsupported, why_unsupported_config
 
@@ -47,12 +48,14 @@ def load_model(
     if tokenizer is not None:
         raise InputError("tokenizer", "a model loaded by name comes with its tokenizer: leave tokenizer= out")
     name = _resolved(model)
+    if not Path(name).is_absolute():
+        look_up(name)
     chosen = torch.device(device) if device is not None else _best_device()
     config = _config_of(name)
     if config is not None:
         refused = why_unsupported_config((config.architectures or [type(config).__name__])[0], config)
         if refused:
-            raise NotShownError(refused)
+            raise InputError("model", refused)
     if dtype is None and config is not None and name != str(FOLDER):
         dtype, line = fitting_dtype(parameters_of(config), chosen)
         print(f"residscope: {Path(name).name} has {line}.")
@@ -63,10 +66,10 @@ def load_model(
         sentence = _what_to_do(name, error)
         if sentence is None:
             raise
-        raise NotShownError(sentence) from error
+        raise InputError("model", sentence) from error
     refused = why_unsupported(bridge)
     if refused:
-        raise NotShownError(refused)
+        raise InputError("model", refused)
     return bridge
 
 
@@ -90,8 +93,8 @@ def _resolved(model: str | Path) -> str:
     if isinstance(model, Path) or name.startswith((".", "~")) or Path(name).is_absolute():
         folder = Path(name).expanduser()
         if not (folder / "config.json").is_file():
-            raise NotShownError(
-                f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
+            raise InputError(
+                "model", f"there is no model in {folder}: a model folder holds config.json, weights and a tokenizer"
             )
         return str(folder.resolve())
     return str(Path(name).resolve()) if Path(name, "config.json").is_file() else name
@@ -114,27 +117,9 @@ def _best_device() -> torch.device:
 
 
 def _what_to_do(name: str, error: BaseException) -> str | None:
-    causes: list[Any] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    kinds = {base.__name__ for item in causes for base in type(item).__mro__}
-    text = " ".join(str(item) for item in causes).lower()
-    if "supported architecture" in text:
+    causes = list(chain(error))
+    if any("supported architecture" in str(cause).lower() for cause in causes):
         return no_bridge(repr(name))
-    if "GatedRepoError" in kinds or "gated repo" in text:
-        return f"{name!r} is gated: accept its terms on the Hugging Face hub and log in (huggingface-cli login)"
-    if any(ran_out_of_memory(item) for item in causes):
+    if any(map(ran_out_of_memory, causes)):
         return f"{name!r} does not fit in memory: try dtype=torch.bfloat16, device='cpu', or a smaller model"
-    if kinds & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError"} or any(
-        sign in text
-        for sign in ("offline mode", "couldn't connect", "could not connect", "cannot reach", "max retries")
-    ):
-        return (
-            f"{name!r} is not on this machine and the Hugging Face hub cannot be reached: "
-            "give a local folder, or 'demo', or try again with a network"
-        )
-    if "RepositoryNotFoundError" in kinds or "is not a local folder" in text or "not a valid model identifier" in text:
-        return f"there is no model {name!r}: give 'demo', a local folder, or a name from the Hugging Face hub"
-    return None
+    return why_not_there(name, error)

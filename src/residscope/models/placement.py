@@ -29,7 +29,7 @@ def is_offloaded(model: TransformerBridge) -> bool:
 
 def any_offloaded(tensors: Iterable[Tensor]) -> bool:
     """Tell whether there are weights of an offloaded model among these."""
-    return any(tensor.is_meta for tensor in tensors if isinstance(tensor, torch.nn.Parameter))
+    return any(tensor.is_meta and isinstance(tensor, torch.nn.Parameter) for tensor in tensors)
 
 
 def is_split(model: TransformerBridge) -> bool:

@@ -5,17 +5,17 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.component_setup import _wire_symbolic_hooks
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
-from residscope.models.changes import Part, structure_of
+from residscope.models.changes import Snapshot, WeightSamples, snapshot_of
 from residscope.models.copies import copied, tensors_of
 from residscope.models.placement import any_offloaded
 
@@ -34,9 +34,10 @@ class Twin:
         self.lock = threading.RLock()
         self._model = weakref.ref(model)
         self._copy: TransformerBridge | None = None
-        self._seen: list[tuple[Tensor, torch.device, torch.dtype]] = []
-        self._structure: list[Part] = []
+        self._seen: Snapshot | None = None
+        self._samples = WeightSamples(())
         self._version = 0
+        self._last: _Look | None = None
         self._tokenizer: tuple[Any, int, Any] | None = None
         self._tokenizer_lock = threading.Lock()
 
@@ -72,36 +73,75 @@ class Twin:
             model = self._model()
             if model is None:
                 raise ReferenceError("the model of this experiment is gone: make the experiment again")
-            tensors = tensors_of(model)
-            if any_offloaded(tensors):
+            look = self._last = self._look(model)
+            if look.copy is None:
                 training = model.training
                 try:
                     yield model.eval()
                 finally:
                     model.train(training)
                 return
-            structure = structure_of(model, model.original_model)
-            if structure != self._structure:
-                self._copy, self._structure, self._version = None, structure, self._version + 1
-            if self._copy is None or not self._is_current(tensors):
-                self._copy = _copy_of(model)
-                self._seen = [(tensor, tensor.device, tensor.dtype) for tensor in tensors]
             try:
-                yield self._copy
+                yield look.copy
             except KeyboardInterrupt:
                 # It may have come between the setting of a hook and the note to take it away.
-                self._copy = None
+                self._copy = self._last = None
                 raise
 
-    def fingerprint(self, own: TransformerBridge) -> bytes:
-        """Return what changes when a weight or a part of the model does, of what `use` gives."""
-        return fingerprint(own) + self._version.to_bytes(8, "little")
+    @property
+    def weights(self) -> bytes:
+        """Return a fingerprint of what `use` gives, while it is used: another when a weight or a part was changed."""
+        assert self._last is not None
+        return self._last.weights
 
-    def _is_current(self, now: list[Tensor]) -> bool:
-        return len(now) == len(self._seen) and all(
-            tensor is seen and tensor.device == device and tensor.dtype == dtype
-            for tensor, (seen, device, dtype) in zip(now, self._seen, strict=True)
-        )
+    def _look(self, model: TransformerBridge) -> "_Look":
+        looks = _LOOKS.get()
+        if looks is not None and self._last is not None and looks.get(self) is self._last:
+            return self._last
+        now, seen = snapshot_of(model, model.original_model), self._seen
+        if seen is None or not now.has_parts_of(seen):
+            self._copy, self._version = None, self._version + 1
+        if seen is None or not now.has_tensors_of(seen):
+            self._copy, self._samples = None, WeightSamples(now.tensors)
+        self._seen = now
+        if any_offloaded(now.tensors):
+            self._copy = None
+        elif self._copy is None:
+            self._copy = _copy_of(model)
+        look = _Look(self._copy, self._samples.read() + self._version.to_bytes(8, "little"))
+        if looks is not None:
+            looks[self] = look
+        return look
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was found when a model was looked at.
+
+    Attributes:
+        copy: of the model as it is, None where its weights are offloaded.
+        weights: a fingerprint of its weights and parts.
+    """
+
+    copy: TransformerBridge | None
+    weights: bytes
+
+
+_LOOKS: ContextVar[dict[Twin, _Look] | None] = ContextVar("looks", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Look at a model once for all that this thread computes inside, not at each use of its twin.
+
+    For what one call or one gesture computes at a stretch: what is changed meanwhile is noticed after it.
+    """
+    token = _LOOKS.set({}) if _LOOKS.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _LOOKS.reset(token)
 
 
 def twin_of(model: TransformerBridge) -> Twin:
@@ -123,52 +163,6 @@ def users_hooks(model: TransformerBridge) -> list[str]:
         for key, point in points.items()
         if not all(_is_plumbing(handle.user_hook) for handle in [*point.fwd_hooks, *point.bwd_hooks])
     ]
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """A few of a weight's values, as a view of them."""
-
-    weight: Tensor
-    address: int
-    values: Tensor
-
-    def is_of(self, weight: Tensor) -> bool:
-        """Tell whether this is the weight, and its values are where they were."""
-        return weight is self.weight and weight.data_ptr() == self.address
-
-
-_SAMPLES: "weakref.WeakKeyDictionary[torch.nn.Module, list[_Sample]]" = weakref.WeakKeyDictionary()
-
-
-def fingerprint(model: torch.nn.Module) -> bytes:
-    """Sample every parameter (up to 64 values each, evenly spread) and its version, to notice an edit in place.
-
-    Every edit that torch counts is noticed; one through `.data`, which torch does not count, where it meets a sample;
-    none of offloaded weights.
-    """
-    weights = [tensor for tensor in tensors_of(model) if isinstance(tensor, torch.nn.Parameter) and not tensor.is_meta]
-    samples = _SAMPLES.get(model, [])
-    if len(samples) != len(weights) or not all(map(_Sample.is_of, samples, weights)):
-        samples = _SAMPLES[model] = [_Sample(weight, weight.data_ptr(), _spread(weight.detach())) for weight in weights]
-    by_device: dict[torch.device, list[Tensor]] = {}
-    for sample in samples:
-        by_device.setdefault(sample.weight.device, []).append(sample.values.reshape(-1).float())
-    # One transfer a device: on a GPU each one waits for all that is queued.
-    values = [torch.cat(of_device).cpu().numpy().tobytes() for of_device in by_device.values()]
-    versions = [0 if weight.is_inference() else weight._version for weight in weights]
-    return b"".join(values) + repr(versions).encode()
-
-
-def _spread(weight: Tensor) -> Tensor:
-    """Return a view of up to 64 values all over a weight; to flatten one that is not contiguous would copy it."""
-    count = min(64, *weight.shape) if weight.ndim == 2 else 0
-    if count >= 8:
-        # Along a diagonal, which leaves out neither rows nor columns for long.
-        step = sum(size // count * stride for size, stride in zip(weight.shape, weight.stride(), strict=True))
-        return weight.as_strided((count,), (step,))
-    per_axis = round(64 ** (1 / max(1, weight.ndim)))
-    return weight[tuple(slice(None, None, max(1, -(-size // per_axis))) for size in weight.shape)]
 
 
 def _copy_of(model: TransformerBridge) -> TransformerBridge:

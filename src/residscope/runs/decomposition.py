@@ -104,6 +104,14 @@ def _with_edits(layer: int, parts: dict[str, Tensor], edits: dict[EditRow, Tenso
     return placed
 
 
+def possible_labels(n_layers: int) -> tuple[str, ...]:
+    """Return every label that a decomposition of so many layers may have, in their order."""
+    around = ("attn", "attn_edit", "attn_bias", "mixer", "resid_mid_edit", "mlp", "mlp_edit")
+    parts = ("resid_pre_edit", *around, "resid_post_edit")
+    layers = [f"L{layer}.{part}" for layer in range(n_layers) for part in parts]
+    return ("embed", "pos_embed", *layers, "norm_bias", "unembed_bias", "entropy", "soft_cap")
+
+
 def attention_effects(
     run: Recording, carried: Carried
 ) -> tuple[Float[Tensor, "layer term head"], Float[Tensor, "layer term"]]:

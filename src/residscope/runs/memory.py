@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
+from cachetools import LRUCache
 from torch import Tensor
 
 from residscope.models import TransformerBridge
 from residscope.models.twin import Twin
 
 KEPT_BYTES = 256 * 2**20
-"""How much of what may be forgotten is kept, the newest; and that whatever its size."""
+"""How much is remembered of one run; what was asked for longest ago is forgotten first, the newest never."""
 
 Value = TypeVar("Value")
 
@@ -20,7 +22,7 @@ class StaleWeightsError(RuntimeError):
 
 
 class Memory:
-    """Computes once and remembers.
+    """Computes once and remembers, up to `KEPT_BYTES`.
 
     Attributes:
         weights: the fingerprint of the weights that the run was made with.
@@ -29,43 +31,56 @@ class Memory:
     def __init__(self, twin: Twin, weights: bytes) -> None:
         self.weights = weights
         self._twin = twin
-        self._kept: dict[Any, Any] = {}
-        self._passing: dict[Any, Tensor] = {}
+        self._kept: LRUCache[Any, Any] = LRUCache(KEPT_BYTES, size_of)
+        # What is larger than all that may be kept, until another such thing.
+        self._large: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
     def of(self, key: Any, compute: Callable[[TransformerBridge], Value]) -> Value:
-        """Return what is known by a name, computed at the first time.
+        """Return what is known by a name, computed where it is not.
 
         Raises:
             StaleWeightsError: when it must be computed and the weights have changed since the run.
         """
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = self._computed(compute)
-            value: Value = self._kept[key]
+            for kept in (self._kept, self._large):
+                if key in kept:
+                    known: Value = kept[key]
+                    return known
+            value = self._computed(compute)
+            if size_of(value) <= self._kept.maxsize:
+                self._kept[key] = value
+            else:
+                self._large = {key: value}
             return value
 
-    def of_passing(self, key: Any, compute: Callable[[TransformerBridge], Tensor]) -> Tensor:
-        """Return the same of something large: only the newest such things are kept.
+    @property
+    def keys(self) -> list[Any]:
+        """Return the names of what is remembered."""
+        return [*self._kept, *self._large]
 
-        Raises:
-            StaleWeightsError: when it must be computed and the weights have changed since the run.
-        """
-        with self._lock:
-            # The newest stands last.
-            value = self._passing.pop(key) if key in self._passing else self._computed(compute)
-            self._passing[key] = value
-            kept = 0
-            for other in reversed(list(self._passing)):
-                kept += self._passing[other].nbytes
-                if kept > KEPT_BYTES and other != key:
-                    del self._passing[other]
-            return value
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes of tensors are remembered."""
+        return sum(map(size_of, [*self._kept.values(), *self._large.values()]))
 
     def _computed(self, compute: Callable[[TransformerBridge], Value]) -> Value:
         with self._twin.use() as twin:
-            if self._twin.fingerprint(twin) != self.weights:
+            if self._twin.weights != self.weights:
                 raise StaleWeightsError(
                     "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
                 )
             return compute(twin)
+
+
+def size_of(value: Any) -> int:
+    """Return the bytes that the tensors in a value hold in memory, and some for each object."""
+    if isinstance(value, Tensor):
+        return value.untyped_storage().nbytes()
+    if is_dataclass(value):
+        return sum(size_of(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, dict):
+        return sum(map(size_of, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(size_of, value))
+    return 64

@@ -99,7 +99,7 @@ class Trace(TraceLens, TraceHeads):
                 (target.term_rows, target.positions) if target else (range(len(self.lengths)), inputs.positions)
             )
             terms = Terms.of(rows, positions, device)
-            self._memory = Memory(self._twin, self._twin.fingerprint(twin))
+            self._memory = Memory(self._twin, self._twin.weights)
             self.windows = windows_of(twin)
             self._run = inputs.cached or LiveRun(self.tokens, placed)
             keep = self.patterns_sent_with_run

@@ -157,7 +157,7 @@ class TraceHeads(TraceBase):
         return pattern.masked_fill(~real.to(pattern.device), torch.nan)
 
     def _of_layer(self, kind: str, layer: int, compute: Callable[[TransformerBridge], Tensor]) -> Tensor:
-        """Return what is computed of one layer [row head query key] on demand; only the newest few are kept."""
+        """Return what is computed of one layer [row head query key] on demand."""
 
         def of_heads(twin: TransformerBridge) -> Tensor:
             if has_heads(twin, layer):
@@ -165,4 +165,4 @@ class TraceHeads(TraceBase):
             rows, width = self.tokens.shape
             return self.logits.new_full((rows, self.n_heads, width, width), torch.nan)
 
-        return self._memory.of_passing((kind, layer), of_heads)
+        return self._memory.of((kind, layer), of_heads)

@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from residscope.errors import count
 from residscope.models.activations import Step
+from residscope.models.twin import one_look
 from residscope.runs.lens import LensCells, LensReadout, LensTarget, read_cells, read_curve, read_target
 from residscope.runs.trace_base import TraceBase
 
@@ -28,8 +29,9 @@ class TraceLens(TraceBase):
             ValueError: when k is not between 1 and the size of the vocabulary.
             StaleWeightsError: when the weights have changed since this run.
         """
-        cells = [self.lens_cells(row, 0, length, k, step=step) for row, length in enumerate(self.lengths)]
-        target = self.lens_target()
+        with one_look():
+            cells = [self.lens_cells(row, 0, length, k, step=step) for row, length in enumerate(self.lengths)]
+            target = self.lens_target()
 
         def padded(name: str, blank: float) -> Tensor:
             parts = [getattr(part, name).transpose(0, 1) for part in cells]

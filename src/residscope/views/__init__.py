@@ -1,5 +1,10 @@
 """One module per widget: which arrays it shows, which traits it has."""
 
+from residscope.live.widget import check_front_end
+
+# Before torch is waited for.
+check_front_end()
+
 from residscope.views.attention_pattern import AttentionPattern
 from residscope.views.boxes import Column, Row
 from residscope.views.head_attribution import HeadAttribution

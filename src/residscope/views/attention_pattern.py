@@ -13,12 +13,13 @@ from torch import Tensor
 
 from residscope.arrays import Run
 from residscope.experiment import Experiment
-from residscope.export.figure import Figure, Map
+from residscope.export.figure import Block, Figure, Group, Map
 from residscope.export.words import measured, number, share
 from residscope.fixed import Fixed
 from residscope.header import tokens_of
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.runs.sources import NoSplitError
 from residscope.views.base import View
@@ -56,10 +57,11 @@ class AttentionPattern(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.selection.observe(self._fetch, ["head", "pinned", "row"])
-        self.observe(self._fetch, "colour")
+        self.watch(self.selection, ["head", "pinned", "row"], self._fetch)
+        self.watch(self, ["colour"], self._fetch)
 
     @classmethod
+    @made_whole()
     def from_arrays(cls, weights: Any, tokens: Any, *, selection: Selection | None = None) -> "AttentionPattern":
         """Show any attention weights; there is no model. The selected head is shown, the first one at first.
 
@@ -181,38 +183,43 @@ class AttentionPattern(View):
         return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
     def figure(self, trace: Run) -> Figure:
-        """Return the selected head's map."""
-        spot = spot_of(trace, self.selection)
-        if isinstance(spot, str):
-            return Figure("Attention", "", facts(trace), caption(spot))
-        layer, head, row, position = spot
-        length, tokens = trace.lengths[row], tokens_of(trace, row)
-        try:
-            numbers = _maps(trace, self.colour)(layer, head)[row, :length, :length]
-        except NoSplitError as error:
-            return Figure("Attention", f"L{layer}H{head}", facts(trace), f"{error}.")
-        values = numbers.float().cpu().numpy().copy()
-        if trace.is_causal:
-            values[np.triu_indices(length, 1)] = np.nan
-        if self.hide_first:
-            values[:, 0] = np.nan
+        """Return the selected head's map, and small the pinned ones', in one scale."""
+        spot, row = spot_of(trace, self.selection), self.selection.row or 0
+        drawn: dict[tuple[int, int], wire.Array] = {}
+        if not isinstance(spot, str):
+            try:
+                drawn[spot[:2]] = self._drawn(trace, row, spot[:2])
+            except NoSplitError as error:
+                return Figure("Attention", f"L{spot[0]}H{spot[1]}", facts(trace), f"{error}.")
+        if row < len(trace.lengths):
+            for one in self._pinned(trace):
+                with suppress(NoSplitError):  # said where that head is the selected one
+                    drawn[one] = self._drawn(trace, row, one)
         signed = self.colour == EFFECT
         unit = "" if self.colour == ATTENTION else _UNITS.get(self.colour, trace.target.unit)
         whole = self.colour == ATTENTION and not self.hide_first
-        high = 1.0 if whole else float(np.nanmax(np.abs(values), initial=0))
-        shown = Map(
-            values,
-            tokens,
-            tokens,
-            "signed" if signed else "sequential",
-            high,
-            self.colour,
-            unit,
-            ringed=(position, None),
-            tokens=True,
-        )
-        what = f"L{layer}H{head} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
-        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), [shown])
+        high = 1.0 if whole else max((float(np.nanmax(np.abs(one), initial=0)) for one in drawn.values()), default=0.0)
+        tokens = tokens_of(trace, row) if drawn else []
+        maps = {
+            f"L{layer}H{head}": Map(
+                values,
+                tokens,
+                tokens,
+                "signed" if signed else "sequential",
+                high,
+                self.colour,
+                unit,
+                ringed=None if isinstance(spot, str) else (spot[3], None),
+                tokens=True,
+            )
+            for (layer, head), values in drawn.items()
+        }
+        if isinstance(spot, str):
+            return Figure("Attention", "", facts(trace), caption(spot), [Group(list(maps.items()))] if maps else [])
+        (name, selected), *pinned = maps.items()
+        what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
+        blocks: list[Block] = [selected, Group(pinned)] if pinned else [selected]
+        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), blocks)
 
     def whole_figure(self, trace: Run) -> Figure:
         """Return the same.
@@ -225,24 +232,31 @@ class AttentionPattern(View):
             raise refusal(spot, trace)
         return self.figure(trace)
 
-    def close(self) -> None:
-        """Stop following the selection, and close the widget."""
-        if self.comm is not None:
-            self.selection.unobserve(self._fetch, ["head", "pinned", "row"])
-        super().close()
-
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none
         if trace is not None and not (trace.patterns_sent_with_run and self.colour == ATTENTION):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self.experiment.schedule(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
 
+    def _pinned(self, trace: Run) -> list[tuple[int, int]]:
+        """Return the pinned heads, as far as the run has them."""
+        heads = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
+        return [head for head in heads if _has(trace, head)]
+
     def _wanted(self, trace: Run) -> list[tuple[int, int]]:
         """Return the selected head and the pinned ones, as far as the run has them."""
-        heads = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
-        if self.selection.head is not None:
-            heads.insert(0, self.selection.head)
-        return [(layer, head) for layer, head in heads if layer < trace.n_layers and head < trace.n_heads]
+        selected = self.selection.head
+        return ([selected] if selected and _has(trace, selected) else []) + self._pinned(trace)
+
+    def _drawn(self, trace: Run, row: int, head: tuple[int, int]) -> wire.Array:
+        """Return what a head's picture shows [query key], NaN where there is no cell."""
+        length = trace.lengths[row]
+        values = _maps(trace, self.colour)(*head)[row, :length, :length].float().cpu().numpy().copy()
+        if trace.is_causal:
+            values[np.triu_indices(length, 1)] = np.nan
+        if self.hide_first:
+            values[:, 0] = np.nan
+        return values
 
     def _send_heads(self, trace: Run) -> None:
         row = self.selection.row or 0
@@ -260,6 +274,10 @@ class AttentionPattern(View):
             except NoSplitError as error:
                 info["refused"] = wire.text(str(error))
         self._heads = wire.pack(trace.number, arrays, info)
+
+
+def _has(trace: Run, head: tuple[int, int]) -> bool:
+    return head[0] < trace.n_layers and head[1] < trace.n_heads
 
 
 def _maps(trace: Run, colour: str) -> Callable[[int, int], Tensor]:

@@ -19,6 +19,7 @@ from residscope.live import rerun, wire
 from residscope.live.shared import Selection, shared_state
 from residscope.live.widget import bundle
 from residscope.live.worker import Ticket
+from residscope.models.twin import one_look
 from residscope.views.picturable import CLOSED, Picturable
 
 if TYPE_CHECKING:
@@ -70,11 +71,7 @@ class View(Picturable):
             _still=uuid.uuid4().hex,
             **traits,
         )
-        try:
-            self.follow(trace, None)
-        except BaseException:
-            self.close()
-            raise
+        self.follow(trace, None)
         rerun.note_made_by_cell(self)
         experiment.attach(self)
         if experiment.trace_or_none is not trace:
@@ -108,7 +105,8 @@ class View(Picturable):
             experiment = self._experiment
             if experiment is None or trace.number < self._shown:
                 return
-            packed = wire.pack(trace.number, *self.payload(trace, ticket))
+            with one_look():
+                packed = wire.pack(trace.number, *self.payload(trace, ticket))
             if self.selection is not experiment.selection:
                 self.selection.settle(experiment, extent_of(trace))
             with self.lock:
@@ -116,7 +114,7 @@ class View(Picturable):
                 if self._experiment is not None:
                     self._shown, self._last, self._data = trace.number, trace, packed
 
-    def follow_again(self) -> None:
+    def follow_again(self, _change: Any = None) -> None:
         """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
         trace = self.experiment.trace_or_none
         if trace is not None:
@@ -161,15 +159,8 @@ class View(Picturable):
         run = "" if isinstance(trace, ArrayRun) else f", run {trace.number}"
         return f"{type(self).__name__}{run}: {self.summary(trace)}"
 
-    def retire(self) -> None:
-        """Close: the cell that made this has made another."""
-        self.close()
-
     def close(self) -> None:
         """Stop following the shared models, close the widget, and let the run go."""
-        if self.comm is not None and self._link == "mirror":
-            self.selection.unobserve(self._send_mirror, list(_SELECTION))
-            self.status.unobserve(self._send_mirror, list(_STATUS))
         super().close()
         if self._experiment is None:
             return
@@ -182,8 +173,8 @@ class View(Picturable):
     def _start_mirror(self, _change: Any) -> None:
         """Follow the shared models on behalf of a host that cannot share them."""
         if self._link == "mirror":
-            self.selection.observe(self._send_mirror, list(_SELECTION))
-            self.status.observe(self._send_mirror, list(_STATUS))
+            self.watch(self.selection, _SELECTION, self._send_mirror)
+            self.watch(self.status, _STATUS, self._send_mirror)
             self._send_mirror()
 
     @traitlets.observe("_mirror")

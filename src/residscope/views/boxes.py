@@ -50,7 +50,7 @@ class Box(Picturable):
         super().close()
 
     def retire(self) -> None:
-        """Close the box alone: the cell that made it has made another, which may hold the same views."""
+        """Close the box alone, and none of the views in it, which others may hold too."""
         super().close()
 
     def views(self) -> list[View]:

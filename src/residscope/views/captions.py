@@ -33,12 +33,6 @@ def sum_facts(trace: Run, row: int | None) -> str:
     )
 
 
-def mean_over(values: Numbers) -> Numbers:
-    """Return the mean over the rows [row ...] that have a number, NaN where none has."""
-    counts = (~np.isnan(values)).sum(0)
-    return np.where(counts > 0, np.nansum(values, 0) / np.maximum(counts, 1), np.nan).astype(values.dtype)
-
-
 def mean_words(values: Numbers, row: int | None) -> str:
     """Say over how many prompts a mean goes, of numbers [row ...]; nothing where it is of one row."""
     if row is not None:

@@ -14,7 +14,9 @@ from residscope.export.words import measured, number
 from residscope.fixed import Fixed
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import mean_over
 from residscope.runs.sources import head_scores
 from residscope.views.base import View
 from residscope.views.captions import (
@@ -24,7 +26,6 @@ from residscope.views.captions import (
     effect_words,
     ends_words,
     facts,
-    mean_over,
     mean_words,
     sum_facts,
 )
@@ -58,9 +59,10 @@ class HeadAttribution(View):
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         self._on_repeats: dict[str, tuple[bytes, wire.Array]] = {}
         super().__init__(experiment, **traits)
-        self.observe(lambda _change: self.follow_again(), ["colour", "scores_on"])
+        self.watch(self, ["colour", "scores_on"], self.follow_again)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls, values: Any, *, name: str = "value", unit: str = "", selection: Selection | None = None
     ) -> "HeadAttribution":

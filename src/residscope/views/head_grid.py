@@ -16,6 +16,7 @@ from residscope.export.words import number
 from residscope.fixed import Fixed
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.views.base import View
 from residscope.views.captions import caption, facts
@@ -54,11 +55,12 @@ class HeadGrid(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.selection.observe(self._fetch, _FOLLOWED)
-        self.observe(self._fetch, "shown")
-        self.observe(lambda _change: self.follow_again(), "sort")
+        self.watch(self.selection, _FOLLOWED, self._fetch)
+        self.watch(self, ["shown"], self._fetch)
+        self.watch(self, ["sort"], self.follow_again)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls, weights: Any, tokens: Any, *, values: Any = None, selection: Selection | None = None
     ) -> "HeadGrid":
@@ -147,12 +149,6 @@ class HeadGrid(View):
             maps.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
         what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
         return Figure("Head maps", what, facts(trace), caption(self.summary(trace)), [Group(maps)])
-
-    def close(self) -> None:
-        """Stop following the selection, and close the widget."""
-        if self.comm is not None:
-            self.selection.unobserve(self._fetch, _FOLLOWED)
-        super().close()
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:

@@ -15,6 +15,7 @@ from residscope.fixed import Fixed
 from residscope.header import name_of, text_of, texts_of, tokens_of
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of, target_name
@@ -39,9 +40,10 @@ class HeadReadout(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.selection.observe(self._fetch, _FOLLOWED)
+        self.watch(self.selection, _FOLLOWED, self._fetch)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         weights: Any,
@@ -160,12 +162,6 @@ class HeadReadout(View):
         if isinstance(card, str):
             raise refusal(card, trace)
         return self.figure(trace)
-
-    def close(self) -> None:
-        """Stop following the selection, and close the widget."""
-        if self.comm is not None:
-            self.selection.unobserve(self._fetch, _FOLLOWED)
-        super().close()
 
     def _fetch(self, _change: Any) -> None:
         trace = self.experiment.trace_or_none

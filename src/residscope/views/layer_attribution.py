@@ -7,12 +7,15 @@ import numpy as np
 import torch
 
 from residscope.arrays import ArrayRun, Run, shaped
+from residscope.export.colours import MLP_SHADE
 from residscope.export.figure import Bars, Figure
 from residscope.export.words import measured, number
 from residscope.fixed import Fixed
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import mean_over
 from residscope.runs.trace import ComponentAttribution
 from residscope.views.base import View
 from residscope.views.captions import (
@@ -21,7 +24,6 @@ from residscope.views.captions import (
     effect_name,
     effect_words,
     facts,
-    mean_over,
     mean_words,
     sum_facts,
 )
@@ -29,10 +31,6 @@ from residscope.views.checks import parts_info
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-MLP_SHADE = 0.62
-"""An MLP's share of the full colour, which tells it from attention; js/views/layer_attribution has the same."""
 
 
 class LayerAttribution(View):
@@ -45,6 +43,7 @@ class LayerAttribution(View):
     bundle_name = "layer_attribution"
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         values: Any,
@@ -72,7 +71,7 @@ class LayerAttribution(View):
             raise ValueError(f"there are {len(labels)} labels for {parts.shape[1]} components: give one for each")
         attribution = ComponentAttribution([wire.text(str(label)) for label in labels], torch.from_numpy(parts))
         numbers = {"component_attribution": lambda: attribution}
-        run = ArrayRun([[]] * len(parts), name=name, unit=unit, numbers=numbers)
+        run = ArrayRun([[]] * len(parts), name=name, unit=unit, labels=attribution.labels, numbers=numbers)
         return cls(Fixed(run), selection=selection)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
-from residscope.arrays import ArrayRun, numbers_of, shaped, small, token_rows
+from residscope.arrays import ArrayRun, shaped, small, token_rows
 from residscope.live import wire
+from residscope.quantity import numbers_of
 from residscope.runs.lens import LensCells, LensReadout, LensTarget
 
 

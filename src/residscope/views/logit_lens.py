@@ -15,6 +15,7 @@ from residscope.fixed import Fixed
 from residscope.header import name_of, texts_of, tokens_of
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.runs.lens import LensCells
 from residscope.views.base import View
@@ -52,9 +53,10 @@ class LogitLens(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.observe(self._fetch, "_window")
+        self.watch(self, ["_window"], self._fetch)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         tokens: Sequence[str],

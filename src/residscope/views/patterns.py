@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residscope.arrays import ArrayRun, Run, numbers_of, shaped, small, token_rows
+from residscope.arrays import ArrayRun, Run, shaped, small, token_rows
 from residscope.live import wire
+from residscope.quantity import numbers_of
 from residscope.runs.trace_base import checked_head
 
 

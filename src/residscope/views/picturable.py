@@ -5,6 +5,7 @@ from typing import Any
 from residscope.export.figure import Figure
 from residscope.export.mime import display_with_still
 from residscope.export.svg import WIDTH, png, svg
+from residscope.live import rerun
 from residscope.live.widget import Widget
 
 CLOSED = "this view is closed: make a new one"
@@ -62,6 +63,8 @@ class Picturable(Widget):
         # Of the class: ipywidgets takes the method from what is closed.
         bundled = type(self)._repr_mimebundle_(self, **kwargs)
         if bundled is not None:
+            if not self.closed:
+                rerun.shown(self)
             display_with_still(bundled, [] if self.closed else self.figures(), self._still)
 
 

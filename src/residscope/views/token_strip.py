@@ -15,6 +15,7 @@ from residscope.header import tokens_of
 from residscope.inputs.reader import Reader
 from residscope.live import wire
 from residscope.live.shared import Selection
+from residscope.live.widget import made_whole
 from residscope.live.wire import text
 from residscope.live.worker import Ticket
 from residscope.models.demo import presets
@@ -46,9 +47,10 @@ class TokenStrip(View):
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.observe(lambda _change: self.follow_again(), "colour")
+        self.watch(self, ["colour"], self.follow_again)
 
     @classmethod
+    @made_whole()
     def from_arrays(
         cls,
         tokens: Any,
@@ -85,6 +87,7 @@ class TokenStrip(View):
         editable = {
             "prompts": list(inputs.prompts),
             "answers": answers,
+            "prefills": inputs.prefills and list(inputs.prefills),
             "own": trace.target_is_models_own,
             "corrupted": inputs.corrupted and list(inputs.corrupted),
         }
@@ -171,7 +174,7 @@ class TokenStrip(View):
         if edit is None:
             return
         edit_id = edit.get("id")
-        field = "answers" if "answers" in edit and "prompts" not in edit else "prompts"
+        field = next((name for name in ("prompts", "answers", "prefill") if name in edit), "prompts")
         try:
             self.experiment.update(**_changes(edit, self.experiment))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an edit is said beside it
@@ -212,8 +215,16 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
         if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):
             raise InputError("answers", "edited answers are one pair of texts a prompt")
         changes["answers"] = answers and [tuple(pair) for pair in answers]
+    if "prefill" in edit:
+        prefill = edit["prefill"]
+        if prefill is not None and not (
+            isinstance(prefill, list) and prefill and all(isinstance(one, str) for one in prefill)
+        ):
+            raise InputError("prefill", "edited beginnings of replies are one text a prompt")
+        # One for all prompts, as it may be written, also fits other prompts.
+        changes["prefill"] = prefill[0] if prefill and len(set(prefill)) == 1 else prefill
     if not changes:
-        raise InputError("prompts", "an edit changes prompts or answers")
+        raise InputError("prompts", "an edit changes prompts or answers, or what replies begin with")
     return changes
 
 

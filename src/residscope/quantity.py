@@ -1,0 +1,337 @@
+"""A number with names: the type that every view shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residscope.errors import InputError, brief, whole_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray
+
+AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "component", "explanation", "k", "site")
+"""The words for axes, in the order in which a quantity has them."""
+
+TOKEN_AXES = frozenset({"pos", "query", "key"})
+"""Axes along a prompt's tokens, which differ from prompt to prompt."""
+
+Numbers = NDArray[np.float32]
+
+_TOO_LARGE = "hold infinity, or numbers beyond float32: give NaN where there is no number"
+
+
+@dataclass(frozen=True)
+class SumCheck:
+    """Whether numbers add up to what they are parts of.
+
+    Attributes:
+        sum: the number put together from all parts.
+        target: the number read off the model.
+        ok: whether rounding explains the difference.
+        reason: what is wrong, or nothing.
+    """
+
+    sum: float
+    target: float
+    ok: bool
+    reason: str = ""
+
+    @property
+    def difference(self) -> float:
+        """Return sum - target."""
+        return self.sum - self.target
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A number with names; it never changes.
+
+    Its axes say how a view draws and links it: (layer, head) is a map in which a click selects a head, (depth, pos) a
+    cell of the lens, (query, key) a pair of tokens, (component,) bars in which a click pins.
+
+    Attributes:
+        name: what the number is, such as "direct effect".
+        values: one number a cell, NaN where there is no cell; float32.
+        dims: the axes of `values`, of the words in `AXES` and in their order.
+        unit: the number's unit, such as "logits"; empty where it has none.
+        coords: the labels along an axis, by its word; components need them.
+        reference: the untouched run's values, or None; of the shape of `values`.
+        scale: "signed" is symmetric about 0, "sequential" begins at 0.
+        high: the number at the scale's upper end; None is the largest there is.
+        checks: one a row, where the numbers are parts of the target; a view then says so.
+        labels: a text or an id for each value, or None; an id of -1 is no cell.
+        lengths: how many tokens each row has; a view shows nothing beyond.
+        measured_on: what the numbers are of where that is not the run's prompts, such as "random repeats".
+
+    Raises:
+        InputError: for axes that are unknown, repeated or out of order, and for shapes that do not fit them.
+        TypeError: for values that are no numbers.
+    """
+
+    name: str
+    values: Numbers
+    dims: tuple[str, ...]
+    unit: str = ""
+    coords: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reference: Numbers | None = None
+    scale: Literal["signed", "sequential"] = "signed"
+    high: float | None = None
+    checks: Sequence[SumCheck] = ()
+    labels: NDArray[Any] | None = None
+    lengths: Sequence[int] | None = None
+    measured_on: str = ""
+
+    def __post_init__(self) -> None:
+        self._set("dims", _checked_dims(self.dims))
+        self._set("values", _frozen(numbers_of(self.values, "values")))
+        shape = self.values.shape
+        if len(shape) != len(self.dims):
+            raise InputError("dims", f"values of the shape {[*shape]} need {len(shape)} axes, not [{self._axes}]")
+        if self.scale not in ("signed", "sequential"):
+            raise InputError("scale", f'scale is "signed" or "sequential", not {brief(self.scale)}')
+        if self.high is not None and not 0 < self.high < float("inf"):
+            raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
+        self._set("coords", {axis: tuple(map(str, names)) for axis, names in self.coords.items()})
+        self._check_coords()
+        if self.reference is not None:
+            reference = numbers_of(self.reference, "reference")
+            self._check_shape("reference", reference)
+            self._set("reference", _frozen(reference))
+        if self.labels is not None:
+            labels = np.array(self.labels)
+            self._check_shape("labels", labels)
+            self._set("labels", labels)
+        if self.checks and len(self.checks) != self.n_rows:
+            raise InputError("checks", f"{len(self.checks)} checks for {self.n_rows} rows: give one for each")
+        if self.lengths is not None:
+            self._set("lengths", tuple(self.lengths))
+            self._cut()
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of rows; 1 where there is no such axis."""
+        return self.size("row") or 1
+
+    @property
+    def cell_dims(self) -> tuple[str, ...]:
+        """Return the axes within a row."""
+        return tuple(axis for axis in self.dims if axis != "row")
+
+    @property
+    def has_tokens(self) -> bool:
+        """Tell whether an axis goes along a prompt's tokens."""
+        return bool(TOKEN_AXES & {*self.dims})
+
+    def size(self, axis: str) -> int:
+        """Return the length of an axis; 0 where there is none of that name."""
+        return int(self.values.shape[self.dims.index(axis)]) if axis in self.dims else 0
+
+    def names(self, axis: str) -> tuple[str, ...]:
+        """Return the labels along an axis; its numbers where it has none."""
+        return tuple(self.coords.get(axis) or map(str, range(self.size(axis))))
+
+    @property
+    def limit(self) -> float:
+        """Return the number at the scale's upper end, of the values and of the reference together."""
+        if self.high is not None:
+            return self.high
+        both = [self.values] if self.reference is None else [self.values, self.reference]
+        return max(float(np.nanmax(np.abs(one), initial=0)) for one in both)
+
+    def over_rows(self, row: int | None) -> "Quantity":
+        """Return one row, or the mean over the rows that have a number, cell by cell.
+
+        Args:
+            row: the row; None is the mean, or the row where there is one alone.
+
+        Raises:
+            InputError: for a row that does not exist, and for a mean along tokens, which prompts do not share.
+        """
+        if "row" not in self.dims:
+            return self
+        if row is None and self.n_rows == 1:
+            row = 0
+        if row is None:
+            if self.has_tokens:
+                raise InputError("row", f"prompts do not share their tokens, so {self.name} has no mean: choose a row")
+            reference = None if self.reference is None else mean_over(self.reference)
+            return replace(
+                self, values=mean_over(self.values), dims=self.cell_dims, reference=reference, labels=None, checks=()
+            )
+        at = whole_number(row)
+        if at is None or not 0 <= at < self.n_rows:
+            raise InputError("row", f"row {brief(row)} is not among the {self.n_rows} rows of {self.name}")
+        own: dict[str, Any] = {"values": self.values[at], "checks": tuple(self.checks[at : at + 1])}
+        own |= {} if self.reference is None else {"reference": self.reference[at]}
+        own |= {} if self.labels is None else {"labels": self.labels[at]}
+        own |= {} if self.lengths is None else {"lengths": self.lengths[at : at + 1]}
+        return replace(self, dims=self.cell_dims, **own)
+
+    def change(self) -> "Quantity":
+        """Return the values less the reference, on a scale about 0.
+
+        Raises:
+            InputError: when there is no reference.
+        """
+        if self.reference is None:
+            raise InputError("reference", f"{self.name} has no reference, so there is no change to show")
+        return replace(
+            self,
+            name=f"change of {self.name}",
+            values=self.values - self.reference,
+            reference=None,
+            scale="signed",
+            high=None,
+            checks=(),
+        )
+
+    def before(self) -> "Quantity":
+        """Return the reference in place of the values.
+
+        Raises:
+            InputError: when there is none.
+        """
+        if self.reference is None:
+            raise InputError("reference", f"{self.name} has no reference, so there is nothing before it")
+        return replace(self, values=self.reference, reference=None, high=self.limit or None, checks=())
+
+    def frame(self, column: str = "value") -> "pd.DataFrame":
+        """Return a table with one row a cell: a column for each axis, the value, the reference and the unit.
+
+        Args:
+            column: the name of the values' column.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        indices = np.indices(self.values.shape).reshape(len(self.dims), self.values.size)
+        for axis, at in zip(self.dims, indices, strict=True):
+            named = self.coords.get(axis)
+            columns[axis] = at if named is None else np.array(named, dtype=object)[at]
+        if "layer" in columns and "head" in columns:
+            pairs = zip(columns["layer"], columns["head"], strict=True)
+            columns["head"] = [f"L{layer}H{head}" for layer, head in pairs]
+        if self.labels is not None:
+            columns["label"] = self.labels.reshape(-1)
+        columns[column] = self.values.reshape(-1)
+        if self.reference is not None:
+            columns["before"] = self.reference.reshape(-1)
+        frame = pd.DataFrame(columns | {"unit": self.unit})
+        return frame[self._real().reshape(-1)].reset_index(drop=True)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Return an `xarray.Dataset` with `value`, and `reference` where there is one.
+
+        Raises:
+            ImportError: when xarray is not installed.
+        """
+        try:
+            import xarray
+        except ImportError:
+            raise ImportError("to_xarray needs xarray, which is not installed: pip install xarray") from None
+        arrays = {"value": (self.dims, self.values)}
+        if self.reference is not None:
+            arrays["reference"] = (self.dims, self.reference)
+        coords = {axis: list(names) for axis, names in self.coords.items()}
+        return xarray.Dataset(arrays, coords, attrs={"name": self.name, "unit": self.unit})
+
+    @property
+    def _axes(self) -> str:
+        return " ".join(self.dims)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_shape(self, what: str, given: NDArray[Any]) -> None:
+        if given.shape != self.values.shape:
+            raise InputError(what, f"{what} needs the values' shape {[*self.values.shape]}, not {[*given.shape]}")
+
+    def _check_coords(self) -> None:
+        for axis, names in self.coords.items():
+            if axis not in self.dims:
+                raise InputError("coords", f"coords name {brief(axis)}, which is none of the axes [{self._axes}]")
+            if len(names) != self.size(axis):
+                raise InputError(
+                    "coords", f"coords have {len(names)} labels for {self.size(axis)} along {axis}: give one for each"
+                )
+        if "component" in self.dims and "component" not in self.coords:
+            raise InputError("coords", 'components need their names: coords={"component": ["embed", "L0.attn"]}')
+
+    def _cut(self) -> None:
+        """Leave no number beyond a row's last token."""
+        lengths = self.lengths or ()
+        if len(lengths) != self.n_rows:
+            raise InputError("lengths", f"{len(lengths)} lengths for {self.n_rows} rows: give one for each")
+        longest = max(map(self.size, TOKEN_AXES))
+        if not self.has_tokens or max(lengths) > longest:
+            raise InputError("lengths", f"lengths up to {max(lengths)} for an axis of {longest} tokens")
+        real = self._real()
+        self._set("values", _frozen(np.where(real, self.values, np.float32(np.nan))))
+        if self.reference is not None:
+            self._set("reference", _frozen(np.where(real, self.reference, np.float32(np.nan))))
+
+    def _real(self) -> NDArray[np.bool_]:
+        """Return which cells are within their row's tokens."""
+        real = np.ones(self.values.shape, bool)
+        if self.lengths is None:
+            return real
+        ends = np.array(self.lengths).reshape((-1,) + (1,) * len(self.cell_dims))
+        for at, axis in enumerate(self.dims):
+            if axis in TOKEN_AXES:
+                along = np.arange(self.values.shape[at]).reshape((-1,) + (1,) * (len(self.dims) - at - 1))
+                real &= along < (ends if "row" in self.dims else ends[0])
+        return real
+
+
+def mean_over(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the mean over the rows [row ...] that have a number, NaN where none has."""
+    counts = (~np.isnan(values)).sum(0)
+    return np.where(counts > 0, np.nansum(values, 0) / np.maximum(counts, 1), np.nan).astype(values.dtype)
+
+
+def numbers_of(value: Any, what: str) -> Numbers:
+    """Return an array, a tensor or nested lists as float32, NaN where there is no number.
+
+    Raises:
+        TypeError: for what holds no numbers, or rows of different lengths.
+        ValueError: for infinity, and what is that in float32.
+    """
+    try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().float().numpy()
+        with np.errstate(over="ignore"):
+            numbers = np.asarray(value, dtype=np.float32)
+    except OverflowError:
+        raise ValueError(f"{what} {_TOO_LARGE}") from None
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{what} are numbers, as an array, a tensor or nested lists of equal lengths: {error}"
+        ) from None
+    if np.isinf(numbers).any():
+        raise ValueError(f"{what} {_TOO_LARGE}")
+    return numbers
+
+
+def _frozen(numbers: Numbers) -> Numbers:
+    """Return a copy that nobody can write to."""
+    kept = numbers.copy()
+    kept.setflags(write=False)
+    return kept
+
+
+def _checked_dims(dims: Any) -> tuple[str, ...]:
+    """Return the axes' words; a string is split at its spaces."""
+    given = tuple(dims.split() if isinstance(dims, str) else dims)
+    unknown = [axis for axis in given if axis not in AXES]
+    if unknown:
+        raise InputError("dims", f"there is no axis {brief(unknown[0])}: the axes are {', '.join(AXES)}")
+    if len({*given}) < len(given):
+        raise InputError("dims", f"[{' '.join(given)}] names an axis twice")
+    ordered = tuple(sorted(given, key=AXES.index))
+    if given != ordered:
+        raise InputError("dims", f"axes come in the order [{' '.join(ordered)}], not [{' '.join(given)}]")
+    return given
