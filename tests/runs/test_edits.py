@@ -33,10 +33,10 @@ MARY, JOHN = 32, 33
 class Case:
     """A model, its inputs, a target of two terms a row, and vectors to add."""
 
-    def __init__(self, name, processed):
-        self.name, self.processed = name, processed
+    def __init__(self, name, processed=False, **settings):
+        self.name, self.processed, self.settings = name, processed, settings
         self._expected = {}
-        self.model = architectures.build(name, processed=processed)
+        self.model = architectures.build(name, processed=processed, **settings)
         self.inputs = Reader(self.model).parse(PROMPTS, ("a", "b"), None, None)
         self.lengths = [len(row) for row in self.inputs.tokens]
         self.layer = 2 if name in UNPROCESSED else 1
@@ -59,7 +59,7 @@ class Case:
 
     @functools.cached_property
     def plain(self):
-        return architectures.hf_model(self.name)
+        return architectures.hf_model(self.name, **self.settings)
 
     def expected(self, make):
         """Return the logits at the target's terms, by plain torch on the Hugging Face model, computed once."""
@@ -202,7 +202,7 @@ def test_a_run_with_edits_is_the_models_own_and_all_its_checks_hold(case, make):
         return  # side by side there is nothing between the two
     trace = case.trace(edits)
     if not (case.processed and case.name in ANOTHER_MODEL):
-        got, expected = trace.logits, made(case.name, False).expected(make)
+        got, expected = trace.logits, (made(case.name, False) if case.processed else case).expected(make)
         if case.processed:
             # Processing takes a constant out of all logits.
             got, expected = got.log_softmax(-1), expected.log_softmax(-1)
@@ -211,6 +211,15 @@ def test_a_run_with_edits_is_the_models_own_and_all_its_checks_hold(case, make):
     assert [check.reason for check in trace.sum_check()] == [""] * 3
     assert [check.reason for check in trace.layer_check()] == [""] * 6
     assert [check.reason for check in trace.lens_target().checks] == [""] * 6
+
+
+@pytest.mark.parametrize("make", [heads_off, attention_off, attention_changed, everything_at_once])
+@pytest.mark.parametrize("name", ["OLMo-2", "Gemma-2"])
+def test_biases_stay_through_the_norm_after_the_attention(name, make):
+    case = Case(name, attention_bias=True)
+    assert case.model.blocks[1].attn.b_V is not None
+    assert case.model.blocks[1].attn.b_O is not None
+    test_a_run_with_edits_is_the_models_own_and_all_its_checks_hold(case, make)
 
 
 @pytest.mark.parametrize("name", ["GPT-2", "gpt-oss", "Gemma-2", "Granite"])
