@@ -75,6 +75,9 @@ def test_an_edit_that_changes_nothing_is_none(model):
         Edit(Site("mlp", 2, positions=[]), 0),
     ]
     assert not place(nothing, model, LENGTHS)
+    # It replaces an older one all the same.
+    placed = one(Edit(Site("mlp", 1), 0), Edit(Site("mlp", 1, positions=[2, -1]), 1), model=model)
+    assert placed.where.int().tolist() == [[1, 1, 0, 1, 0], [1, 1, 0, 0, 0]]
 
 
 def test_a_dose_of_zero_is_the_edit_and_of_one_is_none():

@@ -105,6 +105,11 @@ class PlacedEdit:
         """Tell where something is added."""
         return (self.plus != 0).any(-1)
 
+    @property
+    def changes(self) -> Bool[Tensor, "row pos"]:
+        """Tell where the part does not stay as it is."""
+        return (self.factor[..., 0] != 1) | self.adds
+
     def applied(self, value: Float[Tensor, "row pos d"], rest: Float[Tensor, "row pos d"] | None) -> Tensor:
         """Return an activation after the edit of its part; `rest` is what it holds besides the part.
 
@@ -170,7 +175,8 @@ def place(edits: Sequence[Edit], model: TransformerBridge, lengths: Sequence[int
             if slot.head is not None and other[1:] == slot[1:] and other != slot:
                 placed[other] = _without(placed[other], new.where)
         placed[slot] = new if slot not in placed else _over(placed[slot], new, edit.is_steering)
-    return PlacedEdits(tuple(one for one in placed.values() if one.where.any()))
+    effective = (replace(one, where=one.changes) for one in placed.values())
+    return PlacedEdits(tuple(one for one in effective if one.where.any()))
 
 
 def checked_slot(site: Site, model: TransformerBridge) -> Slot:
@@ -243,8 +249,6 @@ def _placed(slot: Slot, edit: Edit, model: TransformerBridge, lengths: Sequence[
         raise _refused(f"{edit.site} is multiplied by {brief(factor)}: give a finite number")
     d = int(model.cfg.d_head if slot.kind in _OF_HEADS else model.cfg.d_model)
     plus = _checked_plus(edit, [(d,), (len(lengths), width, d)])
-    if factor == 1 and (plus is None or not plus.any()):
-        where = torch.zeros_like(where)
     own = torch.where(where, float(factor), 1.0)[..., None]
     added = torch.zeros((*where.shape, d), dtype=torch.float32 if plus is None else plus.dtype)
     if plus is not None:

@@ -33,7 +33,7 @@ class Mixing:
         z: the same after an edit of it.
         post_scale: the scale of the norm after the attention, or None.
         passed: what share of what a head mixes reaches the stream: 1, or what an edit multiplies it by; NaN where an
-            edit puts something else in its place. None where nothing is edited.
+            edit adds to it, or replaces it. None where nothing is edited.
     """
 
     pattern: Float[Tensor, "row head query key"]

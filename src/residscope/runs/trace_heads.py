@@ -44,7 +44,7 @@ class TraceHeads(TraceBase):
 
         The value's part is what it holds beyond a constant, and its length that of the vector which W_O writes, in
         the residual stream's unit (Kobayashi et al. 2020). A head that looks hard at a token whose value is small
-        moves little. What an edit multiplies a head by counts; NaN where it puts something else in its place.
+        moves little. What an edit multiplies a head by counts; NaN where it adds to what the head writes, or replaces it.
 
         Raises:
             IndexError: for a layer or head outside the model.
@@ -60,7 +60,7 @@ class TraceHeads(TraceBase):
 
         In the target's unit, positive towards the right answer. At the query where the target is read it sums over
         keys to the head's direct effect; at other queries it says what the head would add if the target were read
-        there. NaN where an edit puts something else in the place of what a head writes: that comes from no token.
+        there. NaN where an edit adds to what a head writes, or replaces it: that comes from no token.
 
         Raises:
             IndexError: for a layer or head outside the model.
@@ -80,7 +80,7 @@ class TraceHeads(TraceBase):
 
         Positive pushes towards the right answer; over keys it sums to `head_attribution`, over layers and heads too it
         is the attribution per token. It credits the position a head looks at, which may hold more than its own token.
-        NaN at padding and for layers without attention heads.
+        NaN at padding, for layers without heads, and where an edit adds to what a head writes, or replaces it.
 
         Raises:
             NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
