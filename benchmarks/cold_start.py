@@ -17,6 +17,10 @@ experiment = rs.Experiment(
     corrupted="When Mary and John went to the store, Mary gave a drink to",
 )
 rs.Workbench(experiment)
+from residscope.experiment import source_of
+from residscope.live.worker import Priority
+experiment.wait()
+source_of(experiment).ask("all are shown", lambda _ticket: None, Priority.STILL).wait()
 """
 
 DEPENDENCIES = "import torch, transformer_lens.model_bridge, anywidget"

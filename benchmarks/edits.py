@@ -18,6 +18,8 @@ from residscope import (
     LayerAttribution,
     TokenStrip,
 )
+from residscope.experiment import source_of
+from residscope.live.worker import Priority
 
 VIEWS = (TokenStrip, HeadAttribution, LayerAttribution, AttentionPattern, HeadReadout, HeadGrid)
 
@@ -43,8 +45,8 @@ def _at(model: TransformerBridge, scale: Scale, length: int) -> Row:
     def edit() -> None:
         experiment.update(prompts=prompts[next(turns) % 2])
         number = experiment.trace.number
-        # Jobs are done in turn: this one after the views have been told.
-        experiment.schedule("all are told", lambda _ticket: None).wait()
+        # The least urgent of all: this one after the views have been told.
+        source_of(experiment).ask("all are told", lambda _ticket: None, Priority.STILL).wait()
         assert {view._shown for view in views} == {number}
 
     time = medians({"forward": Prepared(forward), "edit": Prepared(edit)}, scale.repeats)

@@ -9,6 +9,8 @@ from benchmarks import browser, models
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
 from residscope import AttentionPattern, Column, Experiment, HeadAttribution, Workbench
+from residscope.experiment import source_of
+from residscope.live.worker import Priority
 
 FRAME = 1 / 60
 """Seconds between two pictures on most screens."""
@@ -41,6 +43,7 @@ def measure(scale: Scale) -> list[Row]:
             },
         ),
     }
+    source_of(experiment).ask("all are shown", lambda _ticket: None, Priority.STILL).wait()
     rows = []
     with browser.opened() as chromium:
         for where, (box, gestures) in shown.items():

@@ -22,17 +22,34 @@ THEIRS = "TransformerLens: `stack_head_results`, last position, and project"
 
 
 def measure(scale: Scale) -> list[Row]:
-    """Measure new answers, the same answers on a new prompt, the whole call, and memory."""
+    """Measure new answers, the same answers on a new prompt, the whole call, memory, and the look at the model."""
     model = models.gpt2(scale.size, processed=True)
     with one_thread():
         rows = [
-            *_at(model, scale, scale.medium, new=1 / 10, same=1 / 100),
-            *_at(model, scale, scale.long, new=1 / 50, same=None),
+            *_at(model, scale, scale.medium, new=1 / 10, same=1 / 100, call=1 / 5),
+            *_at(model, scale, scale.long, new=1 / 50, same=None, call=1 / 15),
+            _look(model, scale),
         ]
     return rows
 
 
-def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same: float | None) -> list[Row]:
+def _look(model: TransformerBridge, scale: Scale) -> Row:
+    def look() -> None:
+        with twin_of(model).use():
+            pass
+
+    def walk() -> None:
+        for root in (model, model.original_model):
+            list(root.modules())
+
+    time = medians({"look": Prepared(look), "walk": Prepared(walk)}, scale.repeats)
+    against = "`list(model.modules())`, of the bridge and of the model in it"
+    return Row("the look whether the model has changed", time["look"], against, time["walk"], "s", 1.0)
+
+
+def _at(
+    model: TransformerBridge, scale: Scale, length: int, *, new: float, same: float | None, call: float
+) -> list[Row]:
     ids = models.prompt(scale.size, length)
     with torch.no_grad():
         _, cache = model.run_with_cache(torch.tensor([ids]))
@@ -67,7 +84,7 @@ def _at(model: TransformerBridge, scale: Scale, length: int, *, new: float, same
     return [
         Row(f"all heads' direct effects, new answers, {at}", time["new"], THEIRS, time["theirs"], "s", new),
         Row(f"the same answers on the next prompt, {at}", time["same"], THEIRS, time["theirs"], "s", same),
-        Row(f"`trace.head_attribution()` on the next prompt, {at}", whole, THEIRS, time["theirs"], "s"),
+        Row(f"`trace.head_attribution()` on the next prompt, {at}", whole, THEIRS, time["theirs"], "s", call),
         Row(f"memory, new answers, {at}", room["new"], THEIRS, room["theirs"], "B", 1 / 10),
     ]
 

@@ -12,6 +12,7 @@ from benchmarks import (
     lens,
     patterns,
     recordings,
+    showing,
 )
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
@@ -19,6 +20,7 @@ from benchmarks.scale import Scale
 SUBJECTS: dict[str, Callable[[Scale], list[Row]]] = {
     "head-effects": head_effects.measure,
     "edits": edits.measure,
+    "showing": showing.measure,
     "lens": lens.measure,
     "recordings": recordings.measure,
     "gestures": gestures.measure,

@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 import residscope as rs
+from residscope.experiment import source_of
 from residscope.live.worker import Cancelled
 from residscope.runs import trace
 from tests import tiny
@@ -169,7 +170,7 @@ def test_a_reader_that_waits_for_a_superseded_run_gets_the_newest(experiment, ga
     experiment.prompts = SHORT
     assert gate.reached.wait(30)
     waits, got = threading.Event(), []
-    waiting = experiment._ticket
+    waiting = source_of(experiment)._ticket
     wait = waiting.wait
     waiting.wait = lambda timeout=None: (waits.set(), wait(timeout))[1]
     reader = threading.Thread(target=lambda: got.append(experiment.trace))
@@ -186,7 +187,7 @@ def test_cancel_ends_the_wait_and_keeps_the_last_picture(experiment, gate):
     old = experiment.trace_or_none
     experiment.prompts = SHORT
     assert gate.reached.wait(30)
-    experiment.status.set_state({"_cancel": 1})
+    experiment.status.set_state({"_cancel": source_of(experiment)._ticket.version})
     gate.open.set()
     with pytest.raises(Cancelled, match="Cancelled: change an input"):
         _ = experiment.trace
@@ -261,7 +262,7 @@ def test_an_experiment_whose_last_run_failed_is_freed(model, monkeypatch):
         del caught
     experiment.selection.close()
     experiment.status.close()
-    thread, reference = experiment._worker._thread, weakref.ref(experiment)
+    thread, reference = source_of(experiment)._worker._thread, weakref.ref(experiment)
     del experiment
     gc.collect()
     assert reference() is None
@@ -322,7 +323,7 @@ def test_a_closed_experiment_says_so_and_leaves_nothing_behind(model):
     with pytest.raises(RuntimeError, match="closed: make a new one"):
         experiment.update(prompts=SHORT)
     assert experiment.prompts == (PROMPT,)
-    thread = experiment._worker._thread
+    thread = source_of(experiment)._worker._thread
     thread.join(30)
     assert not thread.is_alive()
     del experiment
@@ -333,7 +334,7 @@ def test_a_closed_experiment_says_so_and_leaves_nothing_behind(model):
 def test_an_experiment_nobody_holds_ends_its_thread(model):
     experiment = rs.Experiment(model, PROMPT)
     _ = experiment.trace
-    thread = experiment._worker._thread
+    thread = source_of(experiment)._worker._thread
     experiment.selection.close()
     experiment.status.close()
     del experiment
@@ -350,3 +351,12 @@ def test_a_closed_experiment_says_so():
     for ask in (experiment.update, experiment.back, experiment.forward):
         with pytest.raises(RuntimeError, match="this experiment is closed: make a new one"):
             ask()
+
+
+def test_tab_shows_what_a_user_needs_and_nothing_else():
+    shown = {name for name in dir(rs.Experiment) if not name.startswith("_")}
+    reads = {"answers", "baseline", "history", "inputs", "prompts", "question", "selection", "status", "target"}
+    reads |= {"trace", "trace_or_none", "warnings"}
+    does = {"back", "cancel", "close", "fork", "forward", "from_cache", "on_run", "run", "update", "wait"}
+    assert shown == reads | does
+    assert all(getattr(rs.Experiment, name).__doc__ for name in shown)

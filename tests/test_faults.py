@@ -18,10 +18,12 @@ from safetensors.numpy import load
 
 import residscope as rs
 from residscope import views
+from residscope.experiment import source_of
 from residscope.live.worker import Cancelled
 from residscope.models.twin import twin_of
 from residscope.views.base import View
 from tests import tiny
+from tests.settled import settle
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park", "one two one"]
 VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
@@ -46,8 +48,7 @@ class World:
 
     def settle(self):
         """Wait until the worker has done all it was asked, which it does not do if it hangs."""
-        for _turn in range(3):
-            assert self.experiment._worker.submit("settle", lambda _ticket: None).wait(60)
+        settle(self.experiment)
 
     def ask(self, prompt):
         """Ask for a run, and return what reading it raised, once all is settled."""
@@ -71,18 +72,19 @@ class World:
         return all(same(found, fresh[name]) for name, found in self.answer().items())
 
     def all_show_it(self):
-        return all(view._shown == self.experiment._number for view in self.views)
+        return all(view._shown == source_of(self.experiment).number for view in self.views)
 
     def told(self):
-        error = self.experiment.status._error
-        return error and error["message"]
+        status = self.experiment.status
+        said = [status._error["message"]] if status._error else [job["error"] for job in status._jobs if job["error"]]
+        return said[0] if said else None
 
     def left_behind(self):
         """Name what a fault has left: hooks, a held lock, a thread, a word on screen."""
         left = list(self._hooks() - self._usual)
         left += [] if is_free(twin_of(self.model)) else ["lock"]
         status = self.experiment.status
-        return left + [told for told in (status._error, status._progress) if told is not None]
+        return left + [told for told in (status._error, *status._jobs) if told is not None]
 
 
 def is_free(twin):
@@ -180,7 +182,7 @@ class Calls:
         self._profile(None)
 
     def _profile(self, called):
-        assert self._world.experiment._worker.submit("settle", lambda _ticket: sys.setprofile(called)).wait(60)
+        assert source_of(self._world.experiment).ask("profile", lambda _ticket: sys.setprofile(called)).wait(60)
 
     def _called(self, frame, event, _argument):
         site = site_of(frame.f_code)

@@ -16,6 +16,7 @@ from residscope.views.base import View
 from tests import tiny
 from tests.frontend import FrontEnd
 from tests.hostile import TEXTS
+from tests.settled import settle
 
 VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
 
@@ -113,7 +114,7 @@ def test_what_a_notebook_keeps_is_a_picture_and_nothing_else(shown, name):
 def shown_in(experiment):
     """Wait until the views have taken the newest run."""
     experiment.wait()
-    assert experiment.schedule("last", lambda _ticket: None).wait(60)
+    settle(experiment)
 
 
 @pytest.mark.parametrize(("name", "sentence"), REFUSED.items(), ids=REFUSED.keys())

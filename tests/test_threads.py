@@ -6,10 +6,12 @@ import threading
 import pytest
 
 import residscope as rs
+from residscope.experiment import source_of
 from residscope.live.shared import Selection, Status
 from residscope.runs import trace
 from tests import tiny
 from tests.frontend import FrontEnd
+from tests.settled import settle
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
 SHORT = "Tom met Anna at the park"
@@ -79,7 +81,7 @@ def test_no_message_about_a_run_is_lost_while_the_browser_cancels(pages):
             with status.hold_sync():
                 status.run = turn
                 status._run = {"number": turn}
-            status._progress = {"done": turn}
+            status._jobs = [{"done": turn}]
 
     def cancel():
         for turn in range(2000):
@@ -157,7 +159,7 @@ def test_a_host_that_shares_no_models_is_never_told_an_older_state_after_a_newer
         return state
 
     monkeypatch.setattr(view, "_mirrored", slowly)
-    experiment.status._progress = {"done": 1}
+    experiment.status._jobs = [{"done": 1}]
     click.join(30)
     assert experiment.selection.depth == 3
     assert view._mirror == mirrored()
@@ -175,9 +177,9 @@ def test_a_newer_request_of_a_view_is_not_told_as_a_cancel():
         go_on.wait()
         ticket.check()
 
-    experiment.schedule("cells", older)
+    source_of(experiment).ask("cells", older)
     assert started.wait(30)
-    newer = experiment.schedule("cells", lambda _ticket: None)
+    newer = source_of(experiment).ask("cells", lambda _ticket: None)
     go_on.set()
     assert newer.wait(30)
     assert experiment.status._error is None
@@ -190,7 +192,7 @@ def test_a_run_that_ends_at_once_is_in_the_history_with_its_value(monkeypatch):
     add = experiment.history.add
 
     def late(run):
-        experiment._ticket.wait(1)  # all the time that it gets, if it must wait for us
+        source_of(experiment)._ticket.wait(1)  # all the time that it gets, if it must wait for us
         add(run)
 
     monkeypatch.setattr(experiment.history, "add", late)
@@ -218,7 +220,7 @@ def test_a_view_that_is_closed_while_it_takes_a_run_is_no_failure(monkeypatch):
     closing.join(1)  # all the time that it gets, if it must wait for the view
     go_on.set()
     closing.join(30)
-    assert experiment.schedule("last", lambda _ticket: None).wait(30)
+    settle(experiment)
     assert experiment.status._error is None
     assert other._shown == experiment.trace.number
     experiment.close()

@@ -36,9 +36,13 @@ export function Frame(props: Props): JSX.Element {
   const { view, title, what, check, meta, help, actions = [], notice } = props;
   const [helping, setHelping] = useState(false);
   const picture = view.picture.value;
-  const { _progress: progress, _error: error } = view.status.value;
+  const { _jobs: jobs, _error: error } = view.status.value;
   const shownRun = picture?.run.number ?? 0;
-  const failure = view.unreadable.value ?? (error && error.run >= shownRun ? error.message : null);
+  const own = jobs.filter((job) => job.of === "" || job.of === view.name);
+  const job = own.find((one) => one.error === null) ?? null;
+  const failed = own.find((one) => one.error !== null && one.run >= shownRun);
+  const told = error && error.run >= shownRun ? error.message : (failed?.error ?? null);
+  const failure = view.unreadable.value ?? told;
   const stale = view.stale.value || failure !== null;
   const state = failure ? "error" : !picture ? "empty" : stale ? "stale" : "current";
   const copy: Action = {
@@ -80,7 +84,7 @@ export function Frame(props: Props): JSX.Element {
         </button>
         <Menu actions={[...actions, copy]} />
       </header>
-      <ProgressLine progress={progress} onCancel={view.unasked.value ? null : view.cancel} />
+      <ProgressLine job={job} onCancel={view.unasked.value ? null : view.cancel} />
       {helping && (
         <div class="rs-help">
           {help.map((paragraph) => (
@@ -102,7 +106,7 @@ export function Frame(props: Props): JSX.Element {
         </p>
       ) : (
         <p class={notice || !picture ? "rs-say rs-notice" : "rs-say"} aria-live="polite">
-          <Say words={picture ? (notice ?? props.sentence) : emptyWords(props.empty, progress)} />
+          <Say words={picture ? (notice ?? props.sentence) : emptyWords(props.empty, job)} />
         </p>
       )}
     </section>
@@ -152,8 +156,8 @@ function CheckMark({ check }: { check: Check }): JSX.Element {
   );
 }
 
-function emptyWords(empty: string | undefined, progress: unknown): string {
-  return progress ? "Computing the first run." : (empty ?? "Nothing has been computed yet.");
+function emptyWords(empty: string | undefined, job: unknown): string {
+  return job ? "Computing the first run." : (empty ?? "Nothing has been computed yet.");
 }
 
 /** Does nothing outside a secure context, as on a remote server without https. */

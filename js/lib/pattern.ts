@@ -1,7 +1,7 @@
 /** One head's attention: a triangle of weights, or a square of them, and where it looks. */
 
 import { type Head, headName } from "./state";
-import type { Payload, Tensor } from "./wire";
+import type { Tensor } from "./wire";
 
 /**
  * Query q looks at key k with weights[q (q + 1) / 2 + k]; where tokens look at later ones too, the weights are the
@@ -10,11 +10,6 @@ import type { Payload, Tensor } from "./wire";
 export type Pattern = { length: number; weights: Float32Array };
 
 export type Look = { position: number; weight: number };
-
-/** Patterns that the kernel has sent by request, the oldest first. */
-export type Cache = ReadonlyMap<string, Float32Array>;
-
-const KEPT = 24;
 
 /** NaN where there is no such cell: before the key in a triangle, or outside the prompt. */
 export function weightAt(pattern: Pattern, query: number, key: number): number {
@@ -62,26 +57,14 @@ export function cutHead({ shape, data }: Tensor, [layer, head]: Head, length: nu
   return { length, weights: data.subarray(from, from + size) };
 }
 
-export function cacheKey(run: number, row: number, head: Head, colour: string): string {
-  return `${run}/${row}/${headName(head)}/${colour}`;
+/** What the kernel is asked for a head's map of a colour in a row by. */
+export function patternKey(row: number, head: Head, colour: string): string {
+  return `pattern/${row}/${headName(head)}/${colour}`;
 }
 
-/** Add what a message brought; the oldest go, but nothing of this message. */
-export function remember(cache: Cache, payload: Payload | null): Cache {
-  if (!payload) return cache;
-  const { row, heads, colour } = payload.info as { row: number; heads: Head[]; colour: string };
-  const kept = new Map(cache);
-  for (const name of payload.names) {
-    const { shape, data } = payload.floats(name);
-    const size = shape[1] ?? 0;
-    for (const [i, head] of heads.entries()) {
-      const key = cacheKey(payload.run, row, head, name === "patterns" ? "attention" : colour);
-      kept.delete(key);
-      kept.set(key, data.slice(i * size, (i + 1) * size));
-    }
-  }
-  const room = Math.max(KEPT, heads.length * payload.names.length);
-  return new Map([...kept].slice(-room));
+/** The same of a small map. */
+export function mapKey(row: number, head: Head): string {
+  return `map/${row}/${headName(head)}`;
 }
 
 /** Make a long pattern as small as `side`: each cell is the largest of those under it, of either sign. */

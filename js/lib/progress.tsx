@@ -2,16 +2,16 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Progress } from "./state";
+import type { Job } from "./state";
 
 const LINE_AFTER_MS = 150;
 const WORDS_AFTER_MS = 1000;
 
-type Props = { progress: Progress | null; onCancel: (() => void) | null };
+type Props = { job: Job | null; onCancel: ((id: number) => void) | null };
 
-export function ProgressLine({ progress, onCancel }: Props): JSX.Element {
+export function ProgressLine({ job, onCancel }: Props): JSX.Element {
   const [patience, setPatience] = useState<"none" | "line" | "words">("none");
-  const computing = progress !== null;
+  const computing = job !== null;
 
   useEffect(() => {
     if (!computing) return;
@@ -24,7 +24,7 @@ export function ProgressLine({ progress, onCancel }: Props): JSX.Element {
     };
   }, [computing]);
 
-  const { label = "", done = 0, total = 0 } = progress ?? {};
+  const { label = "", done = 0, total = 0 } = job ?? {};
   const share = total > 0 ? Math.min(1, done / total) : 0;
   return (
     <div class="rs-progress">
@@ -45,7 +45,7 @@ export function ProgressLine({ progress, onCancel }: Props): JSX.Element {
             {label} {Math.min(done + 1, total)} of {total}
           </span>
           {onCancel && (
-            <button type="button" onClick={onCancel}>
+            <button type="button" onClick={() => job && onCancel(job.id)}>
               Cancel
             </button>
           )}

@@ -19,7 +19,8 @@ export type Shared = {
   alive: ReadonlySignal<boolean>;
   /** Set what one gesture selects, in one message; nothing is sent when nothing changes. */
   select(patch: Partial<SelectionState>): void;
-  cancel(): void;
+  /** Stop a job. */
+  cancel(id: number): void;
   /** Ask for another run of the history. */
   go(to: number): void;
 };
@@ -108,8 +109,8 @@ export function openShared(
       selection.value = { ...before, ...changed };
       write("selection", changed);
     },
-    cancel() {
-      write("status", { _cancel: status.value._cancel + 1 });
+    cancel(id) {
+      write("status", { _cancel: id });
     },
     go(to) {
       write("status", { _go: { id: (status.value._go?.id ?? 0) + 1, to } });

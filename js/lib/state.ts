@@ -42,17 +42,28 @@ export type Run = {
   warnings: string[];
 };
 
-export type Progress = { run: number; label: string; done: number; total: number };
+/** What is computed, or has failed: for the view of this name, or for all where it is empty. */
+export type Job = {
+  id: number;
+  run: number;
+  of: string;
+  label: string;
+  done: number;
+  total: number;
+  error: string | null;
+};
 
 export type Failure = { run: number; message: string };
 
 export type StatusState = {
   run: number;
   _run: Run | null;
-  _progress: Progress | null;
+  /** The oldest first; those that have failed are of the newest run. */
+  _jobs: Job[];
   _error: Failure | null;
   /** Which run of how many different ones is in force. */
   _history: { at: number; of: number };
+  /** The id of the job to stop. */
   _cancel: number;
   _go: { id: number; to: number } | null;
 };
@@ -62,8 +73,11 @@ export type SharedTraits = {
   selection: string;
   status: string;
   _data: import("./wire").Bytes;
+  /** What the browser asks for beyond `_data`, and the newest answer: see ask.ts. */
+  _ask: { id: number; run: number; keys: string[] } | null;
+  _answer: import("./wire").Bytes;
   _link: "" | "mirror";
-  /** The name of the still picture that stands for this view where there is no kernel. */
+  /** The view's name, which its still picture and its jobs have, too. */
   _still: string;
   _mirror: { selection?: SelectionState; status?: StatusState };
 };
@@ -80,7 +94,7 @@ export const NOTHING_SELECTED: SelectionState = {
 export const NO_STATUS: StatusState = {
   run: 0,
   _run: null,
-  _progress: null,
+  _jobs: [],
   _error: null,
   _history: { at: 0, of: 0 },
   _cancel: 0,

@@ -4,6 +4,7 @@ import "./style.css";
 import type { AnyModel, Host, RenderProps } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
 import { type ComponentChild, render } from "preact";
+import { type Asker, openAsk } from "./ask";
 import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
 import { openShared, type Shared } from "./selection";
 import type { SharedTraits } from "./state";
@@ -24,6 +25,10 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
   width: ReadonlySignal<number>;
   /** Why no kernel can be asked, or null: an exported page has none, and one may have gone. */
   unasked: ReadonlySignal<string | null>;
+  /** Asks the kernel for what did not come with the run. */
+  ask: Asker;
+  /** The name by which jobs of the kernel are known to be this view's. */
+  name: string;
   /** A trait of this view, as a signal: always the same one. */
   trait<K extends keyof Model & string>(name: K): ReadonlySignal<Model[K]>;
 };
@@ -60,8 +65,14 @@ export function startView<Model extends SharedTraits>(
 
   const hasKernel = (host as (Host & { kernel?: boolean }) | undefined)?.kernel !== false;
   const { held, unreadable, stop: unfollow } = followPicture(trait("_data"), shared);
+  const name = String(model.get("_still"));
+  const unasked = computed(() => {
+    if (!hasKernel) return "needs a kernel: open the notebook to use it";
+    return shared.alive.value ? null : "the kernel is gone: run the cell again";
+  });
   const view: View<Model> = {
     ...shared,
+    name,
     model,
     signal,
     picture: computed(() => held.value.picture),
@@ -69,13 +80,11 @@ export function startView<Model extends SharedTraits>(
     unreadable,
     theme: followTheme(root, signal),
     width: followWidth(root, signal),
-    unasked: computed(() => {
-      if (!hasKernel) return "needs a kernel: open the notebook to use it";
-      return shared.alive.value ? null : "the kernel is gone: run the cell again";
-    }),
+    unasked,
+    ask: openAsk(base, trait("_answer"), unasked),
     trait,
   };
-  const { picture, stale, theme, width, selection, status, way, unasked } = view;
+  const { picture, stale, theme, width, selection, status, way } = view;
   const stop = effect(() => {
     const drawnFrom = [picture, stale, unreadable, theme, width, selection, status, way, unasked];
     for (const one of [...drawnFrom, ...traits.values()]) void one.value;

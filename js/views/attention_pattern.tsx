@@ -2,16 +2,15 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Choice } from "../lib/choice";
 import { Frame } from "../lib/frame";
 import { useLate } from "../lib/late";
-import * as patterns from "../lib/pattern";
+import { hasAttention, patternKey } from "../lib/pattern";
 import { pinActions } from "../lib/pins";
 import { type Part, strong } from "../lib/sentence";
-import { headName, type SharedTraits } from "../lib/state";
+import { headName, parseHead, type SharedTraits } from "../lib/state";
 import { startView, type View } from "../lib/view";
-import { type Bytes, readPayload } from "../lib/wire";
 import { HeadMaps } from "./attention_pattern/heads";
 import { ATTENTION, COLOURS, numbersOf } from "./attention_pattern/numbers";
 import { openRow } from "./attention_pattern/scene";
@@ -19,7 +18,7 @@ import { sentence } from "./attention_pattern/words";
 import "./attention_pattern.css";
 
 /** The synced traits of `src/residscope/views/attention_pattern.py`. */
-type Model = SharedTraits & { colour: string; hide_first: boolean; _heads: Bytes };
+type Model = SharedTraits & { colour: string; hide_first: boolean };
 
 const HELP = [
   "Each row is a token (the query); its cells say how much attention it pays to each token up to " +
@@ -47,30 +46,31 @@ function windowWords(window: Window | null): string {
 
 function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
-  const { head, row: wanted, position, key } = view.selection.value;
-  const sent = view.trait("_heads").value;
-  const kept = useRef<patterns.Cache>(new Map());
-  const [cache, answer] = useMemo(() => {
-    const payload = readPayload(sent);
-    kept.current = patterns.remember(kept.current, payload);
-    return [kept.current, payload];
-  }, [sent]);
+  const { head, row: wanted, position, key, pinned } = view.selection.value;
   const colour = view.trait("colour").value;
+  const answered = view.trait("_answer").value;
 
-  const rows = picture?.run.rows.length ?? 0;
+  const run = picture?.run;
+  const rows = run?.rows.length ?? 0;
   const row = wanted ?? 0;
   const ahead = Boolean(picture?.payload.info.ahead) && colour === ATTENTION;
-  const needed = ahead ? null : cache;
+  const news = ahead ? null : answered;
   const scene = useMemo(
-    () => (picture && row < rows ? openRow(picture, row, needed ?? new Map(), colour) : null),
-    [picture, row, rows, needed, colour],
+    () => (picture && row < rows ? openRow(picture, row, view.ask, colour) : null),
+    [picture, row, rows, news, colour],
   );
   const unit = picture?.run.rows[row]?.target.unit ?? "";
   const causal = picture?.payload.info.causal !== false;
   const numbers = useMemo(() => numbersOf(colour, unit, causal), [colour, unit, causal]);
-  const refused = answer?.info.colour === colour && answer.run === picture?.run.number;
-  const refusal = refused ? (answer?.info.refused as string | undefined) : undefined;
   const chosen = head && scene?.inRun(head) ? head : null;
+  const keys = useMemo(() => {
+    const heads = [chosen, ...pinned.map(parseHead)].filter((one) => one && scene?.inRun(one));
+    return ahead ? [] : [...new Set(heads.map((one) => patternKey(row, one!, colour)))];
+  }, [scene, chosen, pinned, ahead, row, colour]);
+  useEffect(() => {
+    if (run && keys.length) view.ask.want(run.number, keys);
+  }, [run, keys]);
+  const refusal = run && chosen && !ahead && view.ask.get(run.number, keys[0]!)?.error;
   const pattern = useMemo(() => chosen && (scene?.patternOf(chosen) ?? null), [scene, chosen]);
   const missing =
     scene && chosen && !pattern && !refusal ? `${scene.row} ${headName(chosen)}` : null;
@@ -91,7 +91,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
       if (view.unasked.value) return `${name} needs a kernel: open the notebook to see it.`;
       return late ? `${name} is waiting for the kernel.` : " ";
     }
-    if (!patterns.hasAttention(pattern)) return `Layer ${chosen[0]} has no attention.`;
+    if (!hasAttention(pattern)) return `Layer ${chosen[0]} has no attention.`;
     const outside = [position, key].find((one) => one !== null && one >= scene.length);
     if (outside === undefined) return null;
     return `Position ${outside} is not in this prompt, which has ${scene.length} tokens.`;

@@ -2,25 +2,25 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Choice } from "../lib/choice";
 import { sequentialScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
 import { useLate } from "../lib/late";
 import { FlatLegend } from "../lib/legend";
-import { type Cache, remember } from "../lib/pattern";
+import { mapKey } from "../lib/pattern";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
 import { type SharedTraits, togglePin } from "../lib/state";
 import { startView, type View } from "../lib/view";
-import { type Bytes, readPayload, type Tensor } from "../lib/wire";
+import type { Tensor } from "../lib/wire";
 import { headsOf, inOrder, PINNED, SELECTED, SORTS, smallMap } from "./head_grid/order";
 import { SmallMaps } from "./head_grid/small";
 import { sentence } from "./head_grid/words";
 import "./head_grid.css";
 
 /** The synced traits of `src/residscope/views/head_grid.py`. */
-type Model = SharedTraits & { shown: string; sort: string; _maps: Bytes };
+type Model = SharedTraits & { shown: string; sort: string };
 
 type Info = { ahead: boolean; causal: boolean; sort: string; unit: string };
 
@@ -37,12 +37,6 @@ function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
   const run = picture?.run;
   const { head, row: wantedRow, pinned } = view.selection.value;
-  const sent = view.trait("_maps").value;
-  const kept = useRef<Cache>(new Map());
-  const cache = useMemo(() => {
-    kept.current = remember(kept.current, readPayload(sent));
-    return kept.current;
-  }, [sent]);
   const shown = view.trait("shown").value;
   const row = wantedRow ?? 0;
   const prompt = run?.rows[row];
@@ -57,9 +51,13 @@ function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
     ...member,
     pattern:
       run && prompt
-        ? smallMap(member.head, run.number, row, ahead || null, cache, info?.causal !== false)
+        ? smallMap(member.head, run.number, row, ahead || null, view.ask, info?.causal !== false)
         : null,
   }));
+  const keys = info && !info.ahead ? members.map((member) => mapKey(row, member.head)) : [];
+  useEffect(() => {
+    if (run && prompt && keys.length) view.ask.want(run.number, keys);
+  }, [run, keys.join()]);
   const waits = maps.some((one) => one.pattern === null) && members.length > 0 && prompt;
   const late = useLate(waits ? `${row} ${shown} ${members.length}` : null);
   const scale = useMemo(() => sequentialScale(1, view.theme.value), [view.theme.value]);

@@ -2,7 +2,7 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Frame } from "../lib/frame";
 import { useLate } from "../lib/late";
 import { pinActions } from "../lib/pins";
@@ -11,14 +11,13 @@ import { headName, type SharedTraits } from "../lib/state";
 import { targetOf } from "../lib/target";
 import { tokenAt, tokenName } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
-import { type Bytes, readPayload } from "../lib/wire";
-import { type Answer, cardFor, type Wanted } from "./head_readout/card";
+import { cardKey, type Sent, type Wanted } from "./head_readout/card";
 import { Lists } from "./head_readout/lists";
 import { sentence } from "./head_readout/words";
 import "./head_readout.css";
 
 /** The synced traits of `src/residscope/views/head_readout.py`. */
-type Model = SharedTraits & { _card: Bytes };
+type Model = SharedTraits;
 
 const HELP = [
   "Looks at: the tokens to which the head pays most attention at the chosen position.",
@@ -35,11 +34,6 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
   const run = picture?.run;
   const { head, row: wantedRow, position } = view.selection.value;
-  const sent = view.trait("_card").value;
-  const answer = useMemo((): Answer | null => {
-    const payload = readPayload(sent);
-    return payload && { run: payload.run, ...(payload.info as Omit<Answer, "run">) };
-  }, [sent]);
   const row = wantedRow ?? 0;
   const prompt = run?.rows[row];
   const at = position ?? prompt?.read ?? 0;
@@ -48,9 +42,17 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
     inRun && prompt && at < prompt.ids.length
       ? { run: run!.number, row, head: head!, position: at }
       : null;
-  const card = cardFor(answer, wanted);
-  const known = answer?.run === run?.number ? answer : null;
-  const late = useLate(wanted && !card ? JSON.stringify(wanted) : null);
+  const key = wanted && cardKey(wanted);
+  const answer = wanted && view.ask.get(wanted.run, key!);
+  useEffect(() => {
+    if (wanted) view.ask.want(wanted.run, [key!]);
+  }, [wanted?.run, key]);
+  const card = answer && !answer.error ? (answer.info as Sent).card : null;
+  // What was on it stays in sight, dimmed, until the next one is here.
+  const last = useRef<(Sent & { run: number }) | null>(null);
+  if (card) last.current = { ...(answer!.info as Sent), run: run!.number };
+  const known = last.current?.run === run?.number ? last.current : null;
+  const late = useLate(wanted && !answer ? key : null);
 
   const notice = (): string | null => {
     if (!run) return null;
@@ -64,12 +66,12 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
       return `Position ${at} is not in this prompt, which has ${prompt.ids.length} tokens.`;
     }
     if (card) return null;
-    if (known && known.card === null) return `Layer ${head[0]} has no attention heads.`;
+    if (answer?.error) return answer.error;
     if (view.unasked.value) return `${name} needs a kernel: open the notebook to see it.`;
     return late ? `${name} is waiting for the kernel.` : " ";
   };
-  const shown = card ?? known?.card ?? null;
-  const texts = answer?.texts ?? {};
+  const shown = answer?.error ? null : (card ?? known?.card ?? null);
+  const texts = known?.texts ?? {};
   return (
     <Frame
       view={view}

@@ -2,7 +2,7 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useCallback, useMemo, useRef } from "preact/hooks";
+import { useCallback, useMemo } from "preact/hooks";
 import { sequentialScale } from "../lib/colour";
 import { FindBox } from "../lib/find-box";
 import { type Check, Frame } from "../lib/frame";
@@ -14,10 +14,9 @@ import type { SelectionState, SharedTraits } from "../lib/state";
 import { targetOf } from "../lib/target";
 import { Token, tokenAt, visible } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
-import { type Bytes, readPayload } from "../lib/wire";
 import { DepthControls } from "./logit_lens/controls";
 import { Curve } from "./logit_lens/curve";
-import { type Lens, type Part, type Place, placeOf, readLens, remember } from "./logit_lens/data";
+import { cellsKey, type Lens, type Place, placeOf, readLens } from "./logit_lens/data";
 import { LensGrid, leastWidth, MOST_FITTED } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
 import { rowHeightOf } from "./logit_lens/layout";
@@ -25,10 +24,7 @@ import { sentence } from "./logit_lens/words";
 import "./logit_lens.css";
 
 /** The synced traits of `src/residscope/views/logit_lens.py`. */
-type Model = SharedTraits & { _window: Asked | null; _cells: Bytes };
-
-/** Positions that have come on screen, and that the kernel is asked for. */
-type Asked = { run: number; row: number; start: number; stop: number };
+type Model = SharedTraits;
 
 const HELP = [
   "Each cell is the token that would come next if the model stopped there: the residual stream, " +
@@ -56,13 +52,8 @@ function LogitLens({ view }: { view: View<Model> }): JSX.Element {
   const read = useMemo(() => picture && readLens(picture), [picture]);
   const rows = picture?.run.rows.length ?? 0;
   const row = wanted !== null && wanted < rows ? wanted : 0;
-  const sent = view.trait("_cells").value;
-  const kept = useRef<Part[]>([]);
-  const more = useMemo(() => {
-    kept.current = remember(kept.current, readPayload(sent));
-    return kept.current;
-  }, [sent]);
-  const lens = useMemo(() => read?.(row, more) ?? null, [read, row, more]);
+  const answered = view.trait("_answer").value;
+  const lens = useMemo(() => read?.(row, view.ask) ?? null, [read, row, answered]);
   const place = picture && placeOf(picture.run, row, { row: wanted, depth, position });
   const said =
     picture && lens && place && place.depth !== null && place.position !== null
@@ -128,12 +119,8 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
   const target = useMemo(() => targetOf(run.rows, lens.row), [run, lens]);
   const onSeen = useCallback(
     (from: number, to: number) => {
-      const missing = !view.unasked.value && lens.missing(from, to);
-      if (!missing) return;
-      const { run: before, row, start } = view.model.get("_window") ?? {};
-      if (before === run.number && row === lens.row && start === missing.start) return;
-      view.model.set("_window", { run: run.number, row: lens.row, ...missing });
-      view.model.save_changes();
+      const missing = lens.missing(from, to);
+      if (missing) view.ask.want(run.number, [cellsKey(lens.row, missing)]);
     },
     [view, run, lens],
   );

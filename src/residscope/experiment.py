@@ -1,12 +1,11 @@
 """An experiment: inputs, the worker that runs them, and the selection its views share."""
 
-import logging
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -19,20 +18,15 @@ from residscope.inputs.prompts import Prompts
 from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
+from residscope.live.feed import Feed
 from residscope.live.shared import Extent, Selection, Status
-from residscope.live.widget import Widget, made_whole, undone_by
-from residscope.live.wire import text
-from residscope.live.worker import CLOSED, Cancelled, Replaced, Ticket, Worker
+from residscope.live.source import Source
+from residscope.live.widget import made_whole
+from residscope.live.worker import CLOSED, Ticket
 from residscope.models import ActivationCache, PreTrainedModel, TransformerBridge, as_bridge
 from residscope.models.twin import one_look
+from residscope.runs.runs import Runs, run_all
 from residscope.runs.trace import Trace
-
-
-class Follower(Protocol):
-    """A view, as the experiment sees it."""
-
-    def follow(self, trace: Trace, ticket: Ticket | None) -> None:
-        """Show a new run."""
 
 
 class Experiment:
@@ -79,28 +73,20 @@ class Experiment:
     ) -> None:
         self._given = model, tokenizer
         self.model = as_bridge(model, tokenizer)
-        self._lock = threading.RLock()
-        self._followers: list[weakref.ref[Follower]] = []
-        self._on_run: list[Callable[[Trace], object]] = []
-        self._number = 0
-        self._trace: Trace | None = None
         self._question = Question(
             prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill
         ).copy()
         self._inputs = self._question.parse(self.model)
-        self.selection = Selection()
-        self.selection.attach(self)
-        self.status = Status()
         me = weakref.ref(self)
-        self._worker = Worker("residscope", lambda *told: _report(me, *told))
-        undone_by(self._worker.close)
-        weakref.finalize(self, _close, self._worker, self.selection, self.status).atexit = False
-        self.status.observe(lambda _change: _cancel(me), "_cancel")
-        self.status.observe(lambda change: _go(me, change["new"]), "_go")
+        self._feed: Feed[Runs[Trace]] = Feed(
+            describe=lambda runs: (header_of(runs.trace), extent_of(runs.trace)),
+            expect=lambda: _expected(me),
+            around=one_look,
+        )
+        self._feed.close_with(self)
+        self._feed.status.observe(lambda change: _go(me, change["new"]), "_go")
         self._history = History()
-        with self._lock:
-            self._ticket = self._submit(self._inputs, self._question)
-            self._remember(self._history.add)
+        self._run(self._inputs, self._question, self._history.add)
 
     @classmethod
     def from_cache(
@@ -140,8 +126,18 @@ class Experiment:
         return cls(model, prompts, answers, target=target, target_position=target_position, tokenizer=tokenizer)
 
     def __repr__(self) -> str:
-        state = "closed" if self._worker.closed else self.trace_or_none or "running"
+        state = "closed" if self._feed.closed else self.trace_or_none or "running"
         return f"<Experiment on {count(len(self._inputs.prompts), 'prompt')}: {state}>"
+
+    @property
+    def selection(self) -> Selection:
+        """Return what is selected in all its views."""
+        return self._feed.selection
+
+    @property
+    def status(self) -> Status:
+        """Return how the experiment is doing, as its views show it."""
+        return self._feed.status
 
     @property
     def inputs(self) -> Inputs:
@@ -152,11 +148,6 @@ class Experiment:
     def question(self) -> Question:
         """Return the newest inputs as the user wrote them, as a copy; arrays are lists."""
         return self._question.copy()
-
-    @property
-    def expected(self) -> Extent:
-        """Return how far a selection reaches in the run of the newest inputs, whether or not it has ended."""
-        return expected_extent(self.model, self._inputs)
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -189,43 +180,22 @@ class Experiment:
     @property
     def trace(self) -> Trace:
         """Return the run of the newest inputs; waits for it, and raises what it raised."""
-        return self.wait()
+        return self._feed.wait().trace
 
     @property
     def baseline(self) -> Trace:
         """Return the untouched run of the newest inputs; waits for it."""
-        return self.trace
+        return self._feed.wait().baseline
 
     @property
     def trace_or_none(self) -> Trace | None:
         """Return the newest finished run, or None; never waits."""
-        return self._trace
+        runs = self._feed.now()
+        return None if runs is None else runs.trace
 
-    def wait(self, told: Callable[[], object] | None = None) -> Trace:
-        """Wait for the run of the newest inputs; on the worker's own thread, give the run in hand.
-
-        Args:
-            told: called about once a second while waiting.
-        """
-        if self._worker.is_current_thread():
-            if self._trace is None:
-                raise RuntimeError("there is no finished run yet: use the trace that on_run hands over")
-            return self._trace
-        while True:
-            ticket = self._ticket
-            while not ticket.wait(1.0 if told else None):
-                if told:
-                    told()
-            with self._lock:
-                if self._worker.closed:
-                    raise Cancelled(CLOSED)
-                if ticket is not self._ticket:
-                    continue
-                if isinstance(ticket.error, Cancelled):
-                    raise Cancelled(_CANCELLED)
-                ticket.raise_error()
-                assert self._trace is not None
-                return self._trace
+    def wait(self) -> Trace:
+        """Wait for the run of the newest inputs; on the worker's own thread, give the run in hand."""
+        return self.trace
 
     def update(self, **changes: Any) -> None:
         """Change several inputs together and run them; with none, run the same inputs again.
@@ -237,12 +207,10 @@ class Experiment:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
-        with self._lock:
+        with self._feed.lock:
             self.model = self._model_now()
             inputs, question = self._question.changed(changes).fitted(self.model, changes)
-            self._ticket = self._submit(inputs, question)
-            self._inputs, self._question = inputs, question
-            self._remember(self._history.add)
+            self._run(inputs, question, self._history.add)
 
     def run(self, **changes: Any) -> Trace:
         """Ask a pure question: the run of these inputs, changed so; nothing moves on screen.
@@ -283,8 +251,7 @@ class Experiment:
             IndexError: when there is no such run.
             RuntimeError: when the experiment is closed.
         """
-        with self._lock:
-            self._go(self._history.at - steps)
+        self._go(-steps)
 
     def forward(self, steps: int = 1) -> None:
         """Run what was asked after the run in force, once `back` has gone there.
@@ -293,196 +260,70 @@ class Experiment:
             IndexError: when there is no such run.
             RuntimeError: when the experiment is closed.
         """
-        with self._lock:
-            self._go(self._history.at + steps)
+        self._go(steps)
 
     def on_run(self, fn: Callable[[Trace], object]) -> Callable[[], None]:
         """Call fn with each new run, on the worker's thread and outside every lock; returns what undoes this."""
-        self._on_run.append(fn)
-        return lambda: self._on_run.remove(fn) if fn in self._on_run else None
+        return self._feed.on_run(lambda runs: fn(runs.trace))
 
     def cancel(self) -> None:
         """Stop what is being computed, between two layers."""
-        self._worker.cancel()
-        if self._ticket.done and isinstance(self._ticket.error, Cancelled):
-            self.status._error = {"run": self._number, "message": _CANCELLED}
+        self._feed.cancel()
 
     def close(self) -> None:
         """Stop the worker, let the run go and close the shared models; views keep their last picture."""
-        _close(self._worker, self.selection, self.status)
-        self._trace = None
+        self._feed.close()
         self._history = History()
-
-    def attach(self, view: Follower) -> None:
-        """Let a view follow every run from now on; held weakly."""
-        self._followers.append(weakref.ref(view))
-
-    def detach(self, view: Follower) -> None:
-        """Let a view go that is closed."""
-        self._followers = [one for one in self._followers if one() not in (None, view)]
-
-    def schedule(self, kind: str, job: Callable[[Ticket], None]) -> Ticket:
-        """Do a view's job on the worker; a newer job of its kind replaces it."""
-        me, number = weakref.ref(self), self._number
-
-        def told(ticket: Ticket) -> None:
-            experiment = me()
-            if experiment is not None:
-                with experiment._telling(number), one_look():
-                    job(ticket)
-
-        return self._worker.submit(kind, told)
 
     def _model_now(self) -> TransformerBridge:
         """Return the model, which is another bridge when the Hugging Face model that was given has changed."""
         model, tokenizer = self._given
         return as_bridge(model, tokenizer) if isinstance(model, PreTrainedModel) else self.model
 
-    def _go(self, to: int) -> None:
-        if self._worker.closed:
-            raise RuntimeError(CLOSED)
-        if not 0 <= to < len(self._history):
-            raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
-        question = self._history[to].question
-        self.model = self._model_now()
-        inputs = question.parse(self.model)
-        self._ticket = self._submit(inputs, question)
-        self._inputs, self._question = inputs, question
-        self._remember(lambda run: self._history.move(to, run))
+    def _run(self, inputs: Inputs, question: Question, remember: Callable[[Past], None]) -> None:
+        """Run inputs, and put the run into the history."""
+        model, history, feed = self.model, self._history, self._feed
 
-    def _remember(self, add: Callable[[Past], None]) -> None:
-        """Put the newest run into the history."""
-        add(Past(self._number, self._inputs.prompts, self._question))
-        self.status._history = {"at": self._history.at, "of": len(self._history)}
+        def make(ticket: Ticket) -> Runs[Trace]:
+            step = partial(ticket.step, "layer")
+            return run_all(model, inputs, target=question.hand_made, number=ticket.about["run"], step=step)
 
-    def _submit(self, inputs: Inputs, question: Question) -> Ticket:
-        number, model, me = self._number + 1, self.model, weakref.ref(self)
+        def made(runs: Runs[Trace]) -> None:
+            history.finish(runs.number, runs.trace.target.names, runs.trace.target_value.tolist())
 
-        def job(ticket: Ticket) -> None:
-            experiment = me()
-            if experiment is not None:
-                with experiment._telling(number):
-                    experiment._compute(model, number, inputs, question.hand_made, ticket)
+        with feed.lock:
+            feed.run(make, made)
+            self._inputs, self._question = inputs, question
+            remember(Past(feed.number, inputs.prompts, question))
+            feed.status._history = {"at": history.at, "of": len(history)}
 
-        # The number goes up first: the job may begin before submit returns.
-        self._number = number
-        return self._worker.submit("run", job, replaces=("show",))
-
-    def _compute(
-        self, model: TransformerBridge, number: int, inputs: Inputs, target: Target | None, ticket: Ticket
-    ) -> None:
-        trace = Trace(
-            model,
-            inputs,
-            target=target,
-            number=number,
-            step=lambda done, total: ticket.step("layer", done, total),
-        )
-        ticket.check()
-        with self._lock:  # whoever asked has put it into the history then
-            self._trace = trace
-            self._history.finish(number, trace.target.names, trace.target_value.tolist())
-        with self.status.hold_sync():
-            self.status.run = number
-            self.status._run = header_of(trace)
-            self.status._error = None
-        try:
-            self.selection.settle(self, extent_of(trace))
-        except Exception:  # noqa: BLE001 - an observer's mistake must not stop the run
-            _LOG.exception("an observer of the selection failed")
-        me = weakref.ref(self)
-        self._worker.submit("show", lambda ticket: _show(me, trace, ticket))
-        if self._on_run:
-            # Of a kind of its own: a newer run replaces what is shown, and every run is told of.
-            self._worker.submit(f"run {number} is told of", lambda _ticket: _tell(me, trace))
-
-    def _show(self, trace: Trace, ticket: Ticket) -> None:
-        with self._telling(trace.number):
-            for reference in list(self._followers):
-                view = reference()
-                if view is None:
-                    self._followers.remove(reference)
-                else:
-                    self._follow(view, trace, ticket)
-
-    def _follow(self, view: Follower, trace: Trace, ticket: Ticket) -> None:
-        """Let one view show a run; when it fails, the others go on."""
-        try:
-            view.follow(trace, ticket)
-        except Cancelled:
-            raise
-        except BaseException as error:  # noqa: BLE001 - told on screen
-            _LOG.exception("a view failed to show run %s", trace.number)
-            self._tell_error(trace.number, error)
-
-    def _tell(self, trace: Trace) -> None:
-        for fn in list(self._on_run):
-            try:
-                fn(trace)
-            except Exception:  # noqa: BLE001 - a callback's mistake must not stop the worker
-                _LOG.exception("a function given to on_run failed")
-
-    @contextmanager
-    def _telling(self, number: int) -> Iterator[None]:
-        """Let the shared status tell how a job of this run ended."""
-        try:
-            yield
-        except Replaced:  # by a job that will tell how it ends
-            raise
-        except Cancelled:
-            if number == self._number:
-                self.status._error = {"run": number, "message": _CANCELLED}
-            raise
-        except BaseException as error:
-            self._tell_error(number, error)
-            raise
-        finally:
-            self.status._progress = None
-
-    def _tell_error(self, number: int, error: BaseException) -> None:
-        if number == self._number:
-            self.status._error = {"run": number, "message": text(str(error) or type(error).__name__)}
+    def _go(self, steps: int) -> None:
+        """Run what stands so many places on in the history."""
+        with self._feed.lock:
+            if self._feed.closed:
+                raise RuntimeError(CLOSED)
+            to = self._history.at + steps
+            if not 0 <= to < len(self._history):
+                raise IndexError(f"there is no run there: the history has runs 0 to {len(self._history) - 1}")
+            question = self._history[to].question
+            self.model = self._model_now()
+            self._run(question.parse(self.model), question, lambda run: self._history.move(to, run))
 
 
-_CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
-
-_LOG = logging.getLogger("residscope")
-
-
-def _close(worker: Worker, *models: Widget) -> None:
-    """End what an experiment leaves behind; ipywidgets would keep its models for ever."""
-    worker.close()
-    for model in models:
-        model.close()
+def source_of(experiment: Experiment) -> Source[Runs[Trace]]:
+    """Return what the views of an experiment follow."""
+    return experiment._feed
 
 
-def _show(reference: "weakref.ref[Experiment]", trace: Trace, ticket: Ticket) -> None:
+def _expected(reference: "weakref.ref[Experiment]") -> Extent | None:
+    """Return how far a selection reaches in the run of the newest inputs, whether or not it has ended."""
     experiment = reference()
-    if experiment is not None:
-        experiment._show(trace, ticket)
-
-
-def _tell(reference: "weakref.ref[Experiment]", trace: Trace) -> None:
-    experiment = reference()
-    if experiment is not None:
-        experiment._tell(trace)
-
-
-def _report(reference: "weakref.ref[Experiment]", label: str, done: int, total: int) -> None:
-    experiment = reference()
-    if experiment is not None:
-        experiment.status._progress = {"run": experiment._number, "label": label, "done": done, "total": total}
-
-
-def _cancel(reference: "weakref.ref[Experiment]") -> None:
-    experiment = reference()
-    if experiment is not None:
-        experiment.cancel()
+    return None if experiment is None else expected_extent(experiment.model, experiment.inputs)
 
 
 def _go(reference: "weakref.ref[Experiment]", asked: Any) -> None:
     """Go where the browser's buttons point; there may be no such run any more."""
     experiment = reference()
     if experiment is not None and type(asked) is dict and type(asked.get("to")) is int:
-        with experiment._lock, suppress(IndexError, RuntimeError):
-            experiment._go(asked["to"])
+        with experiment._feed.lock, suppress(IndexError, RuntimeError):
+            experiment._go(asked["to"] - experiment.history.at)

@@ -1,49 +1,62 @@
 """What a view follows in place of an experiment: a run that never changes."""
 
+import threading
 from collections.abc import Callable
 
 from residscope.arrays import ArrayRun
 from residscope.header import extent_of, header_of
 from residscope.live.shared import Selection, Status
+from residscope.live.source import Follower
 from residscope.live.widget import made_whole
-from residscope.live.worker import Ticket
+from residscope.live.worker import Job, Priority, Ticket
+from residscope.runs.runs import Runs
 
 
 class Fixed:
-    """Arrays to be shown, with a selection and a status of their own."""
+    """Arrays to be shown, with a selection and a status of their own. A `Source`."""
+
+    closed = False
 
     @made_whole()
     def __init__(self, run: ArrayRun) -> None:
-        self.trace = run
         self.selection = Selection()
         self.status = Status()
         self.status.run = run.number
         self.status._run = header_of(run)
         self.selection.settle(self, extent_of(run))
+        self._runs = Runs(run.number, run, run)
+        self._lock = threading.RLock()
 
     @property
     def expected(self) -> None:
         """Return None: there will be no other run."""
 
-    @property
-    def trace_or_none(self) -> ArrayRun:
+    def now(self) -> Runs[ArrayRun]:
         """Return the arrays."""
-        return self.trace
+        return self._runs
 
-    def wait(self, _told: Callable[[], object] | None = None) -> ArrayRun:
+    def wait(self, _told: Callable[[], object] | None = None) -> Runs[ArrayRun]:
         """Return the arrays at once."""
-        return self.trace
+        return self._runs
 
-    def schedule(self, _kind: str, job: Callable[[Ticket], None]) -> None:
-        """Do a view's job now."""
-        ticket = Ticket(0, job, lambda _label, _done, _total: None)
-        ticket.run()
-        ticket.raise_error()
-
-    def attach(self, view: object) -> None:
-        """Do nothing: there will be no other run."""
+    def attach(self, view: Follower[Runs[ArrayRun]]) -> None:
+        """Let the view show the arrays."""
+        self.showing(view)
 
     def detach(self, _view: object) -> None:
         """Close with the one view that shows this."""
         self.selection.close()
         self.status.close()
+
+    def showing(self, view: Follower[Runs[ArrayRun]]) -> Ticket:
+        """Let the view show the arrays."""
+        return self.ask("show", lambda ticket: view.follow(self._runs, ticket))
+
+    def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
+        """Do a view's job now."""
+        ticket = Ticket(0, key, job, priority, lambda _ticket: None, {"of": of})
+        with self._lock:
+            while not ticket.done:
+                ticket.turn()
+        ticket.raise_error()
+        return ticket

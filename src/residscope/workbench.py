@@ -1,6 +1,12 @@
 """All views of an experiment on one page, linked."""
 
-from residscope.experiment import Experiment
+import uuid
+
+from residscope.experiment import Experiment, source_of
+from residscope.live.shared import Selection
+from residscope.live.worker import Ticket
+from residscope.runs.runs import Runs
+from residscope.runs.trace import Trace
 from residscope.views import (
     AttentionPattern,
     HeadAttribution,
@@ -22,18 +28,34 @@ class Workbench(Box):
 
     def __init__(self, experiment: Experiment) -> None:
         checked_experiment(type(self), experiment)
-        if experiment.selection.head is None:
-            # Before the views are made, so that each need be made once.
-            trace = experiment.trace
-            strongest = int(trace.head_attribution().nanmean(0).abs().nan_to_num().argmax())
-            experiment.selection.update(head=divmod(strongest, trace.n_heads))
+        self._chooser = _Chooser(experiment.selection)
+        if experiment.selection.head is None and not source_of(experiment).closed:
+            # Before the views, so that each need be filled once.
+            source_of(experiment).attach(self._chooser)
+        # They are filled in this order: what costs another forward comes last.
         views = {
             "strip": TokenStrip(experiment),
             "heads": HeadAttribution(experiment),
+            "layers": LayerAttribution(experiment),
+            "lens": LogitLens(experiment),
             "pattern": AttentionPattern(experiment),
             "readout": HeadReadout(experiment),
-            "lens": LogitLens(experiment),
-            "layers": LayerAttribution(experiment),
             "maps": HeadGrid(experiment),
         }
-        super().__init__(list(views.values()), _layout="workbench", _areas=list(views))
+        areas = ["strip", "heads", "pattern", "readout", "lens", "layers", "maps"]
+        super().__init__([views[area] for area in areas], _layout="workbench", _areas=areas)
+
+
+class _Chooser:
+    """Selects the strongest head of the first run, where none is selected."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.name = uuid.uuid4().hex
+        self._selection: Selection | None = selection
+
+    def follow(self, runs: Runs[Trace], _ticket: Ticket) -> None:
+        """Select, once."""
+        selection, self._selection = self._selection, None
+        if selection is not None and selection.head is None:
+            effects = runs.trace.head_attribution().nanmean(0).abs().nan_to_num()
+            selection.update(head=divmod(int(effects.argmax()), runs.trace.n_heads))

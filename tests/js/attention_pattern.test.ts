@@ -1,21 +1,16 @@
 import { describe, expect, test } from "vitest";
 import {
-  type Cache,
-  cacheKey,
   cutHead,
   hasAttention,
   keysOf,
   type Pattern,
   queriesOf,
-  remember,
   share,
   shrink,
   weightAt,
 } from "../../js/lib/pattern";
 import { plain } from "../../js/lib/sentence";
-import type { Head } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";
-import type { Payload } from "../../js/lib/wire";
 import { numbersOf } from "../../js/views/attention_pattern/numbers";
 import { sentence } from "../../js/views/attention_pattern/words";
 
@@ -25,20 +20,6 @@ const PATTERN: Pattern = {
 };
 const NAMES = ["BOS", " a", "b"];
 const name = (position: number) => ({ text: NAMES[position]!, special: false });
-
-function answer(run: number, row: number, heads: Head[], colour = "attention"): Payload {
-  const size = 1;
-  const data = new Float32Array(heads.length * size).map((_, i) => run + i / 100);
-  return {
-    run,
-    info: { row, heads, colour },
-    names: colour === "attention" ? ["patterns"] : ["patterns", "values"],
-    floats: () => ({ shape: [heads.length, size], data }),
-    ints: () => {
-      throw new Error("no ints");
-    },
-  };
-}
 
 test("a weight stands at its query and key, and nowhere after the query", () => {
   expect(weightAt(PATTERN, 1, 0)).toBe(0.25);
@@ -65,38 +46,6 @@ test("a head is cut from its row's patterns by layer and head", () => {
 test("a layer of NaN has no attention", () => {
   expect(hasAttention(PATTERN)).toBe(true);
   expect(hasAttention({ length: 1, weights: new Float32Array([Number.NaN]) })).toBe(false);
-});
-
-describe("what the kernel has sent", () => {
-  test("is found by run, row and head", () => {
-    const cache = remember(new Map(), answer(7, 1, [[0, 2]]));
-    expect(cache.get(cacheKey(7, 1, [0, 2], "attention"))?.[0]).toBe(7);
-    expect(cache.has(cacheKey(8, 1, [0, 2], "attention"))).toBe(false);
-    expect(cache.has(cacheKey(7, 0, [0, 2], "attention"))).toBe(false);
-    expect(remember(cache, null)).toBe(cache);
-  });
-
-  test("is found by what it is coloured by, beside the attention that came with it", () => {
-    const cache = remember(new Map(), answer(7, 0, [[0, 2]], "direct effect"));
-    expect(cache.has(cacheKey(7, 0, [0, 2], "direct effect"))).toBe(true);
-    expect(cache.has(cacheKey(7, 0, [0, 2], "attention"))).toBe(true);
-    expect(cache.has(cacheKey(7, 0, [0, 2], "value-weighted"))).toBe(false);
-  });
-
-  test("is kept for 24 heads, and forgotten oldest first", () => {
-    let cache: Cache = new Map();
-    for (let head = 0; head < 24; head++) cache = remember(cache, answer(1, 0, [[0, head]]));
-    cache = remember(cache, answer(1, 0, [[0, 0]]));
-    cache = remember(cache, answer(1, 0, [[1, 1]]));
-    expect(cache.size).toBe(24);
-    expect(cache.has(cacheKey(1, 0, [0, 0], "attention"))).toBe(true);
-    expect(cache.has(cacheKey(1, 0, [0, 1], "attention"))).toBe(false);
-  });
-
-  test("is kept whole when one message brings more", () => {
-    const heads = Array.from({ length: 30 }, (_, head): Head => [0, head]);
-    expect(remember(new Map(), answer(1, 0, heads)).size).toBe(30);
-  });
 });
 
 test("a long pattern is made small by the most under each cell", () => {

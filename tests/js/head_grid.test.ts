@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Answer } from "../../js/lib/ask";
 import { headsOf, inOrder, sideOf, smallMap } from "../../js/views/head_grid/order";
 import { onFirst } from "../../js/views/head_grid/words";
 import { ordinal } from "../../js/views/head_readout/words";
@@ -36,8 +37,14 @@ test("a side is told from the cells of a triangle or of a square", () => {
 
 test("a small map is one that came ahead, or one that was sent", () => {
   const ahead = { shape: [1, 2, 3], data: new Float32Array([1, 2, 3, 4, 5, 6]) };
-  expect([...smallMap([0, 1], 7, 0, ahead, new Map(), true)!.weights]).toEqual([4, 5, 6]);
-  expect(smallMap([0, 1], 7, 0, null, new Map(), true)).toBeNull();
+  const weights = { shape: [3], data: new Float32Array([7, 8, 9]) };
+  const answer = { info: {}, error: null, floats: () => weights } as unknown as Answer;
+  const asked = {
+    get: (run: number, key: string) => (`${run} ${key}` === "7 map/0/L0H1" ? answer : null),
+  };
+  expect([...smallMap([0, 1], 7, 0, ahead, asked, true)!.weights]).toEqual([4, 5, 6]);
+  expect([...smallMap([0, 1], 7, 0, null, asked, true)!.weights]).toEqual([7, 8, 9]);
+  expect(smallMap([0, 0], 7, 0, null, asked, true)).toBeNull();
 });
 
 test("what is paid to the first token leaves the first query out", () => {

@@ -250,5 +250,5 @@ def test_a_copy_holds_what_exists_where_it_goes(settled):
 
 def test_a_new_status_tells_of_nothing_under_way():
     status = Status()
-    assert (status._progress, status._error, status._go) == (None, None, None)
+    assert (status._jobs, status._error, status._go) == ([], None, None)
     status.close()

@@ -13,6 +13,7 @@ from residscope import views
 from residscope.views.base import View
 from tests import tiny
 from tests.frontend import FrontEnd
+from tests.settled import settle
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
 SHORT = "Tom met Anna at the park"
@@ -51,7 +52,18 @@ EDITS = st.fixed_dictionaries(
         "more": JUNK,
     },
 )
-WINDOWS = st.fixed_dictionaries({"run": WHOLE, "row": WHOLE, "start": WHOLE, "stop": WHOLE})
+KEYS = st.sampled_from(
+    [
+        "card/0/L1H1/3",
+        "pattern/0/L1H2/direct effect",
+        "map/0/L1H0",
+        "cells/0/0/4",
+        "cells/9/3/1",
+        "pattern/0/L99H9/attention",
+        "",
+    ]
+)
+QUESTIONS = st.fixed_dictionaries({"id": WHOLE, "run": WHOLE, "keys": st.lists(KEYS | SCALARS, max_size=4)})
 SELECTED = st.dictionaries(st.sampled_from(["row", "depth", "head", "position", "key", "pinned", "lock"]), JUNK | HEADS)
 MIRRORS = st.fixed_dictionaries(
     {}, optional={"selection": SELECTED | JUNK, "status": st.dictionaries(st.sampled_from(["run", "_cancel"]), JUNK)}
@@ -60,14 +72,14 @@ CHOICES = st.sampled_from(["none", "attention", "direct effect", "value-weighted
 DEEP = st.sampled_from([5, 20, 90, 900, 970, 5000]).map(nested)
 HUGE = st.sampled_from([10_000_000]).map("x".__mul__)
 PINS = st.lists(st.text(max_size=5) | st.sampled_from(["L1H2", "L0.attn", "L99H0"]))
-VALUES = st.one_of(JUNK, HEADS, EDITS, WINDOWS, MIRRORS, CHOICES, PINS, DEEP, HUGE)
+VALUES = st.one_of(JUNK, HEADS, EDITS, QUESTIONS, MIRRORS, CHOICES, PINS, DEEP, HUGE)
 LAYERS = st.sampled_from(["selected layer", "pinned heads", "layer 1", "layer 99", "layer -1", "head", "direct effect"])
 PLACES = st.fixed_dictionaries({"id": SCALARS, "to": WHOLE | SCALARS})
 FITTING = {
     "_edit": EDITS,
     "_go": PLACES,
     "_mirror": MIRRORS,
-    "_window": WINDOWS,
+    "_ask": QUESTIONS,
     "colour": CHOICES,
     "head": HEADS,
     "pinned": PINS,
@@ -89,8 +101,7 @@ class World:
 
     def settle(self):
         """Wait until the worker has done what the last message asked for, and what came of that."""
-        for _turn in range(3):
-            assert self.experiment._worker.submit("settle", lambda _ticket: None).wait(60)
+        settle(self.experiment)
 
 
 @st.composite

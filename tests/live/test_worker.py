@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from residscope.live.worker import Cancelled, Replaced, Worker
+from residscope.live.worker import Cancelled, Priority, Replaced, Worker
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_jobs_of_other_kinds_are_left_alone_unless_replaced(worker):
     started.wait()
     show = worker.submit("show", lambda _ticket: ran.append("show"))
     fetch = worker.submit("fetch", lambda _ticket: ran.append("fetch"))
-    run = worker.submit("run", lambda _ticket: ran.append("run"), replaces=("show",))
+    run = worker.submit("run", lambda _ticket: ran.append("run"), replaces=lambda kind: kind == "show")
     go_on.set()
     assert all(ticket.wait(10) for ticket in (show, fetch, run))
     assert ran == ["fetch", "run"]
@@ -84,7 +84,7 @@ def test_cancel_stops_at_the_next_step(worker):
 def test_progress_is_told_at_most_ten_times_a_second(monkeypatch):
     told, clock = [], [0.0]
     monkeypatch.setattr("residscope.live.worker.time.monotonic", lambda: clock[0])
-    worker = Worker("test", lambda *what: told.append(what))
+    worker = Worker("test", lambda ticket: told.append(ticket.progress))
 
     def job(ticket):
         for number in range(100):
@@ -93,7 +93,8 @@ def test_progress_is_told_at_most_ten_times_a_second(monkeypatch):
 
     assert worker.submit("run", job).wait(10)
     worker.close()
-    assert 9 <= len(told) <= 11
+    assert told.pop() is None, "it has ended"
+    assert 9 <= len(told) <= 10
     assert told[0][0] == "layer"
 
 
@@ -101,6 +102,142 @@ def test_a_closed_worker_takes_no_jobs(worker):
     worker.close()
     with pytest.raises(RuntimeError, match="closed: make a new one"):
         worker.submit("run", lambda _ticket: None)
+
+
+def test_a_click_during_a_long_job_that_yields_is_answered_before_the_job_ends(worker):
+    started, answered = threading.Event(), threading.Event()
+
+    def sweep(_ticket):
+        started.set()
+        while not answered.is_set():
+            yield
+
+    long = worker.submit("sweep", sweep, Priority.SWEEP)
+    assert started.wait(30)
+    assert worker.submit("click", lambda _ticket: answered.set()).wait(30)
+    assert long.wait(30)
+    assert long.error is None
+
+
+def test_the_most_urgent_job_goes_on_at_each_yield_and_of_two_alike_the_older_one(worker):
+    order, go_on = [], threading.Event()
+
+    def job(name, turns=2):
+        def run(_ticket):
+            for _turn in range(turns):
+                order.append(name)
+                yield
+
+        return run
+
+    worker.submit("gate", lambda _ticket: go_on.wait() and None)
+    tickets = [worker.submit(f"{one.name} {at}", job(one.name), one) for at in (1, 2) for one in reversed(Priority)]
+    go_on.set()
+    assert all(ticket.wait(30) for ticket in tickets)
+    assert order == [one.name for one in Priority for _ in range(4)]
+
+
+def test_a_job_may_become_less_urgent(worker):
+    order, go_on = [], threading.Event()
+
+    def lens(ticket):
+        order.append("column")
+        ticket.priority = Priority.REST
+        yield
+        order.append("rest")
+
+    worker.submit("gate", lambda _ticket: go_on.wait() and None)
+    tickets = [
+        worker.submit("lens", lens, Priority.FIRST),
+        worker.submit("heads", lambda _ticket: order.append("heads"), Priority.FIRST),
+    ]
+    go_on.set()
+    assert all(ticket.wait(30) for ticket in tickets)
+    assert order == ["column", "heads", "rest"]
+
+
+def test_what_a_job_yields_is_there_before_it_ends(worker):
+    go_on = threading.Event()
+
+    def job(_ticket):
+        yield "half"
+        go_on.wait()
+        yield "whole"
+
+    ticket = worker.submit("job", job)
+    assert ticket.wait_for_partial(30)
+    assert (ticket.partial, ticket.done) == ("half", False)
+    go_on.set()
+    assert ticket.wait(30)
+    assert ticket.partial == "whole"
+
+
+def endless(tidied):
+    """Return a job that goes on until it is stopped, and then tidies up."""
+
+    def job(_ticket):
+        try:
+            while True:
+                yield
+        finally:
+            tidied.append(threading.current_thread())
+
+    return job
+
+
+def test_cancel_of_one_job_leaves_the_others_and_what_was_begun_is_tidied_up(worker):
+    tidied = []
+    first, second = (worker.submit(kind, endless(tidied), Priority.SWEEP) for kind in ("one", "two"))
+    assert first.wait_for_partial(30)
+    assert not second.wait_for_partial(0), "the older of two alike goes on"
+    worker.cancel(first.version)
+    assert first.wait(30)
+    assert second.wait_for_partial(30)
+    assert type(first.error) is Cancelled
+    assert not second.done
+    assert tidied == [worker._thread]
+
+
+def test_a_newer_run_stops_all_older_jobs_but_those_that_tell_of_it(worker):
+    tidied, told, go_on = [], [], threading.Event()
+    lens = worker.submit("lens", endless(tidied), Priority.REST)
+    assert lens.wait_for_partial(30)
+    worker.submit("gate", lambda _ticket: go_on.wait() and None, Priority.RUN)
+    tell = worker.submit("told", lambda _ticket: told.append(1), Priority.STILL)
+    still = worker.submit("still", endless(tidied), Priority.STILL)
+    run = worker.submit("run", lambda _ticket: None, Priority.RUN, replaces=lambda kind: kind not in ("told", "gate"))
+    go_on.set()
+    assert all(ticket.wait(30) for ticket in (lens, still, run, tell))
+    assert [type(ticket.error) for ticket in (lens, still)] == [Replaced, Replaced]
+    assert (run.error, tell.error, told) == (None, None, [1])
+    assert tidied == [worker._thread], "the other was never begun"
+
+
+def test_an_error_after_a_yield_is_kept_and_told_once():
+    told = []
+    worker = Worker("test", lambda ticket: told.append(ticket.error))
+
+    def job(_ticket):
+        yield
+        raise ZeroDivisionError
+
+    ticket = worker.submit("job", job)
+    assert ticket.wait(30)
+    worker.close()
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    with pytest.raises(ZeroDivisionError):
+        ticket.raise_error()
+
+
+def test_a_worker_that_is_closed_ends_what_it_has_begun():
+    tidied = []
+    worker = Worker("test", lambda *_: None)
+    ticket = worker.submit("job", endless(tidied))
+    assert ticket.wait_for_partial(30)
+    worker.close()
+    assert ticket.wait(30)
+    worker._thread.join(30)
+    assert tidied == [worker._thread]
 
 
 AT_WORK = """

@@ -103,8 +103,10 @@ def view(name: str, id: str, **state: Any) -> dict[str, Any]:
     shared = {
         "selection": "anywidget:selection",
         "status": "anywidget:status",
+        "_ask": None,
+        "_answer": {"$bytes": ""},
         "_link": "",
-        "_still": "",
+        "_still": id,
         "_mirror": {},
         **DEFAULTS.get(name, {}),
     }
@@ -122,7 +124,7 @@ def selection(**state: Any) -> dict[str, Any]:
 
 
 def status(run: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
-    empty = {"_run": run or {}, "_progress": None, "_error": None, "_cancel": 0, "_go": None}
+    empty = {"_run": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None}
     empty["_history"] = {"at": 0, "of": 1}
     return {"id": "status", "state": {"run": run["number"] if run else 0, **empty, **state}}
 
@@ -131,6 +133,24 @@ def payload(tensors: dict[str, np.ndarray], *, run: int = 7, **info: Any) -> dic
     """One safetensors file, as the page's JSON holds bytes."""
     file = save(tensors, metadata={"run": str(run), "info": json.dumps(info)})
     return {"$bytes": base64.b64encode(file).decode()}
+
+
+def answer(found: dict[str, Any], *, run: int = 7) -> dict[str, str]:
+    """What the kernel says of some keys: arrays and what is said of them, or the reason why there is nothing."""
+    tensors: dict[str, np.ndarray] = {}
+    said: list[dict[str, Any]] = []
+    for at, (key, one) in enumerate(found.items()):
+        if isinstance(one, str):
+            said.append({"key": key, "error": one})
+        else:
+            tensors |= {f"{at}.{name}": np.ascontiguousarray(array) for name, array in one[0].items()}
+            said.append({"key": key, "error": None, "info": one[1]})
+    return payload(tensors, run=run, answers=said)
+
+
+def job(of: str = "", **changes: Any) -> dict[str, Any]:
+    """A job as `Status._jobs` tells of it: of one view, or of all."""
+    return {"id": 3, "run": 8, "of": of, "label": "layer", "done": 1, "total": 4, "error": None, **changes}
 
 
 TOKENS = "<|endoftext|>When| Mary| and| John| went| to| the| store|,| John| gave| a| drink| to"

@@ -14,7 +14,7 @@ from . import test_head_readout as readout
 from . import test_layer_attribution as layers
 from . import test_logit_lens as lens
 from . import test_token_strip as strip
-from .conftest import TOKENS, make_run, payload, selection, status, view
+from .conftest import TOKENS, answer, make_run, payload, selection, status, view
 
 Say = Callable[[str], str]
 """Says a text in other words."""
@@ -41,30 +41,31 @@ def _layers(number: int, say: Say) -> dict[str, Any]:
 
 
 def _attention(number: int, _say: Say) -> dict[str, Any]:
-    return {"_data": attention.data(attention.patterns(seed=number), run=number), "_heads": attention.EMPTY}
+    return {"_data": attention.data(attention.patterns(seed=number), run=number), "_answer": attention.EMPTY}
 
 
 def _attention_on_demand(number: int, _say: Say) -> dict[str, Any]:
     sent = attention.heads_of((3, 1), (1, 3), run=number, weights=attention.patterns(seed=number))
-    return {"_data": payload({}, run=number, ahead=False), "_heads": sent}
+    return {"_data": payload({}, run=number, ahead=False), "_answer": sent}
 
 
 def _lens(number: int, say: Say) -> dict[str, Any]:
     texts = {id: say(text) for id, text in lens.TEXTS.items()}
     reason = say("it is not the model's output")
     shown = lens.data(lens.arrays(seed=number), number, texts, ok=False, reason=reason)
-    return {"_data": shown, "_window": None, "_cells": {"$bytes": ""}}
+    return {"_data": shown}
 
 
 def _grid(number: int, _say: Say) -> dict[str, Any]:
     sent = payload({"row.0": grid.patterns(seed=number)}, run=number, ahead=True, causal=True, sort="head", unit="")
-    return {"_data": sent, "shown": "selected layer", "sort": "head", "_maps": {"$bytes": ""}}
+    return {"_data": sent, "shown": "selected layer", "sort": "head"}
 
 
 def _readout(number: int, say: Say) -> dict[str, Any]:
     texts = {"40": say(" Chicken"), "41": say("Matthew")}
     card = {**readout.CARD, "head": [3, 1], "effect": number / 10}
-    return {"_data": payload({}, run=number), "_card": payload({}, run=number, card=card, texts=texts)}
+    sent = answer({"card/0/L3H1/14": ({}, {"card": card, "texts": texts})}, run=number)
+    return {"_data": payload({}, run=number), "_answer": sent}
 
 
 SAMPLES: dict[str, Callable[[int, Say], dict[str, Any]]] = {

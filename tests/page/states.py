@@ -16,7 +16,7 @@ from . import (
     test_logit_lens,
     test_token_strip,
 )
-from .conftest import make_run, payload, selection, set_state, status, view
+from .conftest import job, make_run, payload, selection, set_state, status, view
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -60,20 +60,20 @@ def _pattern(run: Run, chosen: Traits, ok: bool) -> Traits:
     weights = test_attention_pattern.patterns(run["n_layers"], run["n_heads"], length)
     windows = [None] * run["n_layers"]
     sent = test_attention_pattern.data(*[weights] * len(run["rows"]), run=run["number"], windows=windows)
-    return {"_data": sent, "_heads": NOTHING}
+    return {"_data": sent, "_answer": NOTHING}
 
 
 def _lens(run: Run, chosen: Traits, ok: bool) -> Traits:
     rows, depths = len(run["rows"]), len(run["depths"])
     arrays = test_logit_lens.arrays(rows, depths, len(run["rows"][0]["ids"]))
     sent = test_logit_lens.data(arrays, run["number"], ok=ok, reason="" if ok else WHY)
-    return {"_data": sent, "_window": None, "_cells": NOTHING}
+    return {"_data": sent}
 
 
 def _readout(run: Run, chosen: Traits, ok: bool) -> Traits:
     head, position = chosen.get("head", [0, 0]), chosen.get("position", len(run["rows"][0]["ids"]) - 1)
     card = test_head_readout.card(run["number"], head=head, position=position, looks=[[4, 0.93], [2, 0.04]])
-    return {"_data": payload({}, run=run["number"]), "_card": card}
+    return {"_data": payload({}, run=run["number"]), "_answer": card}
 
 
 def _maps(run: Run, chosen: Traits, ok: bool) -> Traits:
@@ -82,7 +82,7 @@ def _maps(run: Run, chosen: Traits, ok: bool) -> Traits:
     values = np.random.default_rng(3).normal(0, 1, (1, *weights.shape[:2])).astype(np.float32)
     shown = {"ahead": True, "causal": True, "sort": "direct effect", "unit": "logits"}
     sent = payload({**maps, "values": values}, run=run["number"], **shown)
-    return {"_data": sent, "_maps": NOTHING, "shown": "selected layer", "sort": "direct effect"}
+    return {"_data": sent, "shown": "selected layer", "sort": "direct effect"}
 
 
 # What the kernel sends each view, of a run and of what is chosen; `ok` is whether its check holds.
@@ -203,14 +203,13 @@ def wait_for_cancel(page: Page, name: str) -> None:
 
 
 WITH_TOOLTIPS = ["token_strip", "head_attribution", "layer_attribution", "attention_pattern", "logit_lens"]
-PROGRESS = {"run": 8, "label": "layer", "done": 1, "total": 4}
 
 STATES: dict[str, State] = {
     "current": State(),
     "nothing selected": State(chosen={}),
     "empty": State(run=None),
-    "computing the first run": State(run=None, status={"_progress": PROGRESS}, act=wait_for_cancel),
-    "computing": State(status={"_progress": PROGRESS}, act=wait_for_cancel),
+    "computing the first run": State(run=None, status={"_jobs": [job()]}, act=wait_for_cancel),
+    "computing": State(status={"_jobs": [job()]}, act=wait_for_cancel),
     "tooltip": State(act=point, alone=True, only=WITH_TOOLTIPS),
     "help": State(act=ask_for_help),
     "menu": State(act=open_menu, alone=True),

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
+from .conftest import answer, make_run, payload, saved, screenshot, selection, set_state, status, view
 from .painted import cells, shows
 
 LENGTH = 15
@@ -34,20 +34,24 @@ def data(*rows, run=7, windows=(None,) * 4):
     return payload(tensors, run=run, ahead=True, windows=list(windows))
 
 
-def heads_of(*heads, row=0, run=7, weights=WEIGHTS, name="patterns", colour="attention", **info):
+def key_of(layer, head, row=0, colour="attention"):
+    return f"pattern/{row}/L{layer}H{head}/{colour}"
+
+
+def heads_of(*heads, row=0, run=7, weights=WEIGHTS, colour="attention"):
     """A kernel's answer."""
-    found = {name: np.stack([packed(weights[layer, head]) for layer, head in heads])} if heads else {}
-    return payload(found, run=run, row=row, heads=[list(head) for head in heads], colour=colour, **info)
+    found = {key_of(*head, row, colour): ({"weights": packed(weights[head])}, {}) for head in heads}
+    return answer(found, run=run)
 
 
-def models(run=None, chosen=None, _data=None, _heads=EMPTY, shown=None, **status_traits):
-    pattern = view("attention_pattern", "pattern", _data=_data or data(), _heads=_heads, **(shown or {}))
+def models(run=None, chosen=None, _data=None, _answer=EMPTY, shown=None, **status_traits):
+    pattern = view("attention_pattern", "pattern", _data=_data or data(), _answer=_answer, **(shown or {}))
     chosen = {"head": [3, 1], **(chosen or {})}
     return [pattern, selection(**chosen), status(run or make_run(), **status_traits)]
 
 
-def fetching(_heads=EMPTY, **chosen):
-    return models(chosen=chosen, _data=payload({}, ahead=False), _heads=_heads)
+def fetching(_answer=EMPTY, **chosen):
+    return models(chosen=chosen, _data=payload({}, ahead=False), _answer=_answer)
 
 
 def spot(page, query, key, length=LENGTH):
@@ -212,15 +216,17 @@ def test_one_of_several_prompts_is_shown_and_named(open_views):
 def test_patterns_that_did_not_come_ahead_are_awaited_and_kept(open_views):
     page = open_views(fetching(pinned=["L1H1"]))
     page.get_by_text("L3H1 is waiting for the kernel.").wait_for()
-    set_state(page, "pattern", _heads=heads_of((3, 1), (1, 1), row=1))
+    assert saved(page, "pattern") == [{"_ask": {"id": 1, "run": 7, "keys": [key_of(3, 1), key_of(1, 1)]}}]
+    set_state(page, "pattern", _answer=heads_of((3, 1), (1, 1), row=1))
     page.wait_for_timeout(100)
     assert say(page) == "L3H1 is waiting for the kernel."
-    set_state(page, "pattern", _heads=heads_of((3, 1), (1, 1)))
+    set_state(page, "pattern", _answer=heads_of((3, 1), (1, 1)))
     page.get_by_text("L3H1 at ·to (14) looks most at").wait_for()
     assert shows(page, WEIGHTS[3, 1])
     set_state(page, "selection", head=[2, 5])
     page.get_by_text("L2H5 is waiting for the kernel.").wait_for()
-    set_state(page, "pattern", _heads=heads_of((2, 5)))
+    assert saved(page, "pattern")[-1] == {"_ask": {"id": 2, "run": 7, "keys": [key_of(2, 5)]}}
+    set_state(page, "pattern", _answer=heads_of((2, 5)))
     page.get_by_text("L2H5 at").wait_for()
     assert shows(page, WEIGHTS[2, 5])
     set_state(page, "selection", head=[3, 1])
@@ -229,10 +235,10 @@ def test_patterns_that_did_not_come_ahead_are_awaited_and_kept(open_views):
 
 
 def test_an_answer_for_the_next_run_may_come_before_its_run(open_views):
-    page = open_views(fetching(_heads=heads_of((3, 1))))
+    page = open_views(fetching(_answer=heads_of((3, 1))))
     page.get_by_text("L3H1 at").wait_for()
     newer = patterns(seed=2)
-    set_state(page, "pattern", _heads=heads_of((3, 1), run=8, weights=newer))
+    set_state(page, "pattern", _answer=heads_of((3, 1), run=8, weights=newer))
     set_state(page, "pattern", _data=payload({}, run=8, ahead=False))
     assert "run 7" in page.locator(".rs-title").inner_text()
     assert shows(page, WEIGHTS[3, 1])
@@ -285,7 +291,7 @@ def test_nothing_is_left_after_the_view_closes(open_views):
     page = open_views(fetching())
     page.evaluate("window.residscope.close()")
     assert page.locator(".rs-view").count() == 0
-    set_state(page, "pattern", _heads=heads_of((3, 1)))
+    set_state(page, "pattern", _answer=heads_of((3, 1)))
 
 
 EFFECTS = np.random.default_rng(3).standard_normal((4, 8, LENGTH, LENGTH)).round(1) * np.tri(LENGTH)
@@ -295,10 +301,11 @@ EFFECTS = np.random.default_rng(3).standard_normal((4, 8, LENGTH, LENGTH)).round
 def test_another_colour_is_asked_for_shown_and_said(open_views, theme):
     page = open_views(models(chosen={"pinned": ["L1H3"]}), dark=theme == "dark", ratio=2, height=600)
     page.get_by_label("colour").select_option("direct effect")
-    assert saved(page, "pattern") == [{"colour": "direct effect"}]
     page.get_by_text("L3H1 is waiting for the kernel.").wait_for()
-    sent = heads_of((3, 1), (1, 3), weights=EFFECTS.astype(np.float16), name="values", colour="direct effect")
-    set_state(page, "pattern", _heads=sent)
+    keys = [key_of(3, 1, colour="direct effect"), key_of(1, 3, colour="direct effect")]
+    assert saved(page, "pattern") == [{"colour": "direct effect"}, {"_ask": {"id": 1, "run": 7, "keys": keys}}]
+    sent = heads_of((3, 1), (1, 3), weights=EFFECTS.astype(np.float16), colour="direct effect")
+    set_state(page, "pattern", _answer=sent)
     best = int(np.argmax(np.abs(EFFECTS[3, 1, 14])))
     value = f"{EFFECTS[3, 1, 14, best]:+.2f}".replace("-", "−")
     page.get_by_text(f"({best}) with {value} logits").wait_for()
@@ -314,8 +321,8 @@ def test_another_colour_is_asked_for_shown_and_said(open_views, theme):
 
 def test_what_cannot_be_split_is_said_in_its_place(open_views):
     refused = "layer 3 has a gate between its values and its output"
-    sent = heads_of(colour="value-weighted", refused=refused)
-    page = open_views(models(_heads=sent, shown={"colour": "value-weighted"}))
+    sent = answer({key_of(3, 1, colour="value-weighted"): refused})
+    page = open_views(models(_answer=sent, shown={"colour": "value-weighted"}))
     assert say(page) == refused
     page.get_by_label("colour").select_option("attention")
     assert shows(page, WEIGHTS[3, 1])
@@ -341,7 +348,7 @@ def long_models(length=1024):
     run = make_run(n_layers=1, n_heads=1)
     run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "read": length - 1}
     sent = heads_of((0, 0), weights=weights)
-    return models(run, chosen={"head": [0, 0]}, _data=payload({}, ahead=False, windows=[None]), _heads=sent)
+    return models(run, chosen={"head": [0, 0]}, _data=payload({}, ahead=False, windows=[None]), _answer=sent)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -19,7 +19,7 @@ def box(id, children, layout="row", areas=()):
 
 def models(*boxes):
     heads = view("head_attribution", "heads", _data=effects(values=np.stack([EFFECTS])))
-    pattern = view("attention_pattern", "pattern", _data=data(), _heads={"$bytes": ""})
+    pattern = view("attention_pattern", "pattern", _data=data(), _answer={"$bytes": ""})
     rest = [view("head_attribution", id, _data=heads["state"]["_data"]) for id in ("strip", "lens")]
     return [heads, pattern, *rest, *boxes, selection(head=[3, 1]), status(make_run())]
 

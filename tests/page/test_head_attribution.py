@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
+from .conftest import job, make_run, payload, saved, screenshot, selection, set_state, status, view
 
 EFFECTS = np.array(
     [
@@ -204,13 +204,23 @@ def test_an_error_takes_the_sentence_and_keeps_the_picture(open_views):
     page.get_by_role("alert").wait_for(state="detached")
 
 
+def test_a_job_of_another_view_neither_moves_nor_fails_here(open_views):
+    others = [job("lens", id=4), job("lens", id=5, error="Out of memory.")]
+    page = open_views(models(_jobs=others))
+    page.wait_for_timeout(1200)
+    assert page.get_by_role("button", name="Cancel").count() == 0
+    assert page.locator(".rs-error").count() == 0
+    set_state(page, "status", _jobs=[*others, job("heads", id=6, error="The score cannot be had.")])
+    page.locator(".rs-error", has_text="The score cannot be had.").wait_for()
+
+
 def test_computing_shows_a_line_then_words_and_cancel(open_views):
-    page = open_views(models(_progress={"run": 8, "label": "layer", "done": 1, "total": 4}))
+    page = open_views(models(_jobs=[job()]))
     page.get_by_role("progressbar").wait_for()
     page.get_by_text("layer 2 of 4").wait_for()
     page.get_by_role("button", name="Cancel").click()
-    assert saved(page, "status") == [{"_cancel": 1}]
-    set_state(page, "status", _progress=None)
+    assert saved(page, "status") == [{"_cancel": 3}]
+    set_state(page, "status", _jobs=[])
     page.get_by_role("progressbar").wait_for(state="detached")
 
 

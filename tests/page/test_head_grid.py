@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
+from .conftest import answer, make_run, payload, saved, screenshot, selection, set_state, status, view
 
 LENGTH = 15
 TRIANGLE = LENGTH * (LENGTH + 1) // 2
@@ -28,7 +28,7 @@ def data(run=7, sort="head", unit="", ahead=True, values=None):
 
 
 def models(_data=None, chosen=None, run=None, shown="selected layer", sort="head", **state):
-    grid = view("head_grid", "grid", _data=_data or data(), shown=shown, sort=sort, _maps={"$bytes": ""}, **state)
+    grid = view("head_grid", "grid", _data=_data or data(), shown=shown, sort=sort, **state)
     return [grid, selection(**(chosen or {})), status(run or make_run())]
 
 
@@ -122,9 +122,9 @@ def test_the_pinned_heads_stand_in_the_order_of_their_pins(open_views):
 def test_maps_that_do_not_travel_ahead_are_waited_for(open_views):
     page = open_views(models(data(ahead=False), {"head": [1, 0]}))
     page.locator(".rs-say", has_text="Waiting for the kernel").wait_for()
-    heads = [[1, head] for head in range(8)]
-    sent = payload({"patterns": patterns()[1]}, row=0, heads=heads, colour="attention")
-    set_state(page, "grid", _maps=sent)
+    found = {f"map/0/L1H{head}": ({"weights": patterns()[1, head]}, {}) for head in range(8)}
+    assert saved(page, "grid") == [{"_ask": {"id": 1, "run": 7, "keys": list(found)}}]
+    set_state(page, "grid", _answer=answer(found))
     page.locator(".rs-say", has_text="Where the 8 heads of layer 1 look").wait_for()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
+from .conftest import answer, make_run, payload, saved, screenshot, selection, set_state, status, view
 
 CARD = {
     "row": 0,
@@ -18,12 +18,14 @@ CARD = {
 
 
 def card(run=7, **changes):
-    texts = {"40": " Chicken", "41": "Matthew"}
-    return payload({}, run=run, card={**CARD, **changes}, texts=texts)
+    shown = {**CARD, **changes}
+    (layer, head), texts = shown["head"], {"40": " Chicken", "41": "Matthew"}
+    key = f"card/{shown['row']}/L{layer}H{head}/{shown['position']}"
+    return answer({key: ({}, {"card": shown, "texts": texts})}, run=run)
 
 
-def models(_card=None, run=None, chosen=None, **status_traits):
-    readout = view("head_readout", "readout", _data=payload({}), _card=_card or card())
+def models(_answer=None, run=None, chosen=None, **status_traits):
+    readout = view("head_readout", "readout", _data=payload({}), _answer=_answer or card())
     return [readout, selection(**{"head": [3, 0], **(chosen or {})}), status(run or make_run(), **status_traits)]
 
 
@@ -58,8 +60,9 @@ def test_another_head_dims_the_card_until_its_own_arrives(open_views):
     page = open_views(models())
     set_state(page, "selection", head=[1, 1])
     page.locator(".rs-say", has_text="L1H1 is waiting for the kernel").wait_for()
+    assert saved(page, "readout") == [{"_ask": {"id": 1, "run": 7, "keys": ["card/0/L1H1/14"]}}]
     assert page.locator(".rs-readout.rs-old").count() == 1
-    set_state(page, "readout", _card=card(head=[1, 1]))
+    set_state(page, "readout", _answer=card(head=[1, 1]))
     page.locator(".rs-say", has_text="L1H1 at ·to (14) looks most at").wait_for()
     assert page.locator(".rs-old").count() == 0
 
@@ -78,7 +81,7 @@ def test_what_is_not_there_is_said(open_views, chosen, sentence):
 
 
 def test_a_layer_without_heads_is_said(open_views):
-    page = open_views(models(payload({}, card=None, texts={})))
+    page = open_views(models(answer({"card/0/L3H0/14": "Layer 3 has no attention heads."})))
     assert say(page) == "Layer 3 has no attention heads."
 
 
@@ -90,7 +93,7 @@ def test_without_a_kernel_another_head_says_so(open_views):
 def test_a_card_of_an_older_run_is_not_shown(open_views):
     page = open_views(models(card(run=6)))
     assert page.locator(".rs-readout").count() == 0
-    set_state(page, "readout", _card=card())
+    set_state(page, "readout", _answer=card())
     page.locator(".rs-readout").wait_for()
 
 

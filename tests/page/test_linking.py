@@ -120,7 +120,7 @@ def click_head(page, layer, head):
 def both(**chosen):
     return [
         view("head_attribution", "heads", _data=effects(values=np.stack([EFFECTS]))),
-        view("attention_pattern", "pattern", _data=data(), _heads=EMPTY),
+        view("attention_pattern", "pattern", _data=data(), _answer=EMPTY),
         selection(**chosen),
         status(make_run()),
     ]

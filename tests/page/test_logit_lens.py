@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
+from .conftest import answer, make_run, payload, saved, screenshot, selection, set_state, status, view
 
 DEPTHS = len(make_run()["depths"])
 LENGTH = 15
@@ -51,7 +51,7 @@ def data(tensors=LENS, run=7, texts=TEXTS, starts=None, curve=None, **check):
 
 
 def models(run=None, _data=None, chosen=None, **status_traits):
-    lens = view("logit_lens", "lens", _data=_data or data(), _window=None, _cells={"$bytes": ""})
+    lens = view("logit_lens", "lens", _data=_data or data())
     return [lens, selection(**{"depth": DEPTHS - 1, **(chosen or {})}), status(run or make_run(), **status_traits)]
 
 
@@ -225,12 +225,13 @@ def test_of_a_long_row_cells_come_when_they_are_on_screen(open_views):
     page.get_by_text("over layers, after ").wait_for()
     assert "the likeliest token is not here yet" in say(page)
     page.wait_for_function("window.residscope.saved.length > 0")
-    asked = saved(page, "lens")[0]["_window"]
-    assert (asked["run"], asked["row"]) == (7, 0)
-    assert asked["stop"] - asked["start"] == 32 == 32 * (asked["start"] % 32 == 0)
+    asked = saved(page, "lens")[0]["_ask"]
+    ((kind, row, start, stop),) = (key.split("/") for key in asked["keys"])
+    assert (asked["run"], kind, row) == (7, "cells", "0")
+    assert int(stop) - int(start) == 32 == 32 * (int(start) % 32 == 0)
     for start in (96, 64, 128):
         part = {name: np.ascontiguousarray(lens[name][0, :, start : start + 32]) for name in CELLS}
-        set_state(page, "lens", _cells=payload(part, row=0, start=start, texts=TEXTS))
+        set_state(page, "lens", _answer=answer({f"cells/0/{start}/{start + 32}": (part, {"texts": TEXTS})}))
     top = lens["top_ids"][0, -1, 100, 0]
     page.get_by_text(f"{shown(TEXTS[str(top)])} leads with").wait_for()
     find = page.get_by_role("searchbox", name="find in the prompt")

@@ -1,20 +1,19 @@
 """Long prompts: only what is shown is computed, the rest when it comes on screen, and memory is bounded."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load
 from torch.utils.flop_counter import FlopCounterMode
 
 import residscope as rs
+from residscope.experiment import source_of
 from residscope.inputs.reader import Reader
 from residscope.models.weights import logits_of
 from residscope.runs import memory
 from residscope.runs import trace as trace_module
 from residscope.views import logit_lens
 from tests import architectures, tiny
+from tests.settled import asked, filled, read, settle
 
 ANSWERS = {"difference": (" Mary", " John"), "several": ([" Mary", " Tom"], " John"), "log-probability": " Mary"}
 LONG = 1000
@@ -30,12 +29,6 @@ def long_model():
 
 def ids(length, seed=0):
     return np.random.default_rng(seed).integers(3, 600, length).tolist()
-
-
-def read(data):
-    size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -75,32 +68,36 @@ def test_cells_of_a_window_are_those_of_the_whole_lens():
 
 def test_of_a_long_prompt_the_last_positions_are_sent_and_others_when_they_are_asked_for():
     experiment = rs.Experiment(long_model(), ids(LONG), (" Mary", " John"))
-    view = rs.LogitLens(experiment)
+    view = filled(rs.LogitLens(experiment))
     trace = experiment.trace
     run, info, arrays = read(view._data)
     assert info["starts"] == [LONG - logit_lens.LAST]
     assert arrays["top_ids.0"].shape == (7, logit_lens.LAST, 10)
     assert arrays["curve"].shape == (1, 7, LONG)
 
-    def answered(asked):
-        view.set_state({"_window": asked})
-        experiment.schedule("a mark", lambda _ticket: None).wait(30)
-        return read(view._cells) if view._cells else None
-
     for refused in (
-        {"run": run, "row": 0, "start": 0, "stop": LONG + 1},
-        {"run": run, "row": 1, "start": 0, "stop": 1},
-        {"run": run, "row": 0, "start": 5, "stop": 5},
-        {"run": run, "row": 0, "start": 0, "stop": logit_lens.MOST_ASKED + 1},
-        {"run": run + 1, "row": 0, "start": 0, "stop": 1},
-        {"run": run, "row": "0", "start": 0, "stop": 1},
-        {"run": run, "row": True, "start": 0, "stop": 1},
-        {"run": run},
-        None,
+        f"cells/0/0/{LONG + 1}",
+        "cells/1/0/1",
+        "cells/0/5/5",
+        f"cells/0/0/{logit_lens.MOST_ASKED + 1}",
+        "cells/x/0/1",
+        "cells/0/-1/1",
+        "",
     ):
-        assert answered(refused) is None
-    told, info, arrays = answered({"run": run, "row": 0, "start": 64, "stop": 96})
-    assert (told, info["row"], info["start"]) == (run, 0, 64)
+        assert asked(view, refused) == {refused: (f"there is no {refused!r} in this run", {})}
+    before = view._answer
+    asked(view, "cells/0/0/1", run=run + 1)
+    for nonsense in (
+        None,
+        {"run": run},
+        {"run": run, "keys": "cells"},
+        {"run": True, "keys": []},
+        {"run": run, "keys": [1]},
+    ):
+        view.set_state({"_ask": nonsense})
+        filled(view)
+    assert view._answer == before
+    info, arrays = asked(view, "cells/0/64/96")["cells/0/64/96"]
     cells = trace.lens_cells(0, 64, 96)
     np.testing.assert_array_equal(arrays["top_ids"], cells.top_ids.numpy())
     assert all(str(token) in info["texts"] for token in np.unique(arrays["top_ids"]))
@@ -112,7 +109,7 @@ def work_of(model, length):
     experiment = rs.Experiment(model, ids(8), (" Mary", " John"))
     kinds = (rs.TokenStrip, rs.HeadAttribution, rs.LayerAttribution, rs.AttentionPattern, rs.LogitLens)
     views = [kind(experiment) for kind in kinds]
-    experiment.schedule("a mark", lambda _ticket: None).wait(30)
+    settle(experiment)
     done = []
 
     def counted(ticket):
@@ -120,13 +117,14 @@ def work_of(model, length):
         with FlopCounterMode(display=False) as counter:
             trace = experiment.run(prompts=ids(length))
             for view in views:
-                view.payload(trace, ticket)
+                for _ in view.payloads(trace, ticket):
+                    pass
         done.append((counter.get_total_flops(), trace))
 
-    experiment.schedule("counted", counted).wait(60)
+    source_of(experiment).ask("counted", counted).wait(60)
     experiment.prompts = ids(length)
     experiment.wait()
-    experiment.schedule("a mark", lambda _ticket: None).wait(60)
+    settle(experiment)
     ((work, trace),) = done
     sent = sum(len(view._data) for view in views)
     kept = sum(value.nbytes for value in vars(trace._recording).values() if isinstance(value, torch.Tensor))

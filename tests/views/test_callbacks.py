@@ -11,6 +11,7 @@ import pytest
 from ipywidgets.widgets import widget
 
 import residscope as rs
+from residscope.live import rerun
 from tests import tiny
 
 KIND = "application/vnd.jupyter.widget-view+json"
@@ -25,16 +26,16 @@ def model():
 def running(monkeypatch):
     """Say which cell runs, and by which message; what is displayed goes nowhere."""
     monkeypatch.setattr("IPython.display.publish_display_data", lambda _data, _metadata=None: None)
-    for kept in (cells._MADE, cells._SHOWN, cells._OUTPUTS, cells._OUTPUTS_OF):
+    for kept in (rerun._MADE, rerun._SHOWN, rerun._OUTPUTS, rerun._OUTPUTS_OF):
         kept.clear()
-    monkeypatch.setattr(cells, "_follow_cells", lambda: None)
+    monkeypatch.setattr(rerun, "_follow_cells", lambda: None)
 
     def run(cell, execution):
-        monkeypatch.setattr(cells, "_running", lambda: (cell, execution))
+        monkeypatch.setattr(rerun, "_running", lambda: (cell, execution))
 
     run("", "")
     yield run
-    for kept in (cells._MADE, cells._SHOWN, cells._OUTPUTS, cells._OUTPUTS_OF):
+    for kept in (rerun._MADE, rerun._SHOWN, rerun._OUTPUTS, rerun._OUTPUTS_OF):
         kept.clear()
 
 

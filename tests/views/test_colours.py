@@ -1,27 +1,14 @@
 """What the views send for each colour, and what they refuse."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 import traitlets
-from safetensors.numpy import load
 
 import residscope as rs
 from tests import architectures, tiny
+from tests.settled import answers, asked, filled, read, settle
 from tests.tiny import PROMPTS
-
-
-def read(data):
-    size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
-
-
-def drawn(experiment):
-    """Wait until the worker has done all that was asked of it."""
-    experiment.schedule("a mark", lambda _ticket: None).wait(30)
 
 
 def unpacked(triangle, length):
@@ -32,10 +19,10 @@ def unpacked(triangle, length):
 
 @pytest.mark.parametrize("score", ["induction", "previous token", "duplicate token"])
 def test_heads_are_coloured_by_a_score_of_this_prompt(experiment, score):
-    view = rs.HeadAttribution(experiment)
+    view = filled(rs.HeadAttribution(experiment))
     assert "scores" not in read(view._data)[2]
     view.colour = score
-    drawn(experiment)
+    settle(experiment)
     run, info, arrays = read(view._data)
     assert (run, info["colour"], info["scores_on"]) == (1, score, "this prompt")
     np.testing.assert_array_equal(arrays["scores"], experiment.trace.head_scores(score).numpy())
@@ -44,48 +31,47 @@ def test_heads_are_coloured_by_a_score_of_this_prompt(experiment, score):
 
 
 def test_a_score_on_random_repeats_is_one_for_all_prompts_and_measured_once(experiment, monkeypatch):
-    view = rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats")
+    view = filled(rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats"))
     _, info, arrays = read(view._data)
     assert info["scores_on"] == "random repeats"
     np.testing.assert_array_equal(arrays["scores"], rs.head_scores(experiment.model, "induction")[None].numpy())
     monkeypatch.setattr("residscope.views.head_attribution.head_scores", None)
     experiment.update(prompts=PROMPTS[1])
     assert experiment.trace.number == 2
-    drawn(experiment)
+    settle(experiment)
     assert read(view._data)[0] == 2
 
 
 def test_new_weights_are_measured_anew():
     model = tiny.bridge("llama", seed=7)
     experiment = rs.Experiment(model, PROMPTS)
-    view = rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats")
+    view = filled(rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats"))
     before = read(view._data)[2]["scores"]
     with torch.no_grad():
         model.blocks[1].attn.W_K.mul_(3)
         next(iter(model.parameters())).mul_(2)
     experiment.update()
     assert experiment.trace.number == 2
-    drawn(experiment)
+    settle(experiment)
     assert not np.array_equal(read(view._data)[2]["scores"], before)
     experiment.close()
 
 
 @pytest.mark.parametrize(
-    ("colour", "unit", "ask"),
-    [("value-weighted", "norm in the residual stream", "value_weighted"), ("direct effect", "logits", "source_split")],
+    ("colour", "ask"),
+    [("value-weighted", "value_weighted"), ("direct effect", "source_split")],
 )
-def test_a_pattern_is_coloured_head_by_head(experiment, colour, unit, ask):
+def test_a_pattern_is_coloured_head_by_head(experiment, colour, ask):
     view = rs.AttentionPattern(experiment)
     experiment.selection.update(head="1.2", row=1, pinned=["L0H3"])
     view.colour = colour
-    drawn(experiment)
-    run, info, arrays = read(view._heads)
-    assert (run, info["colour"], info["unit"], info["row"]) == (1, colour, unit, 1)
-    assert info["heads"] == [[1, 2], [0, 3]]
-    assert "patterns" not in arrays, "these travelled ahead"
+    keys = [f"pattern/1/L1H2/{colour}", f"pattern/1/L0H3/{colour}"]
     trace = experiment.trace
+    assert view.selected_keys(trace) == keys
     length = trace.lengths[1]
-    for triangle, (layer, head) in zip(arrays["values"], info["heads"], strict=True):
+    found = asked(view, *keys)
+    for key, (layer, head) in zip(keys, [(1, 2), (0, 3)], strict=True):
+        triangle = found[key][1]["weights"]
         expected = getattr(trace, ask)(layer, head)[1, :length, :length].numpy()
         np.testing.assert_allclose(unpacked(triangle, length), expected, atol=2e-3, rtol=2e-3)
     frame = view.to_frame()
@@ -94,20 +80,21 @@ def test_a_pattern_is_coloured_head_by_head(experiment, colour, unit, ask):
     )
 
 
-def test_a_large_runs_heads_bring_weights_and_colour_together(experiment, monkeypatch):
+def test_a_large_runs_heads_bring_what_colours_them_alone(experiment, monkeypatch):
     monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 100)
     monkeypatch.setattr(rs.Trace, "patterns_sent_with_run", property(lambda _trace: False))
-    view = rs.AttentionPattern(experiment, colour="direct effect")
     experiment.selection.update(head=(0, 1))
-    drawn(experiment)
-    assert set(read(view._heads)[2]) == {"patterns", "values"}
+    view = filled(rs.AttentionPattern(experiment, colour="direct effect"))
+    assert read(view._data)[2] == {}
+    ((key, (_, arrays)),) = answers(view).items()
+    assert (key, set(arrays)) == ("pattern/0/L0H1/direct effect", {"weights"})
 
 
 def test_tokens_are_tinted_by_what_each_head_takes_from_them(experiment):
-    view = rs.TokenStrip(experiment)
+    view = filled(rs.TokenStrip(experiment))
     assert read(view._data)[1]["colour"] == "none"
     view.colour = "direct effect"
-    drawn(experiment)
+    settle(experiment)
     _, info, arrays = read(view._data)
     assert (info["colour"], info["unit"], info["refused"]) == ("direct effect", "logits", None)
     np.testing.assert_array_equal(arrays["sources"], experiment.trace.token_attribution().numpy())
@@ -118,13 +105,12 @@ def test_tokens_are_tinted_by_what_each_head_takes_from_them(experiment):
 def test_a_gated_models_sources_are_refused_in_the_views():
     experiment = rs.Experiment(architectures.build("Qwen3.5 (hybrid)"), PROMPTS, (" Mary", " John"))
     experiment.selection.update(head=(2, 1))
-    for view in (
-        rs.TokenStrip(experiment, colour="direct effect"),
-        rs.AttentionPattern(experiment, colour="direct effect"),
-    ):
-        _, info, arrays = read(view._heads if isinstance(view, rs.AttentionPattern) else view._data)
-        assert info["refused"].startswith("a gate, a clip, a norm or a hook stands between")
-        assert not {"sources", "values"} & set(arrays)
+    _, info, arrays = read(filled(rs.TokenStrip(experiment, colour="direct effect"))._data)
+    ((refused, weights),) = answers(filled(rs.AttentionPattern(experiment, colour="direct effect"))).values()
+    for reason in (info["refused"], refused):
+        assert reason.startswith("a gate, a clip, a norm or a hook stands between")
+    assert not {"sources"} & set(arrays)
+    assert weights == {}
     experiment.close()
 
 

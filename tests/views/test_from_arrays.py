@@ -9,6 +9,7 @@ from safetensors.numpy import load
 
 import residscope as rs
 from residscope.arrays import NoModelError
+from tests.settled import answers, asked
 
 TOKENS = ["<s>", " the", " cat", " sat"]
 
@@ -56,9 +57,8 @@ def test_large_attention_is_sent_for_the_head_that_is_selected():
     info, arrays = read(view._data)
     assert (info["ahead"], arrays) == (False, {})
     view.selection.update(head="3.7")
-    info, arrays = read(view._heads)
-    assert info["heads"] == [[3, 7]]
-    assert arrays["patterns"].shape == (1, 300 * 300)
+    _, arrays = asked(view, "pattern/0/L3H7/attention")["pattern/0/L3H7/attention"]
+    assert arrays["weights"].shape == (300 * 300,)
     view.close()
 
 
@@ -160,7 +160,8 @@ def test_a_number_that_is_not_there_is_no_zero():
     card = rs.HeadReadout.from_arrays(
         weights(1, 1), TOKENS, effects=[[np.nan]], writes=[[[np.nan, 2.0]]], vocabulary=["a", "b"]
     )
-    assert json.loads(json.dumps(read(card._card)[0]["card"]["effect"])) is None
+    ((said, _),) = answers(card).values()
+    assert said["card"]["effect"] is None
     assert card.to_frame()["name"].tolist().count("b") == 2
     assert "a" not in card.to_frame()["name"].tolist()
     mean = rs.LayerAttribution.from_arrays([[1.0, np.nan], [3.0, 5.0]], ["one", "two"])

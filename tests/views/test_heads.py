@@ -1,16 +1,14 @@
 """What the card of one head and the small maps send, against the trace."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load
 
 import residscope as rs
 from residscope.views import head_grid
 from residscope.views.patterns import shrunk
 from tests import architectures, tiny
+from tests.settled import answers, asked, filled, read, settle
 from tests.tiny import PROMPTS
 
 
@@ -21,23 +19,14 @@ def experiment():
     made.close()
 
 
-def read(data):
-    size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
-
-
-def settled(experiment):
-    experiment.schedule("a mark", lambda _ticket: None).wait(30)
-
-
 def test_the_card_holds_the_traces_numbers_of_what_is_selected(experiment):
-    view = rs.HeadReadout(experiment)
-    assert read(view._card)[1]["card"] is None, "no head is selected"
+    view = filled(rs.HeadReadout(experiment))
+    trace = experiment.trace
+    assert answers(view) == {}, "no head is selected"
     experiment.selection.update(head="1.2", row=1, position=3)
-    settled(experiment)
-    run, info, _ = read(view._card)
-    card, trace = info["card"], experiment.trace
+    (key,) = view.selected_keys(trace)
+    info, _ = asked(view, key)[key]
+    card, run = info["card"], read(view._answer)[0]
     assert (run, card["head"], card["row"], card["position"]) == (1, [1, 2], 1, 3)
     weights = trace.attention(1, 2)[1, 3, : trace.lengths[1]]
     assert [key for key, _ in card["looks"]] == weights.topk(5).indices.tolist()
@@ -59,15 +48,16 @@ def test_a_new_run_brings_a_new_card(experiment):
     view = rs.HeadReadout(experiment)
     experiment.update(prompts="Tom met Anna at the park")
     experiment.wait()
-    settled(experiment)
-    assert read(view._card)[0] == read(view._data)[0] == 2
+    settle(experiment)
+    assert read(view._answer)[0] == read(view._data)[0] == 2
+    assert list(answers(view)) == [f"card/0/L1H2/{experiment.trace.lengths[0] - 1}"]
 
 
 def test_a_hybrids_layer_without_heads_has_no_card():
     experiment = rs.Experiment(architectures.build("Qwen3.5 (hybrid)"), PROMPTS, (" Mary", " John"))
     experiment.selection.update(head="0.0")
-    view, grid = rs.HeadReadout(experiment), rs.HeadGrid(experiment)
-    assert read(view._card)[1]["card"] is None
+    view, grid = filled(rs.HeadReadout(experiment)), filled(rs.HeadGrid(experiment))
+    assert [error for error, _ in answers(view).values()] == ["Layer 0 has no attention heads."]
     assert "layer 0 has no attention heads" in view.line()
     assert np.isnan(read(grid._data)[2]["row.0"][0]).all()
     experiment.selection.update(head="2.0")
@@ -88,7 +78,7 @@ def test_the_readout_as_a_table_and_a_sentence(experiment):
 
 
 def test_the_grid_sends_all_layers_ahead_and_sorts_by_what_is_asked(experiment):
-    view = rs.HeadGrid(experiment)
+    view = filled(rs.HeadGrid(experiment))
     _, info, arrays = read(view._data)
     trace = experiment.trace
     for row, length in enumerate(trace.lengths):
@@ -97,7 +87,7 @@ def test_the_grid_sends_all_layers_ahead_and_sorts_by_what_is_asked(experiment):
         np.testing.assert_allclose(arrays[f"row.{row}"][1], expected, atol=1e-3)
     assert (info["ahead"], info["sort"], "values" in arrays) == (True, "head", False)
     view.sort = "direct effect"
-    settled(experiment)
+    settle(experiment)
     _, info, arrays = read(view._data)
     np.testing.assert_array_equal(arrays["values"], trace.head_attribution().numpy())
     assert (info["sort"], info["unit"]) == ("direct effect", "logits")
@@ -105,7 +95,7 @@ def test_the_grid_sends_all_layers_ahead_and_sorts_by_what_is_asked(experiment):
     order = trace.head_attribution()[0, 1].argsort(descending=True).tolist()
     assert view.to_frame()["head"].tolist() == [f"L1H{head}" for head in order]
     view.sort = "previous token"
-    settled(experiment)
+    settle(experiment)
     np.testing.assert_array_equal(read(view._data)[2]["values"], trace.head_scores("previous token").numpy())
 
 
@@ -113,15 +103,17 @@ def test_what_does_not_travel_ahead_is_sent_for_the_heads_shown(experiment, monk
     monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 10)
     monkeypatch.setattr(head_grid, "SIDE", 5)
     experiment.update()
-    view = rs.HeadGrid(experiment)
+    view = filled(rs.HeadGrid(experiment))
     assert read(view._data)[2] == {}
-    run, info, arrays = read(view._maps)
-    assert (run, info["heads"]) == (2, [[2, head] for head in range(4)])
-    assert arrays["patterns"].shape == (4, 15)
+    assert read(view._answer)[0] == 2
+    assert list(answers(view)) == [f"map/0/L2H{head}" for head in range(4)]
+    assert [arrays["weights"].shape for _, arrays in answers(view).values()] == [(15,)] * 4
     view.shown = "pinned heads"
     experiment.selection.update(pinned=["L0H1", "L1.mlp", "L2H3"])
-    settled(experiment)
-    assert read(view._maps)[1]["heads"] == [[0, 1], [2, 3]]
+    assert view.selected_keys(experiment.trace) == ["map/0/L0H1", "map/0/L2H3"]
+    map_of = shrunk(experiment.trace, experiment.trace.attention(2, 3)[0], 5).numpy()
+    (_, arrays) = asked(view, "map/0/L2H3")["map/0/L2H3"]
+    np.testing.assert_allclose(arrays["weights"], map_of[np.tril_indices(5)], atol=1e-3)
 
 
 def test_a_shrunk_map_holds_the_largest_weight_of_those_under_each_cell(experiment):
@@ -161,7 +153,7 @@ def test_arrays_have_cards_and_small_maps_too():
         weights, tokens, effects=effects, writes=writes, vocabulary=list("abcde"), name="effect", unit="nats"
     )
     view.selection.update(head=(0, 1))
-    _, info, _ = read(view._card)
+    info, _ = asked(view, "card/0/L0H1/3")["card/0/L0H1/3"]
     card = info["card"]
     assert (card["effect"], card["rank"], card["scores"]) == (-2.0, 1, [])
     named = [[info["texts"][str(token)], value] for token, value in card["writes"][0][1]]

@@ -8,6 +8,7 @@ import pytest
 from ipywidgets.widgets import widget
 
 import residscope as rs
+from residscope.experiment import source_of
 from residscope.live.worker import Cancelled
 from tests import tiny
 
@@ -24,11 +25,13 @@ def test_a_closed_workbench_holds_no_run_though_a_notebook_holds_it(model):
     experiment = rs.Experiment(model, PROMPT, (" Mary", " John"))
     bench = rs.Workbench(experiment)
     gone = [experiment.trace, experiment, experiment.selection, experiment.status]
+    thread = source_of(experiment)._worker._thread
     references = [weakref.ref(thing) for thing in gone]
     bench.close()
     del experiment, gone
     gc.collect()
     assert len(widget._instances) == before
+    thread.join(30)
     # Its views still know the selection that they followed, and nothing of the run.
     assert [reference() is None for reference in references[:2]] == [True, True]
     assert sum(len(view._data) for view in bench.children) == 0
@@ -42,7 +45,7 @@ def test_a_closed_workbench_holds_no_run_though_a_notebook_holds_it(model):
 @pytest.fixture
 def published(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, _metadata=None: shown.append(data))
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, *_, **_options: shown.append(data))
     return shown
 
 

@@ -2,41 +2,35 @@
 
 import base64
 import json
-import threading
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load
 
 import residscope as rs
 from residscope import views
 from residscope.analysis.check import LayerCheck
+from residscope.experiment import source_of
+from residscope.live.worker import Priority, Ticket
+from residscope.runs.runs import Runs
 from residscope.views.base import View
 from tests import architectures, tiny
+from tests.settled import answers, asked, filled, read, settle
 from tests.tiny import PROMPTS
 
 VIEWS = [getattr(views, name) for name in views.__all__ if issubclass(getattr(views, name), View)]
 
 
-def read(data):
-    size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-    return int(metadata["run"]), json.loads(metadata["info"]), load(data)
-
-
 def settled(experiment):
-    """Wait until the views of the newest run are shown."""
-    shown = threading.Event()
-    undo = experiment.on_run(lambda _trace: shown.set())
+    """Run the same inputs again, and wait until the views of the newest run are shown."""
     experiment.update()
-    assert shown.wait(30)
-    undo()
-    return experiment.trace
+    trace = experiment.trace
+    settle(experiment)
+    return trace
 
 
 def test_head_attribution_sends_the_traces_numbers_and_its_check(experiment):
-    run, info, arrays = read(rs.HeadAttribution(experiment)._data)
+    run, info, arrays = read(filled(rs.HeadAttribution(experiment))._data)
     trace = experiment.trace
     assert run == trace.number == 1
     np.testing.assert_array_equal(arrays["values"], trace.head_attribution().numpy())
@@ -46,17 +40,23 @@ def test_head_attribution_sends_the_traces_numbers_and_its_check(experiment):
 
 
 def test_a_long_run_is_told_on_one_line_that_leaves_nothing_behind(experiment, monkeypatch, capsys):
-    wait = experiment.wait
+    published = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, *_, **_options: published.append(data))
+    view, source, ready = rs.HeadAttribution(experiment), source_of(experiment), [False]
+    wait = source.wait
 
-    def long(told):
-        for done in (9, 10):
-            experiment.status._progress = {"label": "layer", "done": done, "total": 10}
-            told()
-        experiment.status._progress = None
+    def long(told=None):
+        if told and not ready[0]:
+            ready[0] = True
+            for done in (9, 10):
+                experiment.status._jobs = [{"label": "layer", "done": done, "total": 10, "error": None}]
+                told()
+            experiment.status._jobs = []
         return wait()
 
-    monkeypatch.setattr(experiment, "wait", long)
-    rs.HeadAttribution(experiment)
+    monkeypatch.setattr(source, "wait", long)
+    monkeypatch.setattr(source, "now", lambda: None)
+    view._ipython_display_()
     said = capsys.readouterr().out
     shown, (*told, last) = "", said.removesuffix("\n").split("\r")[1:]
     for words in (*told, last):
@@ -67,7 +67,7 @@ def test_a_long_run_is_told_on_one_line_that_leaves_nothing_behind(experiment, m
 
 
 def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_target(experiment):
-    view = rs.LayerAttribution(experiment)
+    view = filled(rs.LayerAttribution(experiment))
     run, info, arrays = read(view._data)
     trace = experiment.trace
     assert run == trace.number == 1
@@ -90,13 +90,13 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
 def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypatch, kind):
     bad = LayerCheck(layer=2, error=0.5, tolerance=1e-6)
     monkeypatch.setattr(experiment.trace, "layer_check", lambda: [bad, LayerCheck(0, 0.0, 1e-6)])
-    _, info, _ = read(kind(experiment)._data)
+    _, info, _ = read(filled(kind(experiment))._data)
     assert [check["ok"] for check in info["check"]] == [False, True]
     assert info["check"][0]["reason"].startswith("the parts of layer 2 miss what it adds by 0.5")
 
 
 def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):
-    _, info, arrays = read(rs.AttentionPattern(experiment)._data)
+    _, info, arrays = read(filled(rs.AttentionPattern(experiment))._data)
     assert info == {"ahead": True, "causal": True, "windows": [None] * tiny.LAYERS}
     for row, length in enumerate(experiment.trace.lengths):
         query, key = np.tril_indices(length)
@@ -109,7 +109,7 @@ def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment)
 def test_local_layers_are_named_with_the_reach_of_their_windows():
     experiment = rs.Experiment(architectures.build("Gemma-2"), PROMPTS, (" Mary", " John"))
     local = {"size": 4, "chunked": False}
-    assert read(rs.AttentionPattern(experiment)._data)[1]["windows"] == [local, None, local]
+    assert read(filled(rs.AttentionPattern(experiment))._data)[1]["windows"] == [local, None, local]
     experiment.close()
 
 
@@ -124,24 +124,24 @@ def test_the_browser_hides_the_first_token(experiment):
 def test_large_patterns_are_sent_for_the_selected_and_pinned_heads_only(experiment, monkeypatch):
     monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 10)
     experiment.update()
-    view = rs.AttentionPattern(experiment)
+    experiment.selection.update(row=1, head="1.2", pinned=["L0H3", "L2.mlp"])
+    view = filled(rs.AttentionPattern(experiment))
     assert read(view._data)[1]["ahead"] is False
     assert read(view._data)[2] == {}
-    arrived = threading.Event()
-    view.observe(lambda _change: arrived.set(), "_heads")
-    experiment.selection.update(row=1, head="1.2", pinned=["L0H3", "L2.mlp"])
-    assert arrived.wait(30)
-    run, info, arrays = read(view._heads)
-    assert run == experiment.trace.number
-    assert info == {"row": 1, "heads": [[1, 2], [0, 3]], "colour": "attention"}
-    query, key = np.tril_indices(experiment.trace.lengths[1])
-    for index, (layer, head) in enumerate(info["heads"]):
-        expected = experiment.trace.attention(layer, head)[1].numpy()[query, key]
-        np.testing.assert_allclose(arrays["patterns"][index], expected, atol=5e-4)
+    found = answers(view)
+    assert read(view._answer)[0] == experiment.trace.number
+    assert list(found) == ["pattern/1/L1H2/attention", "pattern/1/L0H3/attention"]
+    found |= asked(view, "pattern/0/L2H0/attention")
+    for row, layer, head in ((1, 1, 2), (1, 0, 3), (0, 2, 0)):
+        query, key = np.tril_indices(experiment.trace.lengths[row])
+        expected = experiment.trace.attention(layer, head)[row].numpy()[query, key]
+        said, arrays = found[f"pattern/{row}/L{layer}H{head}/attention"]
+        assert said == {}
+        np.testing.assert_allclose(arrays["weights"], expected, atol=5e-4)
 
 
 def test_the_logit_lens_sends_its_cells_the_target_and_their_texts(experiment):
-    _, info, arrays = read(rs.LogitLens(experiment)._data)
+    _, info, arrays = read(filled(rs.LogitLens(experiment))._data)
     trace = experiment.trace
     lens = trace.logit_lens(10)
     assert info["starts"] == [0, 0]
@@ -166,7 +166,7 @@ def test_an_older_run_never_replaces_a_newer_one_and_a_closed_view_takes_none(ex
     view = rs.HeadAttribution(experiment)
     first = experiment.trace
     second = settled(experiment)
-    view.follow(first, None)
+    list(view.follow(Runs(first.number, first, first), Ticket(0, "show", None, Priority.FIRST, print, {})))
     assert read(view._data)[0] == second.number
     view.close()
     data = view._data
@@ -180,10 +180,12 @@ def test_a_view_that_fails_takes_neither_the_others_nor_on_run_down(experiment, 
     def fail(*_):
         raise ValueError("no picture today")
 
+    settle(experiment)
     monkeypatch.setattr(broken, "payload", fail)
     trace = settled(experiment)
     assert read(fine._data)[0] == trace.number
-    assert experiment.status._error == {"run": 2, "message": "no picture today"}
+    assert experiment.status._error is None, "the others are as they should be"
+    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken.name, "no picture today")]
 
 
 def test_a_view_follows_a_selection_of_another_experiment_and_both_runs_count(experiment, model):
@@ -208,7 +210,7 @@ def test_a_selection_outlives_an_experiment_that_followed_it(experiment, model, 
 
 def test_a_row_outside_the_run_is_said(experiment):
     larger = rs.HeadAttribution.from_arrays(np.ones((6, 10, 10)), selection=experiment.selection)
-    view = rs.AttentionPattern(experiment)
+    view = filled(rs.AttentionPattern(experiment))
     experiment.selection.update(head=(1, 1), row=5)
     assert "not in this run" in view._repr_mimebundle_()[0]["text/plain"]
     with pytest.raises(IndexError, match="there is no prompt 5: this run has prompts 0 to 1"):
@@ -250,9 +252,9 @@ def test_every_view_has_a_text_and_a_table(experiment, kind):
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_after_the_widget_comes_its_still_picture(experiment, kind, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, _metadata=None: shown.append(data))
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, *_, **_options: shown.append(data))
     experiment.selection.update(head="1.2")
-    view = kind(experiment)
+    view = filled(kind(experiment))
     view._ipython_display_()
     widget, still = shown
     assert "application/vnd.jupyter.widget-view+json" in widget
@@ -290,7 +292,7 @@ def test_a_misspelt_keyword_or_a_wrong_experiment_is_refused(experiment, model, 
 
 def test_the_strip_sends_the_inputs_as_they_can_be_edited(model):
     prompt = "Tom\u202e met Anna"
-    with_answer = read(rs.TokenStrip(rs.Experiment(model, prompt, " Tom"))._data)[1]["inputs"]
+    with_answer = read(filled(rs.TokenStrip(rs.Experiment(model, prompt, " Tom")))._data)[1]["inputs"]
     assert with_answer == {
         "prompts": [prompt],
         "answers": [[" Tom", None]],
@@ -299,9 +301,9 @@ def test_the_strip_sends_the_inputs_as_they_can_be_edited(model):
         "corrupted": None,
     }
     experiment = rs.Experiment(model, prompt)
-    assert read(rs.TokenStrip(experiment)._data)[1]["inputs"]["own"] is True
+    assert read(filled(rs.TokenStrip(experiment))._data)[1]["inputs"]["own"] is True
     by_hand = rs.Experiment(model, prompt, target=experiment.target)
-    assert read(rs.TokenStrip(by_hand)._data)[1]["inputs"]["own"] is False
+    assert read(filled(rs.TokenStrip(by_hand))._data)[1]["inputs"]["own"] is False
 
 
 def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(experiment):
@@ -331,14 +333,14 @@ def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(ex
 
 
 def test_the_browser_writes_only_what_a_view_declares(experiment):
-    view = rs.HeadAttribution(experiment)
+    view = filled(rs.HeadAttribution(experiment))
     data, esm = view._data, view._esm
     view.set_state({"_data": b"", "_esm": "evil()", "selection": None, "_css": "x"})
     assert (view._data, view._esm, view.selection) == (data, esm, experiment.selection)
 
 
 def test_a_host_that_cannot_share_models_gets_their_mirror(experiment):
-    view = rs.HeadAttribution(experiment)
+    view = filled(rs.HeadAttribution(experiment))
     view.set_state({"_link": "mirror"})
     assert view._mirror["status"]["run"] == 1
     view.set_state({"_mirror": {"selection": {"head": [1, 2], "position": -5}, "status": {}}})
@@ -375,6 +377,7 @@ def test_boxes_hold_views_by_reference_and_refuse_what_is_none(experiment):
 
 def test_the_workbench_shows_everything_and_selects_the_strongest_head(experiment):
     bench = rs.Workbench(experiment)
+    settle(experiment)
     assert [type(view).__name__ for view in bench.children] == [
         "TokenStrip",
         "HeadAttribution",
@@ -394,6 +397,7 @@ def test_a_head_that_is_nan_everywhere_is_never_the_strongest(experiment, monkey
     monkeypatch.setattr(experiment.trace, "head_attribution", lambda: values)
     experiment.selection.update(head=None)
     rs.Workbench(experiment)
+    settle(experiment)
     assert experiment.selection.head == (1, 2)
 
 

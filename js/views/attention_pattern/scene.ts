@@ -1,6 +1,7 @@
 /** One row of a run: its tokens, and the maps of its heads as far as they are here. */
 
-import { type Cache, cacheKey, cutHead, type Pattern } from "../../lib/pattern";
+import type { Asker } from "../../lib/ask";
+import { cutHead, type Pattern, patternKey } from "../../lib/pattern";
 import type { Picture } from "../../lib/picture";
 import { type Head, parseHead } from "../../lib/state";
 import { type TokenName, tokenAt } from "../../lib/tokens";
@@ -20,19 +21,14 @@ export type Scene = {
 
 export type Pin = { head: Head; inRun: boolean; pattern: Pattern | null };
 
-/** The row's maps of a colour: all of them where they came ahead, as attention may, else those in `cache`. */
-export function openRow(
-  { payload, run }: Picture,
-  row: number,
-  cache: Cache,
-  colour: string,
-): Scene {
+/** The row's maps of a colour: all of them where they came ahead, as attention may, else those that were asked for. */
+export function openRow({ payload, run }: Picture, row: number, ask: Asker, colour: string): Scene {
   const { ids, read } = run.rows[row]!;
   const tensor = payload.info.ahead && colour === ATTENTION ? payload.floats(`row.${row}`) : null;
   const { length } = ids;
-  const cached = (head: Head) => {
-    const weights = cache.get(cacheKey(run.number, row, head, colour));
-    return weights ? { length, weights } : null;
+  const asked = (head: Head) => {
+    const answer = ask.get(run.number, patternKey(row, head, colour));
+    return answer && !answer.error ? { length, weights: answer.floats("weights").data } : null;
   };
   return {
     row,
@@ -40,7 +36,7 @@ export function openRow(
     read,
     aims: run.model !== null,
     inRun: ([layer, head]) => layer < run.n_layers && head < run.n_heads,
-    patternOf: (head) => (tensor ? cutHead(tensor, head, length) : cached(head)),
+    patternOf: (head) => (tensor ? cutHead(tensor, head, length) : asked(head)),
     name: (position) => tokenAt(run, row, position),
   };
 }

@@ -1,6 +1,7 @@
 /** Which heads are shown, in which order, and their small maps. */
 
-import { type Cache, cacheKey, cutHead, type Pattern } from "../../lib/pattern";
+import type { Asker } from "../../lib/ask";
+import { cutHead, mapKey, type Pattern } from "../../lib/pattern";
 import { type Head, parseHead, type Run } from "../../lib/state";
 import type { Tensor } from "../../lib/wire";
 
@@ -46,12 +47,14 @@ export function smallMap(
   run: number,
   row: number,
   ahead: Tensor | null,
-  cache: Cache,
+  ask: Pick<Asker, "get">,
   causal: boolean,
 ): Pattern | null {
   if (ahead) return cutHead(ahead, head, sideOf(ahead.shape.at(-1)!, causal));
-  const weights = cache.get(cacheKey(run, row, head, "attention"));
-  return weights ? { length: sideOf(weights.length, causal), weights } : null;
+  const answer = ask.get(run, mapKey(row, head));
+  if (!answer || answer.error) return null;
+  const weights = answer.floats("weights").data;
+  return { length: sideOf(weights.length, causal), weights };
 }
 
 /** How many cells a side has, of a triangle or of a square of so many in all. */

@@ -1,6 +1,6 @@
-/** What the kernel says of one head at one position, and whether it is what is selected. */
+/** What the kernel says of one head at one position. */
 
-import type { Head } from "../../lib/state";
+import { type Head, headName } from "../../lib/state";
 
 /** A token's id, or a position, and its number. */
 export type Pair = [at: number, value: number];
@@ -22,18 +22,12 @@ export type Card = {
   writes: [kind: string, pairs: Pair[]][];
 };
 
-export type Answer = { run: number; card: Card | null; texts: Record<string, string> };
+/** A card, with the texts of the tokens on it. */
+export type Sent = { card: Card; texts: Record<string, string> };
 
 export type Wanted = { run: number; row: number; head: Head; position: number };
 
-/** The card, where it is the one that is wanted. */
-export function cardFor(answer: Answer | null, wanted: Wanted | null): Card | null {
-  const card = answer?.card;
-  if (!card || !wanted || answer.run !== wanted.run) return null;
-  const same =
-    card.row === wanted.row &&
-    card.position === wanted.position &&
-    card.head[0] === wanted.head[0] &&
-    card.head[1] === wanted.head[1];
-  return same ? card : null;
+/** What the kernel is asked for a card by. */
+export function cardKey({ row, head, position }: Wanted): string {
+  return `card/${row}/${headName(head)}/${position}`;
 }

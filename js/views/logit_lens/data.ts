@@ -1,5 +1,6 @@
 /** What the lens holds of one prompt: tokens and probabilities at each depth and position. */
 
+import type { Asker } from "../../lib/ask";
 import type { Picture } from "../../lib/picture";
 import type { Run } from "../../lib/state";
 import { type TokenName, tokenName } from "../../lib/tokens";
@@ -9,12 +10,16 @@ export type Guess = { id: number; probability: number };
 
 type CheckInfo = { difference: number; tolerance: number; ok: boolean; reason: string };
 
-type Info = { starts: number[]; texts: Record<string, string>; check: CheckInfo[]; unit: string };
+type Info = {
+  starts: number[];
+  block: number;
+  texts: Record<string, string>;
+  check: CheckInfo[];
+  unit: string;
+};
 
 /** The cells of one row from a position on. */
 export type Part = {
-  run: number;
-  row: number;
   start: number;
   width: number;
   k: number;
@@ -24,11 +29,16 @@ export type Part = {
   texts: Record<string, string>;
 };
 
-/** How many parts that came on screen are kept. */
-const KEPT = 64;
-
-/** How many positions are asked for at once, from a whole number of times so many on. */
+/** How many positions are asked for at once, where the kernel says nothing of it. */
 const BLOCK = 32;
+
+/** Positions of a row. */
+export type Span = { start: number; stop: number };
+
+/** What the kernel is asked for cells by. */
+export function cellsKey(row: number, { start, stop }: Span): string {
+  return `cells/${row}/${start}/${stop}`;
+}
 
 /** One row's lens. */
 export type Lens = {
@@ -46,28 +56,42 @@ export type Lens = {
   /** The same as if it were read at another position, or null where that was not sent. */
   curve(position: number): Float32Array | null;
   /** The block of positions that holds the first one of these which is not here, or null. */
-  missing(from: number, to: number): { start: number; stop: number } | null;
+  missing(from: number, to: number): Span | null;
   /** How many tokens are likelier than the right answer, at each depth. */
   rank: Int32Array;
   check: CheckInfo | null;
   name(id: number): TokenName;
 };
 
-export type ReadLens = (row: number) => Lens;
-
-/** Read a payload; which row is looked at, and what more has come, is asked later. */
-export function readLens({ payload, run }: Picture): (row: number, more: Part[]) => Lens {
+/** Read a payload; which row is looked at, and what was asked for, comes later. */
+export function readLens({
+  payload,
+  run,
+}: Picture): (row: number, ask: Pick<Asker, "get">) => Lens {
   const target = payload.floats("target_value").data;
   const rank = payload.ints("target_rank").data;
   const curve = payload.names.includes("curve") ? payload.floats("curve") : null;
-  const { texts = {}, check = [], starts = [] } = payload.info as Partial<Info>;
+  const { texts = {}, check = [], starts = [], block = BLOCK } = payload.info as Partial<Info>;
   const depths = run.depths.length;
-  return (row, more) => {
+  return (row, ask) => {
     const positions = run.rows[row]?.ids.length ?? 0;
-    const first = readPart(payload, row, starts[row] ?? 0, texts, `.${row}`);
-    const parts = [first, ...more.filter((part) => part.run === run.number && part.row === row)];
+    const parts = [readPart(payload, starts[row] ?? 0, texts, `.${row}`)];
+    for (let start = 0; start < positions; start += block) {
+      const answer = ask.get(
+        run.number,
+        cellsKey(row, { start, stop: Math.min(positions, start + block) }),
+      );
+      if (answer && !answer.error) {
+        parts.push(readPart(answer, start, answer.info.texts as Info["texts"], ""));
+      }
+    }
     const holder: (Part | undefined)[] = new Array(positions);
-    for (const part of parts) holder.fill(part, part.start, part.start + part.width);
+    for (const part of parts) {
+      for (let at = 0; at < part.width; at++) {
+        // Positions that are not read yet have no tokens.
+        if (part.ids[at * part.k]! >= 0) holder[part.start + at] = part;
+      }
+    }
     const cell = ({ start, width }: Part, depth: number, position: number) =>
       depth * width + position - start;
     const guesses = (depth: number, position: number, most: number): Guess[] => {
@@ -101,8 +125,8 @@ export function readLens({ payload, run }: Picture): (row: number, more: Part[])
       missing: (from, to) => {
         for (let position = from; position <= Math.min(to, positions - 1); position++) {
           if (holder[position]) continue;
-          const start = position - (position % BLOCK);
-          return { start, stop: Math.min(positions, start + BLOCK) };
+          const start = position - (position % block);
+          return { start, stop: Math.min(positions, start + block) };
         }
         return null;
       },
@@ -114,24 +138,16 @@ export function readLens({ payload, run }: Picture): (row: number, more: Part[])
 }
 
 function readPart(
-  payload: Payload,
-  row: number,
+  from: Pick<Payload, "floats" | "ints">,
   start: number,
   texts: Record<string, string>,
   suffix: string,
 ): Part {
-  const { shape, data: ids } = payload.ints(`top_ids${suffix}`);
+  const { shape, data: ids } = from.ints(`top_ids${suffix}`);
   const [, width = 0, k = 0] = shape;
-  const probs = payload.floats(`top_probs${suffix}`).data;
-  const entropy = payload.floats(`entropy${suffix}`).data;
-  return { run: payload.run, row, start, width, k, ids, probs, entropy, texts };
-}
-
-/** Add what a message brought; the oldest go. */
-export function remember(parts: Part[], payload: Payload | null): Part[] {
-  if (!payload) return parts;
-  const { row, start, texts } = payload.info as Pick<Part, "row" | "start" | "texts">;
-  return [...parts, readPart(payload, row, start, texts, "")].slice(-KEPT);
+  const probs = from.floats(`top_probs${suffix}`).data;
+  const entropy = from.floats(`entropy${suffix}`).data;
+  return { start, width, k, ids, probs, entropy, texts };
 }
 
 /** Where a selection points in this run; null in place of what the run does not have. */

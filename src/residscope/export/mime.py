@@ -38,18 +38,42 @@ def still_bundle(figures: Sequence[Figure], name: str = "") -> dict[str, str]:
     }
 
 
-def display_with_still(bundled: tuple[dict[str, Any], dict[str, Any]], figures: Sequence[Figure], name: str) -> None:
-    """Show a widget, and after it the pictures that stand for it where there is no kernel, if there are any.
+def waiting_bundle(words: str, name: str) -> dict[str, str]:
+    """Return what stands in a picture's place while it is not there.
 
-    They are two outputs: a notebook that is opened again draws only the best kind of each, and of a widget that is gone
-    that would be an error.
+    Args:
+        words: what is said meanwhile.
+        name: as for the picture.
     """
+    style = f"<style>{_STYLE}</style>"
+    return {
+        "text/plain": words,
+        "text/html": f'<div class="rs-still" data-still="{name}">{style}{html.escape(words)}</div>',
+    }
+
+
+def display(bundled: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Show a widget."""
     from IPython.display import publish_display_data
 
     data, metadata = bundled
     publish_display_data(data, metadata)  # type: ignore[no-untyped-call]
-    if figures:
-        publish_display_data(still_bundle(figures, name))  # type: ignore[no-untyped-call]
+
+
+def display_still(data: dict[str, str], name: str, *, update: bool = False) -> None:
+    """Show the pictures that stand for a widget where there is no kernel, right after it.
+
+    They are two outputs: a notebook that is opened again draws only the best kind of each, and of a widget that is gone
+    that would be an error.
+
+    Args:
+        data: the picture by MIME type.
+        name: by which it is shown anew.
+        update: whether it takes the place of the one that was shown by this name.
+    """
+    from IPython.display import publish_display_data
+
+    publish_display_data(data, transient={"display_id": name}, update=update)  # type: ignore[no-untyped-call]
 
 
 def _base64(data: bytes) -> str:

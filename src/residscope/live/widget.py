@@ -211,7 +211,8 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:
         """Close what nobody holds any more; what it held may have other holders."""
-        if not _ends():
+        # One that was interrupted before it had what closing needs has nothing to close.
+        if "_watched" in vars(self) and not _ends():
             self.retire()
 
     @traitlets.default("layout")

@@ -1,19 +1,55 @@
-"""One thread, versions, progress, cancel: the newest job of a kind wins. Knows nothing of models or widgets."""
+"""One thread, versions, progress, cancel: the newest job of a kind wins. Knows nothing of models or widgets.
+
+Locks are taken in this order, and one thread never takes them the other way round:
+
+1. `Feed.lock`: an experiment's question, its history and which run is the newest.
+2. `Worker._changed`: which jobs wait. Nobody computes or calls others while holding it.
+3. `Runs`' own and `Memory`'s: each number of a run is computed once.
+4. `Twin.lock`: one forward at a time on a model, whoever asks; the tokenizer has one of its own, taken alone.
+5. `Widget.lock`: the traits of one widget; observers are called when it is free again.
+
+Views of arrays have no worker; `Fixed` does their jobs one at a time, and its lock comes before all others. The two
+locks over `twin_of` and over the tokenizer's copy guard a look-up each, and nothing else is taken within.
+"""
 
 import atexit
 import itertools
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from enum import IntEnum
 from types import TracebackType
+from typing import Any
 
-Report = Callable[[str, int, int], None]
-"""Told (label, done, total) while a job goes on, at most ten times a second."""
+Report = Callable[["Ticket"], None]
+"""Told of a job that goes on, at most ten times a second, and once more when it has ended."""
+
+Job = Callable[["Ticket"], Iterator[Any] | None]
+"""What is to be done: a generator function, or a plain function that is done in one go.
+
+A job yields only between forwards: never while it has the twin, a hook or a gradient mode of its own.
+"""
 
 REPORT_EVERY = 0.1
 
 CLOSED = "this experiment is closed: make a new one"
+
+
+class Priority(IntEnum):
+    """Which job goes first; of two alike, the older one."""
+
+    RUN = 0
+    CLICK = 1
+    FIRST = 2
+    """What a view shows first, and of the lens the column where the target is read."""
+    SCREEN = 3
+    """What is on screen."""
+    REST = 4
+    SWEEP = 5
+    STILL = 6
+    """Still pictures, which show what the others have left."""
 
 
 class Cancelled(Exception):
@@ -25,27 +61,46 @@ class Replaced(Cancelled):
 
 
 class Ticket:
-    """One job: its version, whether it should go on, and how it ended.
+    """One job: its version, whether it should go on, how far it is, and how it ended.
 
     Attributes:
         version: higher for later jobs.
+        kind: what is replaced by a newer one.
+        priority: the job may change its own, and then yield.
+        about: what its reporter needs to know of it.
+        progress: (label, done, total), or None before the first step and when it has ended.
+        partial: what the job has yielded last.
         error: what it raised, once it is done; `Cancelled` where it was stopped.
     """
 
-    def __init__(self, version: int, job: Callable[["Ticket"], None], report: Report) -> None:
+    def __init__(
+        self, version: int, kind: str, job: Job, priority: Priority, report: Report, about: Mapping[str, Any]
+    ) -> None:
         self.version = version
+        self.kind = kind
+        self.priority = priority
+        self.about = about
+        self.progress: tuple[str, int, int] | None = None
+        self.partial: Any = None
         self.error: BaseException | None = None
         self._traceback: TracebackType | None = None
-        self._job = job
+        self._job: Job | None = job
+        self._rest: Iterator[Any] | None = None
         self._report = report
         self._stopped: type[Cancelled] | None = None
         self._done = threading.Event()
+        self._first = threading.Event()
         self._reported = time.monotonic()
 
     @property
     def done(self) -> bool:
         """Tell whether the job has ended, in whatever way."""
         return self._done.is_set()
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether the job was asked to stop."""
+        return self._stopped is not None
 
     def stop(self, why: type[Cancelled] = Cancelled) -> None:
         """Ask the job to stop at its next step."""
@@ -61,37 +116,72 @@ class Ticket:
         self.check()
         now = time.monotonic()
         if now - self._reported >= REPORT_EVERY:
-            self._reported = now
-            self._report(label, done, total)
+            self._reported, self.progress = now, (label, done, total)
+            self._report(self)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end of the job; a keyboard interrupt gets through."""
         return self._done.wait(timeout)
+
+    def wait_for_partial(self, timeout: float | None = None) -> bool:
+        """Wait until the job has yielded, or ended."""
+        return self._first.wait(timeout)
 
     def raise_error(self) -> None:
         """Raise what the job raised, if anything; many may wait for one job, and each starts from its traceback."""
         if self.error is not None:
             raise self.error.with_traceback(self._traceback)
 
-    def run(self) -> None:
-        """Do the job, on the worker's thread."""
+    def turn(self) -> None:
+        """Do the job up to where it yields, or to its end."""
         try:
             self.check()
-            self._job(self)
+            if self._job is not None:
+                job, self._job = self._job, None
+                self._rest = job(self)
+            if self._rest is not None:
+                self.partial = next(self._rest)
+                self._first.set()
+                return
+        except StopIteration:
+            pass
         except BaseException as error:  # noqa: BLE001 - kept for whoever waits for the job
             self.error, self._traceback = error, error.__traceback__
+        self._end()
+
+    def _end(self) -> None:
+        rest, self._rest, self._job, self.progress = self._rest, None, None, None
+        try:
+            # Of what was stopped between two turns, what stands in `finally` is done now.
+            if isinstance(rest, Generator):
+                rest.close()
+            self._report(self)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.error = self.error or error
         finally:
+            self._first.set()
             self._done.set()
 
 
 class Worker:
-    """A daemon thread with one waiting job per kind; a newer job of a kind stops and replaces the older one."""
+    """A daemon thread with one job per kind; a newer job of a kind stops and replaces the older one.
 
-    def __init__(self, name: str, report: Report) -> None:
-        self._report = report
+    Whenever a job yields, the most urgent of those that wait goes on.
+
+    Args:
+        name: the thread's.
+        report: told how far jobs are.
+        around: stands around each turn of a job.
+    """
+
+    def __init__(
+        self, name: str, report: Report, around: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._report, self._around = report, around
         self._versions = itertools.count(1)
         self._waiting: dict[str, Ticket] = {}
-        self._running: tuple[str, Ticket] | None = None
+        self._ending: list[Ticket] = []
+        self._running: Ticket | None = None
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
@@ -102,21 +192,41 @@ class Worker:
             self.close()
             raise
 
-    def submit(self, kind: str, job: Callable[[Ticket], None], replaces: Sequence[str] = ()) -> Ticket:
-        """Hand over a job; unfinished older ones of its kind, and of the kinds it replaces, are stopped."""
+    def submit(
+        self,
+        kind: str,
+        job: Job,
+        priority: Priority = Priority.CLICK,
+        *,
+        replaces: Callable[[str], bool] = lambda _kind: False,
+        about: Mapping[str, Any] | None = None,
+    ) -> Ticket:
+        """Hand over a job; unfinished older ones of its kind, and of the kinds it replaces, are stopped.
+
+        Args:
+            kind: the name of such jobs.
+            job: what to do.
+            priority: which waiting job goes first.
+            replaces: tells which other kinds are stopped.
+            about: what the reporter needs to know of it.
+
+        Raises:
+            RuntimeError: when the worker is closed.
+        """
         with self._changed:
             if self._closed:
                 raise RuntimeError(CLOSED)
-            for old in (kind, *replaces):
-                self._stop(old, Replaced)
-            ticket = self._waiting[kind] = Ticket(next(self._versions), job, self._report)
+            self._stop(lambda ticket: ticket.kind == kind or replaces(ticket.kind), Replaced)
+            ticket = Ticket(next(self._versions), kind, job, priority, self._report, about or {})
+            self._waiting[kind] = ticket
             self._changed.notify()
             return ticket
 
-    def cancel(self) -> None:
-        """Stop all jobs, running and waiting."""
+    def cancel(self, version: int | None = None) -> None:
+        """Stop one job, or all, running and waiting."""
         with self._changed:
-            self._stop_all()
+            self._stop(lambda ticket: version is None or ticket.version == version, Cancelled)
+            self._changed.notify()
 
     @property
     def closed(self) -> bool:
@@ -131,33 +241,36 @@ class Worker:
         """Stop all jobs and end the thread."""
         with self._changed:
             self._closed = True
-            self._stop_all()
+            self._stop(lambda _ticket: True, Cancelled)
             self._changed.notify()
 
-    def _stop_all(self) -> None:
-        for kind in [*self._waiting, *([self._running[0]] if self._running else [])]:
-            self._stop(kind, Cancelled)
-
-    def _stop(self, kind: str, why: type[Cancelled]) -> None:
-        waiting = self._waiting.pop(kind, None)
-        if waiting is not None:
-            waiting.stop(why)
-            waiting.run()  # ends at once, as cancelled, for those who wait
-        if self._running is not None and self._running[0] == kind:
-            self._running[1].stop(why)
+    def _stop(self, which: Callable[[Ticket], bool], why: type[Cancelled]) -> None:
+        for ticket in [one for one in self._waiting.values() if which(one)]:
+            del self._waiting[ticket.kind]
+            ticket.stop(why)
+            self._ending.append(ticket)  # it ends on the worker's thread, outside this lock
+        if self._running is not None and which(self._running):
+            self._running.stop(why)
 
     def _loop(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
+                self._changed.wait_for(lambda: self._ending or self._waiting or self._closed)
+                if self._ending:
+                    ticket = self._ending.pop()
+                elif self._closed:
                     return
-                kind = min(self._waiting, key=lambda kind: self._waiting[kind].version)
-                ticket = self._waiting.pop(kind)
-                self._running = (kind, ticket)
-            ticket.run()
+                else:
+                    ticket = min(self._waiting.values(), key=lambda one: (one.priority, one.version))
+                    self._running = self._waiting.pop(ticket.kind)
+            with self._around():
+                ticket.turn()
             with self._changed:
                 self._running = None
+                if not ticket.done and ticket.stopped:
+                    self._ending.append(ticket)
+                elif not ticket.done:
+                    self._waiting[ticket.kind] = ticket
             # Else this thread holds the last job, and through its error's frames all that it held.
             del ticket
 

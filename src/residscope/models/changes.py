@@ -78,7 +78,7 @@ class Snapshot:
 
 def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
     """Walk over these modules and all in them, each once."""
-    names: dict[type, tuple[str, ...]] = {}
+    names: dict[type[torch.nn.Module], tuple[str, ...]] = {}
     modules: dict[int, weakref.ref[torch.nn.Module]] = {}
     settings: list[Any] = []
     tensors: list[Tensor | None] = []
@@ -187,7 +187,7 @@ def _is_honest(module: torch.nn.Module) -> bool:
 
 def _configs(*roots: torch.nn.Module) -> Iterable[Any]:
     """Return a bridge's config and those of its Hugging Face model, each once."""
-    found = [vars(root).get(name) for root in roots for name in ("cfg", "config")]
+    found: list[Any] = [vars(root).get(name) for root in roots for name in ("cfg", "config")]
     found += [config.get_text_config() for config in found if getattr(type(config), "sub_configs", None)]
     return {id(config): config for config in found if config is not None}.values()
 

@@ -20,6 +20,9 @@ Value = TypeVar("Value")
 class StaleWeightsError(RuntimeError):
     """The model's weights have changed since the run that a number was asked of."""
 
+    def __init__(self) -> None:
+        super().__init__("the weights have changed since this run: recompute (exp.update() runs the inputs again)")
+
 
 class Memory:
     """Computes once and remembers, up to `KEPT_BYTES`.
@@ -67,9 +70,7 @@ class Memory:
     def _computed(self, compute: Callable[[TransformerBridge], Value]) -> Value:
         with self._twin.use() as twin:
             if self._twin.weights != self.weights:
-                raise StaleWeightsError(
-                    "the weights have changed since this run: recompute (exp.update() runs the inputs again)"
-                )
+                raise StaleWeightsError
             return compute(twin)
 
 

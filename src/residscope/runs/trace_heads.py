@@ -44,7 +44,7 @@ class TraceHeads(TraceBase):
 
         The value's part is what it holds beyond a constant, and its length that of the vector which W_O writes, in
         the residual stream's unit (Kobayashi et al. 2020). A head that looks hard at a token whose value is small
-        moves little. What an edit multiplies a head by counts; NaN where it adds to what the head writes, or replaces it.
+        moves little. What an edit multiplies a head by counts; NaN where it adds to what that writes, or replaces it.
 
         Raises:
             IndexError: for a layer or head outside the model.

@@ -22,7 +22,7 @@ from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.runs.sources import NoSplitError
-from residscope.views.base import View
+from residscope.views.base import NoAnswerError, Sent, View
 from residscope.views.captions import caption, facts, refusal, spot_of
 from residscope.views.patterns import cells_of, flat, pattern_run
 
@@ -35,6 +35,11 @@ ATTENTION, WEIGHTED, EFFECT = "attention", "value-weighted", "direct effect"
 _UNITS = {WEIGHTED: "norm in the residual stream"}
 
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)")
+
+_KEY = re.compile(
+    r"pattern/(?P<row>\d{1,6})/L(?P<layer>\d{1,4})H(?P<head>\d{1,4})"
+    rf"/(?P<colour>{ATTENTION}|{WEIGHTED}|{EFFECT})"
+)
 
 
 class AttentionPattern(View):
@@ -51,14 +56,12 @@ class AttentionPattern(View):
     the head moves from key to query along the target, in its unit)."""
     hide_first = traitlets.Bool(False).tag(sync=True)
     """Whether the first key is blanked, where many heads rest, and the colours run to the largest number left."""
-    _heads = traitlets.Bytes(b"").tag(sync=True)
 
     from_browser = View.from_browser | {"colour", "hide_first"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self.selection, ["head", "pinned", "row"], self._fetch)
-        self.watch(self, ["colour"], self._fetch)
+        self.watch(self, ["colour"], self.follow_again)
 
     @classmethod
     @made_whole()
@@ -78,15 +81,14 @@ class AttentionPattern(View):
             ValueError: for another shape, another number of tokens, or infinity.
         """
         run = pattern_run(weights, tokens)
-        view = cls(Fixed(run), selection=selection)
-        if view.selection.head is None:
-            view.selection.update(head=(0, 0))
-        return view
+        fixed = Fixed(run)
+        chosen = fixed.selection if selection is None else selection
+        if chosen.head is None:
+            chosen.update(head=(0, 0))
+        return cls(fixed, selection=chosen)
 
     def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
-        if not trace.patterns_sent_with_run or self.colour != ATTENTION:
-            self._send_heads(trace)
         info = {
             "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
@@ -232,11 +234,28 @@ class AttentionPattern(View):
             raise refusal(spot, trace)
         return self.figure(trace)
 
-    def _fetch(self, _change: Any) -> None:
-        trace = self.experiment.trace_or_none
-        if trace is not None and not (trace.patterns_sent_with_run and self.colour == ATTENTION):
-            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.schedule(f"patterns of {self.model_id}", lambda _ticket: self._send_heads(trace))
+    def selected_keys(self, trace: Run) -> list[str]:
+        """Return those of the selected head and the pinned ones, as far as their maps do not go with the run."""
+        row = self.selection.row or 0
+        ahead = trace.patterns_sent_with_run and self.colour == ATTENTION
+        if ahead or row >= len(trace.lengths):
+            return []
+        return [f"pattern/{row}/L{layer}H{head}/{self.colour}" for layer, head in self._wanted(trace)]
+
+    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+        """Return one head's map of a colour in one row.
+
+        Raises:
+            NoAnswerError: for what the run does not have.
+            NoSplitError: where what a head moves from each token cannot be told.
+        """
+        match = _KEY.fullmatch(key)
+        if not match or int(match["row"]) >= len(trace.lengths):
+            raise NoAnswerError(f"there is no {key!r:.80} in this run")
+        row, layer, head = (int(match[name]) for name in ("row", "layer", "head"))
+        length = trace.lengths[row]
+        values = _maps(trace, match["colour"])(layer, head)[row, :length, :length].half().cpu().numpy()
+        return {"weights": flat(trace, values)}, {}
 
     def _pinned(self, trace: Run) -> list[tuple[int, int]]:
         """Return the pinned heads, as far as the run has them."""
@@ -246,7 +265,8 @@ class AttentionPattern(View):
     def _wanted(self, trace: Run) -> list[tuple[int, int]]:
         """Return the selected head and the pinned ones, as far as the run has them."""
         selected = self.selection.head
-        return ([selected] if selected and _has(trace, selected) else []) + self._pinned(trace)
+        heads = ([selected] if selected and _has(trace, selected) else []) + self._pinned(trace)
+        return list(dict.fromkeys(heads))
 
     def _drawn(self, trace: Run, row: int, head: tuple[int, int]) -> wire.Array:
         """Return what a head's picture shows [query key], NaN where there is no cell."""
@@ -258,23 +278,6 @@ class AttentionPattern(View):
             values[:, 0] = np.nan
         return values
 
-    def _send_heads(self, trace: Run) -> None:
-        row = self.selection.row or 0
-        heads = self._wanted(trace)
-        if not heads or row >= len(trace.lengths):
-            return
-        arrays: dict[str, wire.Array] = {}
-        info: dict[str, Any] = {"row": row, "heads": [list(head) for head in heads], "colour": self.colour}
-        if not trace.patterns_sent_with_run:
-            arrays["patterns"] = _packed(trace, row, heads, trace.attention)
-        if self.colour != ATTENTION:
-            info["unit"] = _UNITS.get(self.colour, trace.target.unit)
-            try:
-                arrays["values"] = _packed(trace, row, heads, _maps(trace, self.colour))
-            except NoSplitError as error:
-                info["refused"] = wire.text(str(error))
-        self._heads = wire.pack(trace.number, arrays, info)
-
 
 def _has(trace: Run, head: tuple[int, int]) -> bool:
     return head[0] < trace.n_layers and head[1] < trace.n_heads
@@ -285,8 +288,3 @@ def _maps(trace: Run, colour: str) -> Callable[[int, int], Tensor]:
     names = {ATTENTION: "attention", WEIGHTED: "value_weighted", EFFECT: "source_split"}
     maps: Callable[[int, int], Tensor] = getattr(trace, names[colour])
     return maps
-
-
-def _packed(trace: Run, row: int, heads: list[tuple[int, int]], of: Callable[[int, int], Tensor]) -> wire.Array:
-    length = trace.lengths[row]
-    return flat(trace, np.stack([of(layer, head)[row, :length, :length].half().cpu().numpy() for layer, head in heads]))

@@ -1,8 +1,7 @@
 """What every view has: an experiment it follows, a shared selection and status, one payload a run."""
 
-import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,16 +9,20 @@ import anywidget
 import traitlets
 
 from residscope.arrays import ArrayRun, Run
-from residscope.experiment import Experiment
+from residscope.experiment import Experiment, source_of
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
 from residscope.header import extent_of
 from residscope.live import rerun, wire
 from residscope.live.shared import Selection, shared_state
+from residscope.live.source import Source
 from residscope.live.widget import bundle
-from residscope.live.worker import Ticket
-from residscope.models.twin import one_look
+from residscope.live.worker import CLOSED as SOURCE_CLOSED
+from residscope.live.worker import Cancelled, Priority, Ticket
+from residscope.runs.runs import Runs
+from residscope.runs.sources import NoSplitError
+from residscope.views.captions import facts
 from residscope.views.picturable import CLOSED, Picturable
 
 if TYPE_CHECKING:
@@ -27,16 +30,27 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
 _SELECTION = ("row", "depth", "head", "position", "key", "pinned")
-_STATUS = ("run", "_run", "_progress", "_error", "_history", "_cancel", "_go")
+_STATUS = ("run", "_run", "_jobs", "_error", "_history", "_cancel", "_go")
+
+MOST_ASKED = 300
+"""How many keys one message may ask for: all heads of a layer, and the pinned ones."""
+
+Sent = tuple[Mapping[str, wire.Array], dict[str, Any]]
+"""Arrays, and what is said about them."""
+
+
+class NoAnswerError(LookupError):
+    """A view is asked for what its run does not have."""
 
 
 class View(Picturable):
     """A widget that shows each run of an experiment.
 
-    A view says which arrays it shows and which traits it has; it computes nothing.
+    A view says which arrays it shows and which traits it has; it computes nothing. It waits for nothing: it fills as
+    its numbers come.
 
     Args:
-        experiment: what to show; the view is finished when the newest run is.
+        experiment: what to show.
         selection: share another selection than the experiment's.
     """
 
@@ -45,38 +59,38 @@ class View(Picturable):
     status = anywidget.WidgetTrait().tag(sync=True)
     """The experiment's `Status`."""
     _data = traitlets.Bytes(b"").tag(sync=True)
+    _ask: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    _answer = traitlets.Bytes(b"").tag(sync=True)
     _link = traitlets.Unicode("").tag(sync=True)
     _still = traitlets.Unicode("").tag(sync=True)
     _mirror = traitlets.Dict().tag(sync=True)
 
     bundle_name: ClassVar[str]
+    ask_priority: ClassVar[Priority] = Priority.CLICK
     _experiment: Experiment | Fixed | None = None
-    _last: Run | None = None
+    _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
-    from_browser = frozenset({"_link", "_mirror"})
+    from_browser = frozenset({"_ask", "_link", "_mirror"})
 
     def __init__(self, experiment: Experiment | Fixed, *, selection: Selection | None = None, **traits: Any) -> None:
         checked_experiment(type(self), experiment)
-        self._showing = threading.RLock()
+        source = _source_of(experiment)
+        if source.closed:
+            raise Cancelled(SOURCE_CLOSED)
         self._shown = 0
-        trace = _wait_aloud(experiment)
         module, style = bundle(self.bundle_name)
         # Not before: what is refused has nothing to let go.
         self._experiment = experiment
         super().__init__(
             _esm=module,
             _css=style,
-            selection=experiment.selection if selection is None else selection,
-            status=experiment.status,
+            selection=source.selection if selection is None else selection,
+            status=source.status,
             _still=uuid.uuid4().hex,
             **traits,
         )
-        self.follow(trace, None)
         rerun.note_made_by_cell(self)
-        experiment.attach(self)
-        if experiment.trace_or_none is not trace:
-            # A run that ended meanwhile found no view to tell.
-            self.follow(experiment.trace, None)
+        source.attach(self)
 
     @property
     def experiment(self) -> Any:
@@ -96,34 +110,86 @@ class View(Picturable):
         Raises:
             RuntimeError: when the view is closed.
         """
-        experiment = self.experiment
-        return self._last if experiment.trace_or_none is None else experiment.trace
+        source = self.source
+        if source.closed and self._last is not None:
+            return self._last.trace
+        runs = source.wait()
+        # For when the experiment is closed before anything is shown.
+        self._last = self._last or runs
+        return runs.trace
 
-    def follow(self, trace: Run, ticket: Ticket | None) -> None:
-        """Show a run, unless a newer one is shown already or the view is closed."""
-        with self._showing:
-            experiment = self._experiment
-            if experiment is None or trace.number < self._shown:
-                return
-            with one_look():
-                packed = wire.pack(trace.number, *self.payload(trace, ticket))
-            if self.selection is not experiment.selection:
-                self.selection.settle(experiment, extent_of(trace))
-            with self.lock:
+    @property
+    def source(self) -> Source[Any]:
+        """Return what the view follows.
+
+        Raises:
+            RuntimeError: when the view is closed.
+        """
+        return _source_of(self.experiment)
+
+    def follow(self, runs: Runs[Any], ticket: Ticket) -> Iterator[None]:
+        """Show runs, ever more of them, unless newer ones are shown already or the view is closed."""
+        trace: Run = runs.trace
+        experiment = self._experiment
+        if experiment is None or trace.number < self._shown:
+            return
+        source = _source_of(experiment)
+        if self.selection is not source.selection:
+            self.selection.settle(source, extent_of(trace))
+        # What is selected goes with the numbers: the browser need not ask for it.
+        keys = self.selected_keys(trace)
+        if keys and not trace.patterns_sent_with_run:
+            # Each costs as much as the run: what others show of it goes first.
+            ticket.priority = max(ticket.priority, Priority.SCREEN)
+            yield
+        answer = yield from self._answered(trace, keys, ticket)
+        for sent in self.payloads(trace, ticket):
+            if sent is None:
+                yield
+                continue
+            packed = wire.pack(trace.number, *sent)
+            with self.hold_sync():
                 # It may have been closed meanwhile; closing does not wait for what can take long.
-                if self._experiment is not None:
-                    self._shown, self._last, self._data = trace.number, trace, packed
+                if self._experiment is None or trace.number < self._shown:
+                    return
+                if answer:
+                    self._answer, answer = answer, b""
+                self._shown, self._last, self._data = trace.number, runs, packed
+            yield
 
     def follow_again(self, _change: Any = None) -> None:
         """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
-        trace = self.experiment.trace_or_none
-        if trace is not None:
+        runs = self._last
+        if runs is not None:
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.schedule(f"view {self.model_id}", lambda ticket: self.follow(trace, ticket))
+                self.source.ask(f"again {self.name}", lambda ticket: self.follow(runs, ticket), of=self.name)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[Mapping[str, wire.Array], dict[str, Any]]:
+    def payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
+        """Return what is sent of a run: one payload, or ever more complete ones, and None between forwards."""
+        yield self.payload(trace, ticket)
+
+    def payload(self, trace: Run, ticket: Ticket | None) -> Sent:
         """Return the arrays of a run and what is said about them."""
         raise NotImplementedError
+
+    def selected_keys(self, _trace: Run) -> list[str]:
+        """Return what the browser would ask for, of what is selected."""
+        return []
+
+    def answer(self, trace: Run, key: str, ticket: Ticket) -> Sent | Generator[None, None, Sent]:
+        """Return what a key names, in one go or with a yield between forwards.
+
+        Raises:
+            NoAnswerError: when there is nothing of that name in the run; the reason is shown.
+        """
+        del trace, ticket
+        raise NoAnswerError(f"there is no {key!r:.80}")
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether there is nothing more to come of the newest run."""
+        runs = self.source.now()
+        return runs is not None and self._shown == runs.number
 
     def to_frame(self) -> "pd.DataFrame":
         """Return what the view shows of the newest run as a table, one row a number."""
@@ -145,9 +211,23 @@ class View(Picturable):
         """Return what the view shows of the newest run as a plotly figure."""
         return plotly_figure(self.whole_figure(self.trace))
 
+    def figure_now(self, trace: Run) -> Figure:
+        """Return the same of what is there, with nothing computed for it."""
+        if self._shown < trace.number:
+            return Figure(type(self).__name__, "", facts(trace), "Not here yet.")
+        return self.figure(trace)
+
     def figures(self) -> list[Figure]:
         """Return its one picture."""
         return [self.figure(self.trace)]
+
+    def figures_now(self) -> list[Figure]:
+        """Return its one picture, of what is there."""
+        return [self.figure_now(self.trace)]
+
+    def parts(self) -> "list[View]":
+        """Return the view itself."""
+        return [] if self.closed else [self]
 
     def lines(self) -> list[str]:
         """Return its one line."""
@@ -164,7 +244,7 @@ class View(Picturable):
         super().close()
         if self._experiment is None:
             return
-        self._experiment.detach(self)
+        _source_of(self._experiment).detach(self)
         with self.lock:
             # A notebook's Out keeps this object, and must not keep the run.
             self._experiment, self._last, self._data = None, None, b""
@@ -186,6 +266,34 @@ class View(Picturable):
             if isinstance(asked, dict):
                 shared.set_state({key: value for key, value in asked.items() if key in shared.from_browser})
         self._send_mirror()
+
+    @traitlets.observe("_ask")
+    def _take_ask(self, change: Any) -> None:
+        runs, asked = self._last, _asked(change["new"])
+        # Of another run there is nothing to say: the browser asks anew when it shows this one.
+        if asked is None or runs is None or asked["run"] != runs.number:
+            return
+
+        def job(ticket: Ticket) -> Iterator[None]:
+            answer = yield from self._answered(runs.trace, asked["keys"], ticket)
+            self._answer = answer
+
+        try:
+            self.source.ask(f"ask {self.name}", job, self.ask_priority, of=self.name)
+        except RuntimeError as error:
+            self._answer = _packed(runs.number, {key: str(error) for key in asked["keys"]})
+
+    def _answered(self, trace: Run, keys: list[str], ticket: Ticket) -> Generator[None, None, bytes]:
+        """Return the answers to some keys, packed; none where there are no keys."""
+        answers: dict[str, Sent | str] = {}
+        for key in keys:
+            try:
+                found = self.answer(trace, key, ticket)
+                answers[key] = (yield from found) if isinstance(found, Generator) else found
+            except (NoAnswerError, NoSplitError, IndexError) as error:
+                answers[key] = str(error)
+            yield
+        return _packed(trace.number, answers) if keys else b""
 
     def _send_mirror(self, _change: Any = None) -> None:
         with self.lock:  # else a thread that was overtaken sends an older state after a newer one
@@ -210,23 +318,28 @@ def checked_experiment(kind: type, experiment: Any) -> None:
         )
 
 
-def _wait_aloud(experiment: Experiment | Fixed) -> Run:
-    """Wait for the newest run, with one line of output when it takes longer than a second."""
-    widest = 0
+def _source_of(experiment: Experiment | Fixed) -> Source[Any]:
+    return experiment if isinstance(experiment, Fixed) else source_of(experiment)
 
-    def say(words: str) -> None:
-        nonlocal widest
-        widest = max(widest, len(words))
-        # A line that is written over another must hide all of it.
-        print(f"\r{words.ljust(widest)}", end="", flush=True)
 
-    def tell() -> None:
-        progress = experiment.status._progress or {}
-        where = f", {progress['label']} {progress['done']} of {progress['total']}" if progress else ""
-        say(f"residscope: running{where} ...")
+def _asked(message: Any) -> dict[str, Any] | None:
+    """Return what the browser asks for, where it is put as it should be."""
+    if not isinstance(message, dict) or type(message.get("run")) is not int:
+        return None
+    keys = message.get("keys")
+    if not isinstance(keys, list) or len(keys) > MOST_ASKED or not all(isinstance(key, str) for key in keys):
+        return None
+    return message
 
-    trace = experiment.wait(tell)
-    if widest:
-        say("residscope: run finished.")
-        print()
-    return trace
+
+def _packed(number: int, answers: Mapping[str, Sent | str]) -> bytes:
+    """Pack answers by key, each with arrays of its own, or the reason why there is none."""
+    arrays: dict[str, wire.Array] = {}
+    said: list[dict[str, Any]] = []
+    for at, (key, answer) in enumerate(answers.items()):
+        if isinstance(answer, str):
+            said.append({"key": key, "error": wire.text(answer)})
+        else:
+            arrays |= {f"{at}.{name}": array for name, array in answer[0].items()}
+            said.append({"key": key, "error": None, "info": answer[1]})
+    return wire.pack(number, arrays, {"answers": said})

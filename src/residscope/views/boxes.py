@@ -60,7 +60,15 @@ class Box(Picturable):
 
     def figures(self) -> list[Figure]:
         """Return the pictures of all views in it that are open, in order."""
-        return [figure for view in self.views() if not view.closed for figure in view.figures()]
+        return [figure for view in self.parts() for figure in view.figures()]
+
+    def figures_now(self) -> list[Figure]:
+        """Return the same of what is there."""
+        return [figure for view in self.parts() for figure in view.figures_now()]
+
+    def parts(self) -> list[View]:
+        """Return the open views in it, in order."""
+        return [view for view in self.views() if not view.closed]
 
     def lines(self) -> list[str]:
         """Return the line of each view in it."""

@@ -1,7 +1,6 @@
 """Where all heads of a layer look, or the pinned ones: small maps side by side."""
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from residscope.live import wire
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
-from residscope.views.base import View
+from residscope.views.base import NoAnswerError, Sent, View
 from residscope.views.captions import caption, facts
 from residscope.views.patterns import flat, pattern_run, shrunk
 
@@ -33,7 +32,7 @@ HEAD, EFFECT = "head", "direct effect"
 
 _LAYER = re.compile(r"layer (\d{1,4})")
 _HEAD_NAME = re.compile(r"L(\d{1,4})H(\d{1,4})")
-_FOLLOWED = ["head", "row", "pinned"]
+_KEY = re.compile(r"map/(\d{1,6})/L(\d{1,4})H(\d{1,4})")
 
 
 class HeadGrid(View):
@@ -49,14 +48,11 @@ class HeadGrid(View):
     """Which heads: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
     sort = traitlets.Enum((HEAD, EFFECT, *KINDS), HEAD).tag(sync=True)
     """Their order: "head", or the largest "direct effect" or score first."""
-    _maps = traitlets.Bytes(b"").tag(sync=True)
 
     from_browser = View.from_browser | {"shown", "sort"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self.selection, _FOLLOWED, self._fetch)
-        self.watch(self, ["shown"], self._fetch)
         self.watch(self, ["sort"], self.follow_again)
 
     @classmethod
@@ -95,8 +91,6 @@ class HeadGrid(View):
             for row, length in enumerate(trace.lengths):
                 maps = torch.stack([layer[row, :, :length, :length] for layer in layers])
                 arrays[f"row.{row}"] = self._packed(trace, maps)
-        else:
-            self._send_maps(trace)
         if self.sort != HEAD:
             arrays["values"] = self._values(trace)
         return arrays, {
@@ -185,21 +179,25 @@ class HeadGrid(View):
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
 
-    def _fetch(self, _change: Any) -> None:
-        trace = self.experiment.trace_or_none
-        if trace is not None and not trace.patterns_sent_with_run:
-            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.schedule(f"maps of {self.model_id}", lambda _ticket: self._send_maps(trace))
-
-    def _send_maps(self, trace: Run) -> None:
+    def selected_keys(self, trace: Run) -> list[str]:
+        """Return those of the heads shown, where their maps do not go with the run."""
         row = self.selection.row or 0
-        heads = self._heads(trace)
-        if not heads or row >= len(trace.lengths):
-            return
+        if trace.patterns_sent_with_run or row >= len(trace.lengths):
+            return []
+        return [f"map/{row}/L{layer}H{head}" for layer, head in self._heads(trace)]
+
+    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+        """Return one head's small map in one row.
+
+        Raises:
+            NoAnswerError: for what the run does not have.
+        """
+        match = _KEY.fullmatch(key)
+        if not match or int(match[1]) >= len(trace.lengths):
+            raise NoAnswerError(f"there is no {key!r:.80} in this run")
+        row, layer, head = map(int, match.groups())
         length = trace.lengths[row]
-        maps = torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads])
-        info = {"row": row, "heads": [list(head) for head in heads], "colour": "attention"}
-        self._maps = wire.pack(trace.number, {"patterns": self._packed(trace, maps)}, info)
+        return {"weights": self._packed(trace, trace.attention(layer, head)[row, :length, :length])}, {}
 
     def _packed(self, trace: Run, maps: torch.Tensor) -> wire.Array:
         return flat(trace, shrunk(trace, maps, SIDE).half().cpu().numpy())

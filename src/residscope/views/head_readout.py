@@ -1,30 +1,27 @@
 """One head on one card: where it looks, what it writes, what it adds to the target, what kind it is."""
 
-from contextlib import suppress
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import traitlets
 from torch import Tensor
 
 from residscope.arrays import Run
-from residscope.experiment import Experiment
 from residscope.export.figure import Block, Figure, Table
 from residscope.export.words import number, share
 from residscope.fixed import Fixed
 from residscope.header import name_of, text_of, texts_of, tokens_of
-from residscope.live import wire
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
-from residscope.views.base import View
+from residscope.views.base import NoAnswerError, Sent, View
 from residscope.views.captions import caption, facts, refusal, spot_of, target_name
 from residscope.views.head_summary import HeadSummary, head_summary, head_summary_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FOLLOWED = ["head", "row", "position"]
+_KEY = re.compile(r"card/(\d{1,6})/L(\d{1,4})H(\d{1,4})/(\d{1,9})")
 
 
 class HeadReadout(View):
@@ -35,12 +32,6 @@ class HeadReadout(View):
     """
 
     bundle_name = "head_readout"
-
-    _card = traitlets.Bytes(b"").tag(sync=True)
-
-    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
-        super().__init__(experiment, **traits)
-        self.watch(self.selection, _FOLLOWED, self._fetch)
 
     @classmethod
     @made_whole()
@@ -75,16 +66,41 @@ class HeadReadout(View):
         run = head_summary_run(
             weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit
         )
-        view = cls(Fixed(run), selection=selection)
-        if view.selection.head is None:
-            view.selection.update(head=(0, 0))
-        return view
+        fixed = Fixed(run)
+        chosen = fixed.selection if selection is None else selection
+        if chosen.head is None:
+            chosen.update(head=(0, 0))
+        return cls(fixed, selection=chosen)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Send the card of what is selected; of the run itself nothing is needed."""
-        del ticket
-        self._send_card(trace)
+    def payload(self, trace: Run, ticket: Ticket | None) -> Sent:
+        """Send nothing of the run itself: the card of what is selected goes with it."""
+        del trace, ticket
         return {}, {}
+
+    def selected_keys(self, trace: Run) -> list[str]:
+        """Return that of the card of what is selected."""
+        spot = spot_of(trace, self.selection)
+        if isinstance(spot, str):
+            return []
+        layer, head, row, position = spot
+        return [f"card/{row}/L{layer}H{head}/{position}"]
+
+    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+        """Return the card of one head at one position of one row.
+
+        Raises:
+            NoAnswerError: for what the run does not have, and for a layer without heads.
+        """
+        match = _KEY.fullmatch(key)
+        if not match:
+            raise NoAnswerError(f"there is no {key!r:.80} in this run")
+        row, layer, head, position = map(int, match.groups())
+        if row >= len(trace.lengths) or position >= trace.lengths[row]:
+            raise NoAnswerError(f"there is no {key!r:.80} in this run")
+        card = head_summary(trace, layer, head, row, position)
+        if card is None:
+            raise NoAnswerError(f"Layer {layer} has no attention heads.")
+        return {}, _sent(trace, card)
 
     def card(self, trace: Run) -> HeadSummary | str:
         """Return what there is to say of the selected head, or why there is nothing."""
@@ -163,32 +179,24 @@ class HeadReadout(View):
             raise refusal(card, trace)
         return self.figure(trace)
 
-    def _fetch(self, _change: Any) -> None:
-        trace = self.experiment.trace_or_none
-        if trace is not None:
-            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.schedule(f"card of {self.model_id}", lambda _ticket: self._send_card(trace))
 
-    def _send_card(self, trace: Run) -> None:
-        card = self.card(trace)
-        info: dict[str, Any] = {"card": None, "texts": {}}
-        if isinstance(card, HeadSummary):
-            written = _written(card)
-            info = {
-                "texts": texts_of(trace, (token for _, pairs in written for token, _ in pairs)),
-                "card": {
-                    "row": card.row,
-                    "head": [card.layer, card.head],
-                    "position": card.position,
-                    "looks": card.looks,
-                    "effect": card.effect,
-                    "rank": card.rank,
-                    "shares": card.shares,
-                    "scores": [[kind, None if np.isnan(score) else score] for kind, score in card.scores.items()],
-                    "writes": [[kind, pairs] for kind, pairs in written],
-                },
-            }
-        self._card = wire.pack(trace.number, {}, info)
+def _sent(trace: Run, card: HeadSummary) -> dict[str, Any]:
+    """Return a card as plain data."""
+    written = _written(card)
+    return {
+        "texts": texts_of(trace, (token for _, pairs in written for token, _ in pairs)),
+        "card": {
+            "row": card.row,
+            "head": [card.layer, card.head],
+            "position": card.position,
+            "looks": card.looks,
+            "effect": card.effect,
+            "rank": card.rank,
+            "shares": card.shares,
+            "scores": [[kind, None if np.isnan(score) else score] for kind, score in card.scores.items()],
+            "writes": [[kind, pairs] for kind, pairs in written],
+        },
+    }
 
 
 def _written(card: HeadSummary) -> list[tuple[str, list[tuple[int, float]]]]:

@@ -1,14 +1,14 @@
 """What the model would say if it stopped at each depth, at each position."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import re
+import time
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import traitlets
+from torch import Tensor
 
 from residscope.arrays import ArrayRun, Run
-from residscope.experiment import Experiment
 from residscope.export.figure import Block, Curve, Figure, Map, Table
 from residscope.export.words import number, probability
 from residscope.fixed import Fixed
@@ -16,12 +16,13 @@ from residscope.header import name_of, texts_of, tokens_of
 from residscope.live import wire
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
-from residscope.live.worker import Ticket
-from residscope.runs.lens import LensCells
-from residscope.views.base import View
+from residscope.live.worker import Priority, Ticket
+from residscope.runs.lens import LensTarget
+from residscope.views.base import NoAnswerError, Sent, View
 from residscope.views.captions import caption, facts, target_name
 from residscope.views.checks import check_info
 from residscope.views.lens_arrays import lens_run
+from residscope.views.lens_grid import LensGrid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,15 @@ WHOLE, LAST = 64, 32
 """Of prompts up to so many tokens all positions are read; of longer ones the last, and those that come on screen."""
 
 MOST_ASKED = 256
+"""How many positions are asked for at once, at most."""
+
+BLOCK = 32
+"""How many the browser asks for, where they are read fast enough."""
+
+SEND_EVERY = 0.3
+"""Seconds from one part that is sent to the next."""
+
+_KEY = re.compile(r"cells/(\d{1,6})/(\d{1,9})/(\d{1,9})")
 
 PICTURED, LISTED = 10, 5
 """How many positions, and how many tokens of one cell, a still picture has."""
@@ -46,14 +56,8 @@ class LogitLens(View):
 
     bundle_name = "logit_lens"
 
-    _window: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
-    _cells = traitlets.Bytes(b"").tag(sync=True)
-
-    from_browser = View.from_browser | {"_window"}
-
-    def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
-        super().__init__(experiment, **traits)
-        self.watch(self, ["_window"], self._fetch)
+    ask_priority = Priority.SCREEN
+    _grid: LensGrid | None = None
 
     @classmethod
     @made_whole()
@@ -87,25 +91,85 @@ class LogitLens(View):
         run = lens_run(tokens, top_tokens, top_probs, depths=depths, target=target, name=name, unit=unit)
         return cls(Fixed(run), selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the lens's cells by row, the target at each depth, its curve at every position, and the check."""
-        step = (lambda done, total: ticket.step("logit lens", done, total)) if ticket else (lambda _done, _of: None)
+    def payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
+        """Return the lens's cells by row, the target at each depth, its curve at every position, and the check.
+
+        First of all the column where the target is read; where all cells are read at once, these.
+        """
         target = trace.lens_target()
+        grid = self._grid = LensGrid(trace, _k(trace))
+        wanted = _wanted(trace)
+        whole = sum(stop - start for start, stop in wanted) <= grid.unit
+        for row, (read, (start, stop)) in enumerate(zip(trace.target.positions, wanted, strict=True)):
+            yield from self._read(trace, row, *((start, stop) if whole else (read, read + 1)), ticket)
+        if not whole:
+            yield self._so_far(trace, target, None)
+            ticket.priority = Priority.REST
+            yield None
+        curve = None
+        if trace.target.unit == "logits" and not isinstance(trace, ArrayRun):
+            # That of a log-probability would cost as much as all cells.
+            curve = trace.target_curve(step=lambda _done, _of: ticket.check())
+        chosen, sent_at = self.selection.row or 0, time.monotonic()
+        for row in sorted(range(len(wanted)), key=lambda row: row != chosen):
+            for _ in self._read(trace, row, *wanted[row], ticket):
+                is_due = time.monotonic() - sent_at > SEND_EVERY
+                yield self._so_far(trace, target, curve) if is_due else None
+                sent_at = time.monotonic() if is_due else sent_at
+        yield self._so_far(trace, target, curve)
+
+    def answer(self, trace: Run, key: str, ticket: Ticket) -> Generator[None, None, Sent]:
+        """Return the cells at some positions of one row, at all depths.
+
+        Raises:
+            NoAnswerError: for positions that the run does not have, and for too many at once.
+        """
+        match = _KEY.fullmatch(key)
+        row, start, stop = map(int, match.groups()) if match else (0, 0, 0)
+        if row >= len(trace.lengths) or not start < stop <= min(trace.lengths[row], start + MOST_ASKED):
+            raise NoAnswerError(f"there is no {key!r:.80} in this run")
+        yield from self._read(trace, row, start, stop, ticket)
+        grid = self._grid_of(trace)
+        return grid.packed(row, start, stop), {"texts": texts_of(trace, grid.tokens(row, start, stop))}
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether all cells are here that are read unasked."""
+        runs, grid = self.source.now(), self._grid
+        if not super().complete or runs is None or grid is None or grid.number != runs.number:
+            return False
+        return all(grid.gap(row, *span) is None for row, span in enumerate(_wanted(runs.trace)))
+
+    def _grid_of(self, trace: Run) -> LensGrid:
+        grid = self._grid
+        return grid if grid is not None and grid.number == trace.number else LensGrid(trace, _k(trace))
+
+    def _read(self, trace: Run, row: int, start: int, stop: int, ticket: Ticket) -> Generator[None, None, None]:
+        """Read what is not here yet of some positions, a few at once."""
+        grid = self._grid_of(trace)
+        self._grid, total = grid, sum(stop - start for start, stop in _wanted(trace))
+        while (gap := grid.gap(row, start, stop)) is not None:
+            ticket.step("logit lens", min(grid.count(), total), total)
+            cells = trace.lens_cells(row, *gap, _k(trace), step=lambda _done, _of: ticket.check())
+            grid.put(row, gap[0], cells)
+            yield
+
+    def _so_far(self, trace: Run, target: LensTarget, curve: Tensor | None) -> Sent:
+        """Return what is here as it is sent."""
+        grid = self._grid_of(trace)
         arrays = {
             "target_value": target.value.float().cpu().numpy(),
             "target_rank": target.rank.cpu().numpy().astype(np.int32),
         }
-        if trace.target.unit == "logits" and not isinstance(trace, ArrayRun):
-            # That of a log-probability would cost as much as all cells.
-            arrays["curve"] = trace.target_curve(step=step).cpu().numpy().astype(np.float32)
-        starts = [_start(length) for length in trace.lengths]
-        shown: set[int] = set()
-        for row, (start, stop) in enumerate(zip(starts, trace.lengths, strict=True)):
-            cells = trace.lens_cells(row, start, stop, _k(trace), step=step)
-            arrays |= {f"{name}.{row}": array for name, array in _arrays(cells).items()}
-            shown |= _ids(cells)
+        if curve is not None:
+            arrays["curve"] = curve.cpu().numpy().astype(np.float32)
+        spans, shown = [grid.hull(row) for row in range(len(trace.lengths))], set[int]()
+        for row, span in enumerate(spans):
+            arrays |= {f"{name}.{row}": array for name, array in grid.packed(row, *span).items()}
+            shown |= grid.tokens(row, *span)
         info = {
-            "starts": starts,
+            "starts": [start for start, _ in spans],
+            "block": min(BLOCK, max(4, grid.unit)),
             "texts": texts_of(trace, shown),
             "check": [check_info(check) for check in target.checks],
             "unit": trace.target.unit,
@@ -135,32 +199,54 @@ class LogitLens(View):
 
     def summary(self, trace: Run) -> str:
         """Say what leads at the selected depth and position, and how large the target is there."""
-        row, depth, position = self._spot(trace)
-        cells = trace.lens_cells(row, position, position + 1, _k(trace))
-        leads = name_of(trace, int(cells.top_ids[depth, 0, 0]))
-        target = float(trace.lens_target().value[row, depth])
-        words = (
-            f"at {trace.depths[depth]}, after {tokens_of(trace, row)[position]} ({position}), {leads} leads "
-            f"with {probability(float(cells.top_probs[depth, 0, 0]))}"
-        )
-        told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}".rstrip()
-        return words if np.isnan(target) else words + told
+        return self._said(trace, at_once=False)
 
     def figure(self, trace: Run) -> Figure:
         """Return the grid about the selected position, its likeliest tokens and the target's curve."""
-        row, _, position = self._spot(trace)
-        stop = min(trace.lengths[row], max(position + 1, PICTURED))
-        return self._figure(trace, max(0, stop - PICTURED), stop)
+        return self._figure(trace, *self._pictured(trace), at_once=False)
+
+    def figure_now(self, trace: Run) -> Figure:
+        """Return the same of the cells that are here."""
+        if self._grid_of(trace).count() == 0:
+            return super().figure_now(trace)
+        return self._figure(trace, *self._pictured(trace), at_once=True)
 
     def whole_figure(self, trace: Run) -> Figure:
         """Return the same with all positions."""
         row, _, _ = self._spot(trace)
-        return self._figure(trace, 0, trace.lengths[row])
+        return self._figure(trace, 0, trace.lengths[row], at_once=False)
 
-    def _figure(self, trace: Run, start: int, stop: int) -> Figure:
-        row, depth, position = self._spot(trace)
+    def _pictured(self, trace: Run) -> tuple[int, int]:
+        """Return the positions that a picture has."""
+        row, _, position = self._spot(trace)
+        stop = min(trace.lengths[row], max(position + 1, PICTURED))
+        return max(0, stop - PICTURED), stop
+
+    def _cells(self, trace: Run, row: int, start: int, stop: int, *, at_once: bool) -> tuple[wire.Array, wire.Array]:
+        """Return the likeliest tokens and their probabilities [depth pos k]; at once as far as they are here."""
+        grid = self._grid_of(trace)
+        if at_once or grid.gap(row, start, stop) is None:
+            return grid.cells(row, start, stop)
         cells = trace.lens_cells(row, start, stop, _k(trace))
-        ids, probabilities = cells.top_ids.cpu().numpy(), cells.top_probs.float().cpu().numpy()
+        return cells.top_ids.cpu().numpy(), cells.top_probs.float().cpu().numpy()
+
+    def _said(self, trace: Run, *, at_once: bool) -> str:
+        row, depth, position = self._spot(trace)
+        ids, probabilities = self._cells(trace, row, position, position + 1, at_once=at_once)
+        token, share = int(ids[depth, 0, 0]), float(probabilities[depth, 0, 0])
+        leads = (
+            "the likeliest token is not here yet"
+            if token < 0
+            else f"{name_of(trace, token)} leads with {probability(share)}"
+        )
+        target = float(trace.lens_target().value[row, depth])
+        words = f"at {trace.depths[depth]}, after {tokens_of(trace, row)[position]} ({position}), {leads}"
+        told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}".rstrip()
+        return words if np.isnan(target) else words + told
+
+    def _figure(self, trace: Run, start: int, stop: int, *, at_once: bool) -> Figure:
+        row, depth, position = self._spot(trace)
+        ids, probabilities = self._cells(trace, row, start, stop, at_once=at_once)
         grid = Map(
             probabilities[:, :, 0],
             trace.depths,
@@ -169,7 +255,7 @@ class LogitLens(View):
             1.0,
             "probability",
             "",
-            texts=[[name_of(trace, int(token)) for token in line] for line in ids[:, :, 0]],
+            texts=[[name_of(trace, int(token)) if token >= 0 else "" for token in line] for line in ids[:, :, 0]],
             ringed=(depth, position - start),
             upward=True,
             tokens=True,
@@ -177,8 +263,8 @@ class LogitLens(View):
         chosen = zip(
             ids[depth, position - start].tolist(), probabilities[depth, position - start].tolist(), strict=True
         )
-        likeliest = [(name_of(trace, token), probability(share)) for token, share in list(chosen)[:LISTED]]
-        blocks: list[Block] = [grid, Table(f"likeliest at {trace.depths[depth]}", likeliest)]
+        likeliest = [(name_of(trace, token), probability(share)) for token, share in chosen if token >= 0][:LISTED]
+        blocks: list[Block] = [grid, Table(f"likeliest at {trace.depths[depth]}", likeliest or [("not here yet", "")])]
         target = trace.lens_target()
         if not target.value[row].isnan().all():
             name = f"{target_name(trace, row)} over layers"
@@ -187,7 +273,7 @@ class LogitLens(View):
         check = [
             f"output {'=' if one.ok else '≠'} model {'✓' if one.ok else '!'}" for one in target.checks[row : row + 1]
         ]
-        sentence = caption(self.summary(trace)) + _left_out(start, stop, trace.lengths[row])
+        sentence = caption(self._said(trace, at_once=at_once)) + _left_out(start, stop, trace.lengths[row])
         return Figure("Logit lens", what, facts(trace, *check), sentence, blocks)
 
     def _spot(self, trace: Run) -> tuple[int, int, int]:
@@ -196,22 +282,6 @@ class LogitLens(View):
         asked = self.selection.position
         position = trace.target.positions[row] if asked is None or asked >= trace.lengths[row] else asked
         return row, min(self.selection.depth, len(trace.depths) - 1), position
-
-    def _fetch(self, _change: Any) -> None:
-        trace, asked = self.experiment.trace_or_none, self._window
-        if trace is not None and _is_window(asked, trace):
-            with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.experiment.schedule(
-                    f"cells of {self.model_id}", lambda ticket: self._send_cells(trace, asked, ticket)
-                )
-
-    def _send_cells(self, trace: Run, asked: dict[str, int], ticket: Ticket) -> None:
-        row, start, stop = asked["row"], asked["start"], asked["stop"]
-        cells = trace.lens_cells(
-            row, start, stop, _k(trace), step=lambda done, total: ticket.step("logit lens", done, total)
-        )
-        info = {"row": row, "start": start, "texts": texts_of(trace, _ids(cells))}
-        self._cells = wire.pack(trace.number, _arrays(cells), info)
 
 
 def _left_out(start: int, stop: int, length: int) -> str:
@@ -222,30 +292,13 @@ def _left_out(start: int, stop: int, length: int) -> str:
     return f" Shown are {which or f'positions {start} to {stop - 1}'} of {length} tokens."
 
 
-def _start(length: int) -> int:
-    return 0 if length <= WHOLE else length - LAST
+def _wanted(trace: Run) -> list[tuple[int, int]]:
+    """Return of each row the positions that are read unasked."""
+    return [(0 if length <= WHOLE else length - LAST, length) for length in trace.lengths]
 
 
 def _k(trace: Run) -> int:
+    """Return how many tokens are listed of each cell; of arrays, as many as there are."""
+    if isinstance(trace, ArrayRun):
+        return int(trace.lens_cells(0, 0, 1).top_ids.shape[-1])
     return min(TOP_K, trace.vocabulary_size)
-
-
-def _ids(cells: LensCells) -> set[int]:
-    return set(np.unique(cells.top_ids.cpu().numpy()).tolist())
-
-
-def _arrays(cells: LensCells) -> dict[str, wire.Array]:
-    return {
-        "top_ids": cells.top_ids.cpu().numpy().astype(np.int32),
-        "top_probs": cells.top_probs.half().cpu().numpy(),
-        "entropy": cells.entropy.half().cpu().numpy(),
-    }
-
-
-def _is_window(asked: Any, trace: Run) -> bool:
-    """Tell whether the browser asks for positions that this run has, and not for too many at once."""
-    if not isinstance(asked, dict) or asked.get("run") != trace.number:
-        return False
-    numbers = [asked.get(name) for name in ("row", "start", "stop")]
-    row, start, stop = (number if type(number) is int else -1 for number in numbers)
-    return 0 <= row < len(trace.lengths) and 0 <= start < stop <= min(trace.lengths[row], start + MOST_ASKED)

@@ -1,12 +1,14 @@
 """What views and boxes of them have in common: still pictures, and how a notebook shows them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from residscope.export.figure import Figure
-from residscope.export.mime import display_with_still
+from residscope.export.mime import display
 from residscope.export.svg import WIDTH, png, svg
 from residscope.live import rerun
 from residscope.live.widget import Widget
+from residscope.views.display import Part, show
 
 CLOSED = "this view is closed: make a new one"
 
@@ -17,6 +19,11 @@ class Picturable(Widget):
     _still: str
 
     @property
+    def name(self) -> str:
+        """Return the name of its still picture, by which its source and the page know it, too."""
+        return str(self._still)
+
+    @property
     def closed(self) -> bool:
         """Tell whether it is closed."""
         return self.comm is None
@@ -25,8 +32,16 @@ class Picturable(Widget):
         """Return what it shows as still pictures, drawn by nobody yet."""
         raise NotImplementedError
 
+    def figures_now(self) -> list[Figure]:
+        """Return the same of what is there, with nothing computed for it."""
+        raise NotImplementedError
+
     def lines(self) -> list[str]:
         """Return what it shows in words."""
+        raise NotImplementedError
+
+    def parts(self) -> "Sequence[Part]":
+        """Return the open views in it."""
         raise NotImplementedError
 
     def to_svg(self, width: float = WIDTH) -> str:
@@ -61,11 +76,14 @@ class Picturable(Widget):
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         # Of the class: ipywidgets takes the method from what is closed.
-        bundled = type(self)._repr_mimebundle_(self, **kwargs)
-        if bundled is not None:
-            if not self.closed:
-                rerun.shown(self)
-            display_with_still(bundled, [] if self.closed else self.figures(), self._still)
+        bundled = None if self.closed else super()._repr_mimebundle_(**kwargs)
+        if bundled is None:
+            display(({"text/plain": CLOSED}, {}))
+            return
+        rerun.shown(self)
+        # The numbers stand in the picture, for which the frame does not wait.
+        bundled[0]["text/plain"] = "\n".join(type(part).__name__ for part in self.parts()) or CLOSED
+        show(self, bundled)
 
 
 def _check_pixels(width: Any, sentence: str) -> None:

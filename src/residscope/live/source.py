@@ -1,0 +1,71 @@
+"""What a view follows: an experiment's runs, or arrays that never change."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from residscope.live.shared import Extent, Selection, Status
+from residscope.live.worker import Job, Priority, Ticket
+
+R_co = TypeVar("R_co", covariant=True)
+"""What is followed: the runs that belong together."""
+
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Follower(Protocol[R_contra]):
+    """A view, as its source sees it."""
+
+    @property
+    def name(self) -> str:
+        """Return a name that no other follower has."""
+
+    def follow(self, runs: R_contra, ticket: Ticket) -> Iterator[Any] | None:
+        """Show new runs; yields whenever more of them is shown."""
+
+
+class Source(Protocol[R_co]):
+    """Where a view's numbers come from.
+
+    Attributes:
+        selection: what is selected.
+        status: how it is doing, once for all views.
+    """
+
+    selection: Selection
+    status: Status
+
+    @property
+    def expected(self) -> Extent | None:
+        """Return how far a selection reaches in the runs of the newest inputs; None where no more runs come."""
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether there will be no more jobs."""
+
+    def now(self) -> R_co | None:
+        """Return the newest finished runs, or None; never waits."""
+
+    def wait(self, told: Callable[[], object] | None = None) -> R_co:
+        """Wait for the runs of the newest inputs, and raise what they raised; calls `told` once a second meanwhile."""
+
+    def attach(self, view: Follower[R_co]) -> None:
+        """Let a view show the newest runs and all later ones; held weakly."""
+
+    def detach(self, view: Follower[R_co]) -> None:
+        """Let a view go that is closed."""
+
+    def showing(self, view: Follower[R_co]) -> Ticket:
+        """Return the job that lets a view show the newest runs."""
+
+    def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
+        """Do a job on the worker; a newer one of the same key replaces it.
+
+        Args:
+            key: the name of such jobs.
+            job: what to do; it yields between forwards, so that more urgent jobs can go first.
+            priority: when it is done.
+            of: the name of the view that asks, which alone shows how far the job is and why it failed.
+
+        Raises:
+            RuntimeError: when the source is closed.
+        """
