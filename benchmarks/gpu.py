@@ -18,7 +18,7 @@ from benchmarks.rows import Row
 from benchmarks.scale import FULL, Scale, Size
 from benchmarks.timing import Prepared, medians
 from residscope.inputs.reader import Reader
-from residscope.models import record, twin_of
+from residscope.models import Terms, record, twin_of
 from residscope.runs.lens import read_cells
 from residscope.runs.trace import Trace
 
@@ -77,7 +77,8 @@ def _run(model: TransformerBridge, scale: Scale, size: Size, length: int, what: 
 def _lens(model: TransformerBridge, scale: Scale, size: Size, length: int, what: str) -> list[Row]:
     tokens = torch.tensor([models.prompt(size, length)], device=model.cfg.device)
     with twin_of(model).use() as twin:
-        resid = record(twin, tokens, torch.tensor([length - 1]), keep_patterns=False).resid[:, 0]
+        last = Terms.one_a_row(torch.tensor([length - 1], device=tokens.device))
+        resid = record(twin, tokens, last, keep_patterns=False).resid[:, 0]
 
         def ours() -> None:
             read_cells(twin, resid, size.d_vocab, TOP, lambda _done, _of: None)

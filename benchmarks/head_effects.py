@@ -13,7 +13,7 @@ from benchmarks.scale import Scale
 from benchmarks.timing import Prepared, medians, one_thread
 from residscope.inputs.reader import Reader
 from residscope.inputs.target import Answer, Target
-from residscope.models import Recording, record, twin_of
+from residscope.models import Recording, Terms, record, twin_of
 from residscope.runs.decomposition import attention_effects
 from residscope.runs.direction import carry_back, direction_of
 from residscope.runs.trace import Trace
@@ -58,7 +58,7 @@ def _at(
     # A trace remembers, so each time needs one of its own.
     traces = [Trace(model, inputs) for _ in range(scale.repeats + 1)]
     with twin_of(model).use() as twin:
-        recording = record(twin, torch.tensor([ids]), torch.tensor([length - 1]), keep_patterns=False)
+        recording = record(twin, torch.tensor([ids]), Terms.one_a_row(torch.tensor([length - 1])), keep_patterns=False)
         weights = twin_of(model).weights
 
         def ours(right: int) -> Tensor:

@@ -6,7 +6,7 @@ from benchmarks import memory, models
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
 from benchmarks.timing import Prepared, medians, one_thread
-from residscope.models import record, twin_of
+from residscope.models import Terms, record, twin_of
 from residscope.runs.lens import read_cells
 
 TOP = 10
@@ -18,7 +18,7 @@ def measure(scale: Scale) -> list[Row]:
     tokens = torch.tensor([models.prompt(scale.size, length)])
     model = models.gpt2(scale.size)  # of which a twin takes no hold
     with one_thread(), twin_of(model).use() as twin:
-        resid = record(twin, tokens, torch.tensor([length - 1]), keep_patterns=False).resid[:, 0]
+        resid = record(twin, tokens, Terms.one_a_row(torch.tensor([length - 1])), keep_patterns=False).resid[:, 0]
 
         def lens() -> None:
             read_cells(twin, resid, d_vocab, TOP, lambda _done, _of: None)

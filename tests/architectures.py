@@ -84,9 +84,13 @@ def build(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
     attention: str = "eager",
+    **settings: object,
 ) -> TransformerBridge:
-    """Return a bridge with random weights, norm weights and biases, so that nothing cancels by chance."""
-    model = hf_model(name, seed=seed, attention=attention).to(dtype)
+    """Return a bridge with random weights, norm weights and biases, so that nothing cancels by chance.
+
+    `settings` are of the Hugging Face config.
+    """
+    model = hf_model(name, seed=seed, attention=attention, **settings).to(dtype)
     made = build_bridge_from_module(
         model,
         type(model).__name__,
@@ -99,9 +103,11 @@ def build(
     return made
 
 
-def hf_model(name: str, *, seed: int = 0, attention: str = "eager") -> torch.nn.Module:
+def hf_model(name: str, *, seed: int = 0, attention: str = "eager", **settings: object) -> torch.nn.Module:
     """Return the Hugging Face model that a bridge is built on."""
     kind, config = _configs()[name]
+    for setting, value in settings.items():
+        setattr(config, setting, value)
     config._attn_implementation = attention
     torch.manual_seed(seed)
     model = kind(config).eval()

@@ -11,8 +11,12 @@ from transformer_lens.model_bridge.sources import build_bridge_from_module
 
 from residscope import Experiment, Trace
 from residscope.inputs.reader import Reader
+from residscope.models.activations import LiveRun, over_patterns, whole
+from residscope.models.edits import Edit, Site
+from residscope.models.mixing import record_mixing
 from residscope.models.placement import home_of
-from residscope.models.recording import LiveRun, over_patterns, record, record_mixing, whole
+from residscope.models.recording import record
+from residscope.models.terms import Terms
 from residscope.models.weights import final_norm, head_weights, logits_of, unembedding
 from tests import architectures
 
@@ -50,7 +54,8 @@ def test_all_that_is_read_of_a_model_on_two_devices_is_gathered_on_the_first_blo
         split(model, mode)
         assert {parameter.device for parameter in model.parameters()} == {FIRST, SECOND}
         assert home_of(model) == FIRST
-        tokens, read = torch.zeros((2, 7), dtype=torch.long, device=FIRST), torch.tensor([6, 4])
+        tokens = torch.zeros((2, 7), dtype=torch.long, device=FIRST)
+        read = Terms.one_a_row(torch.tensor([6, 4]))
         recording = record(model, tokens, read, keep_patterns=True)
         run = LiveRun(tokens)
         found = [*vars(recording).values(), *over_patterns(model, run, [0, 2], whole).values()]
@@ -92,6 +97,18 @@ def test_an_offloaded_model_gives_the_same_numbers_and_is_warned_of(name):
         "not be run elsewhere meanwhile."
     )
     assert [parameter.is_meta for parameter in model.parameters()] == held, "no weights stay behind"
+
+
+@pytest.mark.parametrize("name", ["GPT-2", "Gemma-2"])
+def test_an_offloaded_model_is_edited_alike(name):
+    offloaded_one = offloaded(name)
+    sites = [Site("head", 0, 1), Site("attn", 1), Site("mlp", 1), Site("resid_mid", 2)]
+    inputs = Reader(offloaded_one).parse(PROMPT, (" Mary", " John"), None, None)
+    edits = [Edit(site, 0.5) for site in sites]
+    trace, whole_one = (Trace(model, inputs, edits=edits) for model in (offloaded_one, architectures.build(name)))
+    torch.testing.assert_close(trace.logits, whole_one.logits, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(trace.attention(2), whole_one.attention(2), atol=1e-6, rtol=1e-5)
+    assert all(check.ok for check in (*trace.sum_check(), *trace.layer_check()))
 
 
 def test_an_offloaded_model_is_left_in_the_mode_that_it_was_in():

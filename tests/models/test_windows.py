@@ -7,7 +7,7 @@ import torch
 import transformers as hf
 from transformer_lens.model_bridge.sources import build_bridge_from_module
 
-from residscope.models.recording import LiveRun, over_patterns, whole
+from residscope.models.activations import LiveRun, over_patterns, whole
 from residscope.models.windows import Window, windows_of
 from tests import architectures, tiny
 

@@ -43,7 +43,7 @@ def test_the_curve_is_the_target_at_every_position_through_the_models_own_head(n
         for depth in range(7):
             with torch.no_grad():
                 logits = logits_of(model, trace._recording.resid[depth, row, :length]).float()
-            expected = trace.target.of_row(row, length).value(logits)
+            expected = trace.target.of_term(row, length).value(logits)
             torch.testing.assert_close(curve[row, depth, :length], expected, atol=2e-4, rtol=1e-4)
         assert curve[row, :, length:].isnan().all()
         read_at = trace.target.positions[row]

@@ -4,7 +4,7 @@ import pytest
 
 import residscope as rs
 from residscope.analysis.scores import KINDS
-from residscope.models.recording import LiveRun
+from residscope.models.activations import LiveRun
 from tests import architectures, tiny
 from tests.runs.test_head_tokens import trace_of
 
@@ -27,7 +27,7 @@ def test_scores_come_from_kept_patterns_or_from_one_more_run_for_all_kinds(looks
     model = tiny.bridge("gpt2")
     kept = [trace_of(model).head_scores(kind) for kind in KINDS]
     assert looks == []
-    monkeypatch.setattr(trace_module, "PATTERN_BYTES", 10)
+    monkeypatch.setattr("residscope.runs.trace.PATTERN_BYTES", 10)
     trace = trace_of(model)
     for kind, score in zip(KINDS, kept, strict=True):
         assert trace.head_scores(kind).allclose(score, equal_nan=True)

@@ -43,17 +43,17 @@ class Check:
 
 
 def sum_check(
-    parts: Float[Tensor, "row component"],
-    target: Float[Tensor, "row"],
-    weighted_logits: Float[Tensor, "row"],
+    parts: Float[Tensor, "group component"],
+    target: Float[Tensor, "group"],
+    cancelled: Float[Tensor, "group"],
     dtype: torch.dtype,
 ) -> list[Check]:
-    """Compare the sum of all parts with the target, one check a row.
+    """Compare the sum of all parts with the target, one check a group.
 
     The tolerance is 8 eps in float32, 2 eps in 16-bit types, times the sizes of what was added up: the parts and
-    `weighted_logits`, the sum of |token weight| |logit|, since logits may share an offset that cancels.
+    `cancelled`, the size of what the parts do not show: logits may share an offset, and terms have parts in common.
     """
-    tolerance = rounding(dtype) * (parts.abs().sum(-1) + weighted_logits)
+    tolerance = rounding(dtype) * (parts.abs().sum(-1) + cancelled)
     return [
         Check(s, t, tol) for s, t, tol in zip(parts.sum(-1).tolist(), target.tolist(), tolerance.tolist(), strict=True)
     ]
@@ -107,9 +107,9 @@ class LayerCheck:
 
 
 def layer_checks(
-    parts: Float[Tensor, "layer part row d_model"], ends: Float[Tensor, "layer_end row d_model"], dtype: torch.dtype
+    parts: Float[Tensor, "layer part term d_model"], ends: Float[Tensor, "layer_end term d_model"], dtype: torch.dtype
 ) -> list[LayerCheck]:
-    """Compare each layer's parts with its change of the residual stream; return each row's worst layer.
+    """Compare each layer's parts with its change of the residual stream; return each term's worst layer.
 
     The tolerance is 1 eps times the lengths of the stream before and after, and of the parts.
     """
@@ -118,8 +118,8 @@ def layer_checks(
     tolerance = torch.finfo(dtype).eps * (lengths[1:] + lengths[:-1] + parts.norm(dim=-1).sum(1))
     worst = (error / tolerance).nan_to_num(nan=torch.inf).argmax(0)
     return [
-        LayerCheck(layer, float(error[layer, row]), float(tolerance[layer, row]))
-        for row, layer in enumerate(worst.tolist())
+        LayerCheck(layer, float(error[layer, term]), float(tolerance[layer, term]))
+        for term, layer in enumerate(worst.tolist())
     ]
 
 

@@ -149,10 +149,10 @@ class Reader:
 
     def check_target(self, target: Target, inputs: Inputs) -> None:
         """Refuse a target made by hand that does not fit the prompts."""
-        if len(target.positions) != len(inputs.tokens):
+        if len(target.positions) != len(inputs.tokens) or not target.is_one_a_row:
             raise InputError(
                 "target",
-                f"the target has {count(len(target.positions), 'row')} for {count(len(inputs.tokens), 'prompt')}: "
+                f"the target has {count(len(target.positions), 'term')} for {count(len(inputs.tokens), 'prompt')}: "
                 "give one position, right and wrong answer a prompt",
             )
         for position, row in zip(target.positions, inputs.tokens, strict=True):

@@ -9,8 +9,11 @@ from jaxtyping import Shaped
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from residscope.models.activations import Look, Watch, pad_right
+from residscope.models.edits import NO_EDITS, PlacedEdits
+from residscope.models.mixing import mixing_points
 from residscope.models.placement import home_of
-from residscope.models.recording import Look, mixing_points, pad_right, points_of
+from residscope.models.recording import points_of
 
 CELLS = 64
 """How many cells of each activation are compared."""
@@ -49,16 +52,21 @@ class CachedRun:
     difference: str
     missing: str
 
-    def look(self, model: TransformerBridge, looks: Sequence[tuple[str, Look]], _layers: Sequence[int]) -> None:
+    @property
+    def edits(self) -> PlacedEdits:
+        """Return none: a run that is there already is edited no more."""
+        return NO_EDITS
+
+    def look(self, model: TransformerBridge, watches: Sequence[Watch], _layers: Sequence[int]) -> None:
         """Show each look what the cache holds of its hook point, padded on the right.
 
         Raises:
             NotCachedError: for a hook point that the model passes and the cache lacks.
         """
         device = home_of(model)
-        for point, look in looks:
-            if point in self.reached:
-                look(self._padded_right(point, device))
+        for watch in watches:
+            if watch.point in self.reached:
+                watch.look(self._padded_right(watch.point, device))
 
     def _padded_right(self, point: str, device: torch.device) -> Shaped[Tensor, "row ..."]:
         if point not in self.values:

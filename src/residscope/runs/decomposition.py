@@ -11,6 +11,7 @@ from residscope.analysis import attribution
 from residscope.analysis.check import LayerCheck, layer_checks
 from residscope.inputs.target import Target
 from residscope.models import Recording, TransformerBridge
+from residscope.models.recording import EditRow
 from residscope.models.weights import HeadWeights, final_norm, has_heads, head_weights, logit_tail, unembedding
 from residscope.runs.direction import Carried, carry_back, constants_of, direction_of
 
@@ -23,13 +24,14 @@ class Decomposition:
         labels: the parts' names, `embed` to `soft_cap`.
         values: they sum to the target.
         heads: NaN for layers without attention heads.
-        weighted_logits: the sum of |token weight| |logit|, for the sum check's tolerance.
+        cancelled: what the sum check's tolerance counts besides the parts: the sum of |token weight| |logit|, and what
+            cancels between the terms of a group.
     """
 
     labels: list[str]
-    values: Float[Tensor, "row component"]
-    heads: Float[Tensor, "row layer head"]
-    weighted_logits: Float[Tensor, "row"]
+    values: Float[Tensor, "group component"]
+    heads: Float[Tensor, "group layer head"]
+    cancelled: Float[Tensor, "group"]
 
 
 def decompose(model: TransformerBridge, run: Recording, target: Target, weights: bytes) -> Decomposition:
@@ -48,58 +50,83 @@ def decompose(model: TransformerBridge, run: Recording, target: Target, weights:
     logits, scaled = run.logits.to(wide), run.uncapped.to(wide) * tail.kappa
     scale = run.scale.to(wide)[:, 0]
 
-    def written(vectors: Float[Tensor, "part row d_model"]) -> Float[Tensor, "part row"]:
-        return einsum(vectors.to(wide), carried.u, "part row d_model, row d_model -> part row") / scale
+    def written(vectors: Float[Tensor, "part term d_model"]) -> Float[Tensor, "part term"]:
+        return einsum(vectors.to(wide), carried.u, "part term d_model, term d_model -> part term") / scale
 
     parts = {"embed": written(run.embed[None])[0]}
     if run.pos_embed is not None:
         parts["pos_embed"] = written(run.pos_embed[None])[0]
     heads, biases = attention_effects(run, carried)
     attention, mixers, mlps = heads.sum(-1), written(run.attn_out), written(run.mlp_out)
+    edits = {row: written(vector[None])[0] for row, vector in run.edit_rows.items()}
     for layer, mlp in enumerate(mlps):
+        by_name = {f"L{layer}.mixer": mixers[layer]}
         if has_heads(model, layer):
-            parts[f"L{layer}.attn"] = attention[layer]
+            by_name = {f"L{layer}.attn": attention[layer]}
             if carried.biased[layer]:
-                parts[f"L{layer}.attn_bias"] = biases[layer]
-        else:
-            parts[f"L{layer}.mixer"] = mixers[layer]
-        parts[f"L{layer}.mlp"] = mlp
+                by_name[f"L{layer}.attn_bias"] = biases[layer]
+        by_name[f"L{layer}.mlp"] = mlp
+        parts |= _with_edits(layer, by_name, edits)
     if norm.bias is not None:
         parts["norm_bias"] = attribution.along(norm.bias.expand(len(scale), -1), along.vector)
     parts["unembed_bias"] = along.weights @ b_U.to(wide) * tail.kappa
     linear = (along.capped_weights * logits).sum(-1)
     if target.unit == "nats":
-        parts["entropy"] = target.value(logits) - linear
+        parts["entropy"] = target.term_values(logits) - linear
     if tail.cap is not None:
         parts["soft_cap"] = linear - (along.weights * scaled).sum(-1)
+    of_terms = torch.stack(list(parts.values()), -1)
+    values = target.summed(of_terms)
+    between = target.summed(of_terms.abs().sum(-1)) - values.abs().sum(-1)
     return Decomposition(
         labels=list(parts),
-        values=torch.stack(list(parts.values()), -1).float(),
-        heads=heads.transpose(0, 1).float(),
-        weighted_logits=(along.weights * scaled).abs().sum(-1).float(),
+        values=values.float(),
+        heads=target.summed(heads.transpose(0, 1)).float(),
+        cancelled=(target.summed((along.weights * scaled).abs().sum(-1)) + between).float(),
     )
+
+
+def _with_edits(layer: int, parts: dict[str, Tensor], edits: dict[EditRow, Tensor]) -> dict[str, Tensor]:
+    """Put a layer's edit rows among its parts, each where it enters the stream."""
+    placed: dict[str, Tensor] = {}
+
+    def add(kind: str) -> None:
+        if EditRow(layer, kind) in edits:
+            placed[f"L{layer}.{kind}_edit"] = edits[EditRow(layer, kind)]
+
+    add("resid_pre")
+    for name, values in parts.items():
+        if name == f"L{layer}.mlp":
+            add("resid_mid")
+        placed[name] = values
+        add(name.removeprefix(f"L{layer}."))
+    add("resid_post")
+    return placed
 
 
 def possible_labels(n_layers: int) -> tuple[str, ...]:
     """Return every label that a decomposition of so many layers may have, in their order."""
-    parts = ("attn", "attn_bias", "mixer", "mlp")
+    around = ("attn", "attn_edit", "attn_bias", "mixer", "resid_mid_edit", "mlp", "mlp_edit")
+    parts = ("resid_pre_edit", *around, "resid_post_edit")
     layers = [f"L{layer}.{part}" for layer in range(n_layers) for part in parts]
     return ("embed", "pos_embed", *layers, "norm_bias", "unembed_bias", "entropy", "soft_cap")
 
 
 def attention_effects(
     run: Recording, carried: Carried
-) -> tuple[Float[Tensor, "layer row head"], Float[Tensor, "layer row"]]:
+) -> tuple[Float[Tensor, "layer term head"], Float[Tensor, "layer term"]]:
     """Return what each head adds along the direction, and what each layer's attention adds besides."""
     u, scale = carried.u, run.scale.to(carried.u)[:, 0]
     scales = torch.where(carried.post_normed, run.post_scales[..., 0].to(u), 1) * scale
     constants = run.row_sums.to(u) * carried.constants
     heads = attribution.head_effects(run.z.to(u), constants, carried.heads) / scales[..., None]
+    if run.attn_factors is not None:
+        heads = heads * run.attn_factors.to(u)
     return heads, (constants.sum(-1) + carried.output_biases) / scales + carried.post_biases / scale
 
 
 def check_layers(model: TransformerBridge, run: Recording, weights: bytes) -> list[LayerCheck]:
-    """Compare what each layer's parts add, as vectors, with what the layer adds; return each row's worst layer.
+    """Compare what each layer's parts add, as vectors, with what the layer adds; return each term's worst layer.
 
     Args:
         model: which has run.
@@ -111,18 +138,24 @@ def check_layers(model: TransformerBridge, run: Recording, weights: bytes) -> li
     mixed, biases = run.attn_out.to(wide), torch.zeros_like(run.attn_out, dtype=wide)
     for layer, constant in constants.items():
         mixed[layer], biases[layer] = _attention_vectors(head_weights(model, layer), constant, run, layer)
-    return layer_checks(torch.stack([run.mlp_out.to(wide), mixed, biases], 1), run.ends.to(wide), run.logits.dtype)
+        if run.attn_factors is not None:
+            mixed[layer] *= run.attn_factors[layer]
+    parts = [run.mlp_out.to(wide), mixed, biases]
+    for row, vector in run.edit_rows.items():
+        parts.append(torch.zeros_like(mixed))
+        parts[-1][row.layer] = vector
+    return layer_checks(torch.stack(parts, 1), run.ends.to(wide), run.logits.dtype)
 
 
 def _attention_vectors(
     head: HeadWeights, constant: Float[Tensor, "head d_head"] | None, run: Recording, layer: int
-) -> tuple[Float[Tensor, "row d_model"], Float[Tensor, "row d_model"] | float]:
+) -> tuple[Float[Tensor, "term d_model"], Float[Tensor, "term d_model"] | float]:
     """Return what a layer's attention adds to the stream: the sum of its heads, and what is no head's."""
     post, scale, wide = head.post_norm, run.post_scales[layer], torch.promote_types(run.z.dtype, torch.float32)
     z = run.z[layer].to(wide)
     held = None if constant is None else run.row_sums[layer][..., None].to(wide) * constant.to(wide)
 
-    def to_stream(vector: Float[Tensor, "row d_model"]) -> Float[Tensor, "row d_model"]:
+    def to_stream(vector: Float[Tensor, "term d_model"]) -> Float[Tensor, "term d_model"]:
         normed = vector if post is None else attribution.normed(vector, post.weight, scale, centred=post.centred)
         return normed * head.multiplier
 
@@ -136,4 +169,4 @@ def _attention_vectors(
     return heads, torch.stack(fixed).sum(0) if fixed else 0.0
 
 
-_WRITE = "part row head d_head, head d_head d_model -> part row d_model"
+_WRITE = "part term head d_head, head d_head d_model -> part term d_model"

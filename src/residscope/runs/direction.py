@@ -39,9 +39,9 @@ class Direction:
         capped_weights: its gradient in the capped ones.
     """
 
-    vector: Float[Tensor, "row d_model"]
-    weights: Float[Tensor, "row d_vocab"]
-    capped_weights: Float[Tensor, "row d_vocab"]
+    vector: Float[Tensor, "term d_model"]
+    weights: Float[Tensor, "term d_vocab"]
+    capped_weights: Float[Tensor, "term d_vocab"]
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Carried:
         biased: which layers' attention adds something that is no head's.
     """
 
-    u: Float[Tensor, "row d_model"]
-    heads: Float[Tensor, "layer row head d_head"]
-    constants: Float[Tensor, "layer row head"]
-    output_biases: Float[Tensor, "layer row"]
-    post_biases: Float[Tensor, "layer row"]
+    u: Float[Tensor, "term d_model"]
+    heads: Float[Tensor, "layer term head d_head"]
+    constants: Float[Tensor, "layer term head"]
+    output_biases: Float[Tensor, "layer term"]
+    post_biases: Float[Tensor, "layer term"]
     post_normed: Bool[Tensor, "layer 1"]
     biased: tuple[bool, ...]
 
@@ -102,12 +102,12 @@ def direction_of(model: TransformerBridge, run: Recording, target: Target) -> Di
     return Direction(vector * tail.kappa, weights, capped)
 
 
-def carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"], weights: bytes) -> Carried:
+def carry_back(model: TransformerBridge, direction: Float[Tensor, "term d_model"], weights: bytes) -> Carried:
     """Carry a direction back to every head, once while it and the weights stay the same.
 
     Args:
         model: whose weights are read.
-        direction: of the final norm's output, one a row.
+        direction: of the final norm's output, one a term.
         weights: their fingerprint.
     """
     known = _known(model, weights)
@@ -142,7 +142,7 @@ def _head(model: TransformerBridge, known: _Known, layer: int) -> HeadWeights:
     return head
 
 
-def _carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"], known: _Known) -> Carried:
+def _carry_back(model: TransformerBridge, direction: Float[Tensor, "term d_model"], known: _Known) -> Carried:
     norm, one, n_layers = final_norm(model), direction.new_ones(len(direction), 1), int(model.cfg.n_layers)
     u = attribution.through_norm(direction, norm.weight, one, centred=norm.centred)
     folded: dict[int, Tensor] = {}
@@ -164,5 +164,5 @@ def _carry_back(model: TransformerBridge, direction: Float[Tensor, "row d_model"
     heads = torch.stack([folded.get(layer, blank) for layer in range(n_layers)])
     held = [known.constants.get(layer) for layer in range(n_layers)]
     z = torch.stack([blank[0] if constant is None else constant.to(u) for constant in held])
-    constants = einsum(heads, z, "layer row head d_head, layer head d_head -> layer row head")
+    constants = einsum(heads, z, "layer term head d_head, layer head d_head -> layer term head")
     return Carried(u, heads, constants, output_biases, post_biases, post_normed, tuple(biased))

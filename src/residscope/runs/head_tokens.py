@@ -8,7 +8,9 @@ from torch import Tensor
 
 from residscope.analysis import attribution
 from residscope.models import Recording, TransformerBridge
-from residscope.models.recording import Activations, record_mixing
+from residscope.models.activations import Activations
+from residscope.models.mixing import record_mixing
+from residscope.models.terms import Terms
 from residscope.models.weights import constant_z, final_norm, head_weights, logit_tail, unembedding
 
 
@@ -35,8 +37,7 @@ def head_tokens(
     model: TransformerBridge,
     run: Activations,
     recording: Recording,
-    read: Int[Tensor, "row"] | None,
-    row: int,
+    place: int | Terms,
     layer: int,
     head: int,
     k: int,
@@ -47,27 +48,30 @@ def head_tokens(
         model: which has run.
         run: its activations.
         recording: what the run left behind.
-        read: the position in each row, and that of `row` is looked at; None where the target is read.
-        row: the prompt.
+        place: the number of a recorded term, or one that is none of them.
         layer: the head's.
         head: its number.
         k: how many tokens of either kind.
     """
     weights, norm, (W_U, _) = head_weights(model, layer), final_norm(model), unembedding(model)
     post_scale: Tensor | None
-    if read is None:
-        z, paid = recording.z[layer, row, head], recording.row_sums[layer, row, head]
-        post_scale, scale = recording.post_scales[layer, row, None], recording.scale[row]
+    if isinstance(place, int):
+        z, paid = recording.z[layer, place, head], recording.row_sums[layer, place, head]
+        post_scale, scale = recording.post_scales[layer, place, None], recording.scale[place]
+        factor = None if recording.attn_factors is None else recording.attn_factors[layer, place]
     else:
-        ((_, mixing),) = record_mixing(model, run, [layer], read)
-        z, paid = mixing.z[row, 0, head], mixing.pattern[row, head, 0].float().nansum()
-        post_scale = None if mixing.post_scale is None else mixing.post_scale[row]
-        scale = recording.final_scales[row, int(read[row])]
+        ((_, mixing),) = record_mixing(model, run, [layer], place)
+        z, paid = mixing.z[0, 0, head], mixing.pattern[0, head, 0].float().nansum()
+        post_scale = None if mixing.post_scale is None else mixing.post_scale[0]
+        scale = place.take(recording.final_scales)[0]
+        factor = next((place.take(edit.factor)[0] for edit in run.edits.find("attn", layer)), None)
     z, constant = z.float(), constant_z(model, layer)
     if constant is not None:
         # A sink takes a share of the weight, and of what every value holds with it.
         z = z - paid * constant[head].float()
     part = einsum(z, weights.W_O[head].float(), "d_head, d_head d_model -> d_model")[None]
+    if factor is not None:
+        part = part * factor.to(part)
     post = weights.post_norm
     if post is not None and post_scale is not None:
         part = attribution.normed(part, post.weight, post_scale.float(), centred=post.centred)

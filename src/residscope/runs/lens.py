@@ -11,7 +11,7 @@ from residscope.analysis import lens
 from residscope.analysis.check import Check, lens_check
 from residscope.inputs.target import Target
 from residscope.models import TransformerBridge
-from residscope.models.recording import Step
+from residscope.models.activations import Step
 from residscope.models.weights import final_norm_of, logit_tail, logits_of, unembedding
 
 
@@ -23,15 +23,16 @@ class LensReadout:
         top_ids: the k likeliest next tokens.
         top_probs: their probabilities.
         entropy: of the next-token distribution, in nats.
-        target_value: the target at the position it is read, in its unit.
-        target_rank: how many tokens score above the right answer there, or the first of several.
+        target_value: the target where it is read, in its unit.
+        target_rank: how many tokens score above each term's right answer there, or the first of several.
+        checks: of the last depth, one a term.
     """
 
     top_ids: Int[Tensor, "row depth pos k"]
     top_probs: Float[Tensor, "row depth pos k"]
     entropy: Float[Tensor, "row depth pos"]
-    target_value: Float[Tensor, "row depth"]
-    target_rank: Int[Tensor, "row depth"]
+    target_value: Float[Tensor, "group depth"]
+    target_rank: Int[Tensor, "term depth"]
     checks: list[Check]
 
 
@@ -46,10 +47,10 @@ class LensCells:
 
 @dataclass(frozen=True)
 class LensTarget:
-    """The target at each depth, where it is read, and how many tokens score above the (first) right answer."""
+    """The target at each depth, where it is read, and how many tokens score above each (first) right answer."""
 
-    value: Float[Tensor, "row depth"]
-    rank: Int[Tensor, "row depth"]
+    value: Float[Tensor, "group depth"]
+    rank: Int[Tensor, "term depth"]
     checks: list[Check]
 
 
@@ -68,18 +69,18 @@ def read_target(
     model: TransformerBridge,
     resid: Float[Tensor, "depth row pos d_model"],
     target: Target,
-    output: Float[Tensor, "row d_vocab"],
+    output: Float[Tensor, "term d_vocab"],
 ) -> LensTarget:
     """Read the target at each depth where it is read, and compare the last depth with the model's output."""
     values, ranks, last = [], [], []
-    for row, position in enumerate(target.positions):
+    for term, (row, position) in enumerate(zip(target.term_rows, target.positions, strict=True)):
         logits = logits_of(model, resid[:, row, position]).float()
-        values.append(target.of_row(row, len(logits)).value(logits))
-        right = torch.full((len(logits),), target.right[row].ids[0], device=logits.device)
+        values.append(target.of_term(term, len(logits)).value(logits))
+        right = torch.full((len(logits),), target.right[term].ids[0], device=logits.device)
         ranks.append(lens.rank_of(logits, right))
         last.append(logits[-1])
     checks = lens_check(torch.stack(last), output.float(), output.dtype)
-    return LensTarget(torch.stack(values), torch.stack(ranks), checks)
+    return LensTarget(target.summed(torch.stack(values)), torch.stack(ranks), checks)
 
 
 def read_curve(
@@ -90,7 +91,7 @@ def read_curve(
     d_vocab: int,
     step: Step,
 ) -> Float[Tensor, "row depth pos"]:
-    """Read the target at each depth and position, NaN at padding.
+    """Read a target of one term a row at each depth and position, NaN at padding.
 
     Logits of answers need no others; a log-probability needs those of the whole vocabulary.
     """
@@ -112,7 +113,7 @@ Read = Callable[[Float[Tensor, "pos d_model"]], Float[Tensor, "pos"]]
 def _log_probability(model: TransformerBridge, target: Target, row: int, d_vocab: int) -> Read:
     def read(vectors: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos"]:
         chunks = torch.split(vectors, max(1, lens.CHUNK_BYTES // (4 * d_vocab)))
-        return torch.cat([target.of_row(row, len(one)).value(logits_of(model, one).float()) for one in chunks])
+        return torch.cat([target.of_term(row, len(one)).value(logits_of(model, one).float()) for one in chunks])
 
     return read
 
@@ -126,6 +127,7 @@ def _answers(model: TransformerBridge, target: Target, row: int) -> Read:
     def read(vectors: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos"]:
         logits = tail(final_norm_of(model, vectors) @ columns + biases).float()
         value = logits[:, : len(right)].mean(-1)
-        return value - logits[:, len(right) :].mean(-1) if wrong else value
+        value = value - logits[:, len(right) :].mean(-1) if wrong else value
+        return value if target.signs is None else value * target.signs[row]
 
     return read

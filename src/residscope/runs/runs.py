@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
 from residscope.models import TransformerBridge
-from residscope.models.recording import Step
+from residscope.models.activations import Step
 from residscope.runs.memory import StaleWeightsError
 from residscope.runs.trace import Trace
 

@@ -12,9 +12,11 @@ from residscope.analysis.check import rounding
 from residscope.analysis.sources import mixing_error, split_by_source, value_weighted
 from residscope.inputs.target import Target
 from residscope.models import PreTrainedModel, Recording, TransformerBridge, as_bridge, twin_of
+from residscope.models.activations import Activations, LiveRun, over_patterns
 from residscope.models.cached import NotCachedError
+from residscope.models.mixing import Mixing, record_mixing
 from residscope.models.placement import home_of
-from residscope.models.recording import Activations, LiveRun, Mixing, over_patterns, record_mixing
+from residscope.models.terms import Terms
 from residscope.models.weights import constant_z, final_norm, head_weights, layers_with_heads
 from residscope.runs.direction import direction_of
 
@@ -32,7 +34,7 @@ def source_split(
     """Return what a layer's heads move from each key to each query along the target's direction, in its unit.
 
     At each query the final norm's scale is that query's own; where the target is read it sums over keys to the
-    heads' direct effects.
+    heads' direct effects. The target has one term a row.
 
     Raises:
         NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
@@ -48,17 +50,18 @@ def token_attribution(
     target: Target,
     tokens: Int[Tensor, "row pos"],
 ) -> Float[Tensor, "row layer head key"]:
-    """Return every head's source split at the query where the target is read; NaN for layers without heads.
+    """Return every head's source split where the target is read, summed over a row's terms; NaN where are no heads.
 
     Raises:
         NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
     """
-    rows, width = tokens.shape
-    read = tokens.new_tensor(target.positions)
+    terms = Terms.of(target.term_rows, target.positions, tokens.device)
     direction = direction_of(model, recording, target).vector
-    split = torch.full((rows, model.cfg.n_layers, model.cfg.n_heads, width), torch.nan, device=direction.device)
-    for layer, mixing in _mixings(model, run, layers_with_heads(model), read):
-        split[:, layer] = _split(model, layer, mixing, direction, recording.scale[:, None])[:, :, 0]
+    shape = (len(tokens), model.cfg.n_layers, model.cfg.n_heads, tokens.shape[1])
+    split = torch.full(shape, torch.nan, device=direction.device)
+    for layer, mixing in _mixings(model, run, layers_with_heads(model), terms):
+        of_terms = _split(model, layer, mixing, direction, recording.scale[:, None])[:, :, 0]
+        split[:, layer] = torch.zeros_like(split[:, layer]).index_add(0, terms.rows.to(of_terms.device), of_terms)
     return split
 
 
@@ -70,7 +73,8 @@ def weighted_pattern(model: TransformerBridge, run: Activations, layer: int) -> 
     """
     ((_, mixing),) = _mixings(model, run, [layer])
     pattern, value = _parts(model, mixing, layer)
-    return value_weighted(pattern, value, head_weights(model, layer).W_O.to(value))
+    weighted = value_weighted(pattern, value, head_weights(model, layer).W_O.to(value))
+    return weighted if mixing.passed is None else weighted * _of_queries(mixing.passed).abs()
 
 
 def scores_on(
@@ -150,10 +154,10 @@ def head_scores(
 
 
 def _mixings(
-    model: TransformerBridge, run: Activations, layers: Sequence[int], read: Int[Tensor, "row"] | None = None
+    model: TransformerBridge, run: Activations, layers: Sequence[int], terms: Terms | None = None
 ) -> Iterator[tuple[int, Mixing]]:
     try:
-        yield from record_mixing(model, run, layers, read)
+        yield from record_mixing(model, run, layers, terms)
     except NotCachedError as error:
         raise NoSplitError(str(error)) from None
 
@@ -186,15 +190,20 @@ def _split(
         u = attribution.through_norm(u, head.post_norm.weight, one, centred=head.post_norm.centred)
         scales = scales * mixing.post_scale.to(u)
     folded = attribution.fold_heads(head.W_O.to(u), u * head.multiplier)
-    return (split_by_source(pattern.to(u), value.to(u), folded) / scales[:, None]).float()
+    split = (split_by_source(pattern.to(u), value.to(u), folded) / scales[:, None]).float()
+    return split if mixing.passed is None else split * _of_queries(mixing.passed)
+
+
+def _of_queries(passed: Float[Tensor, "row query head"]) -> Float[Tensor, "row head query 1"]:
+    return passed.transpose(1, 2)[..., None]
 
 
 def _parts(
     model: TransformerBridge, mixing: Mixing, layer: int
 ) -> tuple[Float[Tensor, "row head query key"], Float[Tensor, "row head key d_head"]]:
     """Return the pattern and the values' parts in float32, once it is known that nothing comes between."""
-    pattern, value, z = mixing.pattern.float(), mixing.value.float(), mixing.z.float()
-    if mixing_error(pattern, value, z) > 8 * rounding(mixing.z.dtype):
+    pattern, value, z = mixing.pattern.float(), mixing.value.float(), mixing.mixed.float()
+    if mixing_error(pattern, value, z) > 8 * rounding(mixing.mixed.dtype):
         raise NoSplitError(
             f"a gate, a clip, a norm or a hook stands between the values and the output of layer {layer}'s heads in "
             "this run, so what they write cannot be credited to the tokens they look at: read the attention instead"

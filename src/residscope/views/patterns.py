@@ -9,7 +9,7 @@ from torch import Tensor
 from residscope.arrays import ArrayRun, Run, shaped, small, token_rows
 from residscope.live import wire
 from residscope.quantity import numbers_of
-from residscope.runs.trace import checked_head
+from residscope.runs.trace_base import checked_head
 
 
 def cells_of(trace: Run, length: int) -> tuple[wire.Array, wire.Array]:
