@@ -13,7 +13,6 @@ from residscope.analysis.scores import KINDS
 from residscope.errors import brief, count, whole_number
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
-from residscope.inputs.tokenizer import decoded, vocabulary_entry
 from residscope.models import TransformerBridge
 from residscope.models.facts import ModelFacts, facts_of
 from residscope.models.placement import home_of
@@ -94,7 +93,6 @@ class Trace:
         self.n_heads = int(model.cfg.n_heads)
         self.n_kv_heads = int(getattr(model.cfg, "n_key_value_heads", None) or self.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
-        self._tokenizer = twin_of(model).tokenizer
         # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
@@ -117,14 +115,14 @@ class Trace:
                 "the model's logits are not finite (NaN or infinity) where the target is read, so nothing can be said "
                 "of this run: check the weights, or load the model with dtype=torch.float32"
             )
-        self.target: Target = target or resolve(inputs, self._recording.logits, self._tokenizer)
+        self.target: Target = target or resolve(inputs, self._recording.logits)
         self.target_is_models_own: bool = target is None and inputs.answers is None
         self.target_value: Float[Tensor, "row"] = self.target.value(self._recording.logits.float())
         self.cache_mismatch: str = inputs.cached.difference if inputs.cached else ""
         self.warnings: list[str] = [
             *self.facts.warnings,
             *inputs.warnings,
-            *spelling_warnings(inputs, self._recording.logits, self._tokenizer),
+            *spelling_warnings(inputs, self._recording.logits),
         ]
 
     def __repr__(self) -> str:
@@ -176,15 +174,18 @@ class Trace:
     @property
     def special_ids(self) -> frozenset[int]:
         """Return the ids of the tokenizer's special tokens."""
-        return frozenset(self._tokenizer.all_special_ids)
+        return self.inputs.vocabulary.special_ids
 
     def decode(self, token: int) -> str:
-        """Return one token's text; a token that is part of a character gives U+FFFD, one without text "<id 5012>"."""
-        return decoded(self._tokenizer, token)
+        """Return one token's text, with the space that it begins with, as it is within a text.
+
+        A token that is part of a character gives U+FFFD, one without text "<id 5012>".
+        """
+        return self.inputs.vocabulary.decode(token)
 
     def vocabulary_entry(self, token: int) -> str:
         """Return one token's entry in the vocabulary."""
-        return vocabulary_entry(self._tokenizer, token)
+        return self.inputs.vocabulary.entry(token)
 
     def head_attribution(self) -> Float[Tensor, "row layer head"]:
         """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
@@ -430,7 +431,7 @@ class Trace:
             ValueError: for a kind that there is not.
             StaleWeightsError: when the weights have changed since this run.
         """
-        bos = self._tokenizer.bos_token_id
+        bos = self.inputs.vocabulary.bos
         first = int(bos is not None and all(row[0] == bos for row in self.inputs.tokens))
         kept = self._recording.patterns
         of_kinds = self._memory.of(
