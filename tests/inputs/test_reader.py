@@ -309,6 +309,20 @@ def test_a_prompt_with_a_bos_of_its_own_is_warned_of(read):
     assert read("<|endoftext|>Tom met Anna", bos=False).warnings == ()
 
 
+@pytest.mark.parametrize("prompt", ["When Mary and ", [0, "When", " Mary", " "], "When Mary \n "])
+def test_a_prompt_that_ends_in_a_space_is_warned_of_with_the_way_out(read, model, prompt):
+    if isinstance(prompt, list):
+        prompt = [0, *(model.tokenizer(part, add_special_tokens=False)["input_ids"][0] for part in prompt[1:])]
+    (warning,) = read(prompt, (" Mary", " John")).warnings
+    assert warning.startswith("A prompt ends in a space, which is a token of its own here, so the target is read after")
+    assert warning.endswith("end the prompt before the space, and begin the answers with it.")
+
+
+@pytest.mark.parametrize("prompt", ["When Mary and", "When Mary and\n", " When Mary"])
+def test_other_ends_of_prompts_are_not_warned_of(read, prompt):
+    assert read(prompt, (" Mary", " John")).warnings == ()
+
+
 def test_a_far_likelier_other_spelling_is_warned_of(read, model):
     inputs = read(answers=("Mary", " John"))
     other, given = (model.tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in (" Mary", "Mary"))

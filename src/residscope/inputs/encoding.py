@@ -122,6 +122,12 @@ class Encoding:
             self._check(field, row.ids)
         return longer
 
+    def ends_in_space(self, form: Form, rows: Sequence[Encoded]) -> bool:
+        """Tell whether a prompt, or what begins a reply, ends in a space that is a token; not so a template's own."""
+        texts = self._prefills(len(rows)) if self.is_templated(form) else [row.text for row in rows]
+        lasts = [self.vocabulary.decode(row.ids[-1]) for row in rows]
+        return any(text.endswith(" ") and not last.strip(" ") for text, last in zip(texts, lasts, strict=True))
+
     def text_of(self, row: Row) -> str:
         """Return what of a prompt can be edited as a text: of a chat what the user said last, of ids all but a BOS."""
         if isinstance(row, str):

@@ -66,6 +66,12 @@ _AS_CACHED = (
 )
 
 
+_SPACE = (
+    "A prompt ends in a space, which is a token of its own here, so the target is read after it: end the prompt before "
+    "the space, and begin the answers with it."
+)
+
+
 class Reader:
     """Turns what a user writes into `Inputs` for one model."""
 
@@ -203,12 +209,13 @@ class Reader:
         )
 
     def _warnings_of_writing(self, own: Sequence[Encoded], form: Form, *, masked: bool) -> list[str]:
-        """Warn of prompts that are seldom meant as they were written: with padding."""
+        """Warn of prompts that are seldom meant as they were written: with padding, or with a space at the end."""
         vocabulary, padding = self._vocabulary, ""
         if form == "ids" and not masked and vocabulary.pad is not None:
             name = repr(vocabulary.decode(vocabulary.pad))
             padding = padding_note([row.ids for row in own], vocabulary.pad, vocabulary.bos, name)
-        return [padding] if padding else []
+        space = _SPACE if self._encoding.ends_in_space(form, own) else ""
+        return [note for note in (padding, space) if note]
 
     def _warnings(self, inputs: Inputs) -> list[str]:
         warnings = []
