@@ -18,6 +18,7 @@ from residscope.inputs.prompts import Prompts
 from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
+from residscope.inputs.vocabulary import Names
 from residscope.live.feed import Feed
 from residscope.live.shared import Extent, Selection, Status
 from residscope.live.source import Source
@@ -36,11 +37,12 @@ class Experiment:
         model: a `TransformerBridge`, raw or in compatibility mode, as `rs.load_model` gives, or a Hugging Face causal
             language model with its `tokenizer=`, fine-tuned ones too. It is never changed.
         prompts: a text, chat messages (dicts with a role and a content) or token ids, or a list of one of these; an
-            array's rows are ids. Ids are taken as they are: nothing is prepended. Messages go through the model's
-            chat template, up to where it replies.
+            array's rows are ids, and so is what a tokenizer returns, with its attention mask. Ids are taken as they
+            are: nothing is prepended. Messages go through the model's chat template, up to where it replies.
         answers: `(right, wrong)` for all prompts, one answer alone (its log-probability is explained), or a list with
-            one entry per prompt; a side is text, a token id, or a list of them. None explains the model's top token
-            against its second.
+            one entry per prompt; a side is text, a token id, or a list of them. Text is read as what follows the
+            prompt, its space with it. An array `[row 2]` is a pair a row, two lists `(rights, wrongs)` are columns.
+            None explains the model's top token against its second.
         corrupted: for each prompt one of the same number of tokens, in the same form.
         target: a `Target` made by hand, instead of answers; or "logit", to explain one answer alone by its logit and
             not its log-probability.
@@ -50,7 +52,10 @@ class Experiment:
             these arguments of the template (`{"enable_thinking": False}`, ...), False says that texts outside it are
             meant. None is for messages alone.
         prefill: what the chat model's reply begins with, a text for all prompts or a list with one each.
-        tokenizer: of a Hugging Face model.
+        tokenizer: of a Hugging Face model; what is changed in it is followed. None for a model that has none and is
+            asked with token ids.
+        mask: of prompts that are padded token ids, 1 at real tokens; new prompts need a new one.
+        vocabulary: names for the tokens of a model without a tokenizer, a list or a function from id to name.
 
     Raises:
         InputError: for the first input that cannot be used; nothing has run then.
@@ -70,11 +75,13 @@ class Experiment:
         chat_template: bool | Mapping[str, Any] | None = None,
         prefill: str | Sequence[str] | None = None,
         tokenizer: Any = None,
+        mask: Any = None,
+        vocabulary: Names | None = None,
     ) -> None:
         self._given = model, tokenizer
         self.model = as_bridge(model, tokenizer)
         self._question = Question(
-            prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill
+            prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill, mask, vocabulary
         ).copy()
         self._inputs = self._question.parse(self.model)
         me = weakref.ref(self)
@@ -100,6 +107,7 @@ class Experiment:
         target: Target | None = None,
         target_position: int | None = None,
         tokenizer: Any = None,
+        vocabulary: Names | None = None,
     ) -> "Experiment":
         """Show a run that is there already, with whatever was done to it.
 
@@ -111,19 +119,22 @@ class Experiment:
         Args:
             model: whose run it is.
             cache: activations by hook point, with or without a batch axis, padding before or after the tokens.
-            tokens: `[row pos]` or `[pos]`, the ids that the cache was made on.
+            tokens: `[row pos]` or `[pos]`, the ids that the cache was made on, or what a tokenizer returned, with its
+                attention mask.
             answers: as for any experiment.
             mask: of the tokens' shape, 1 at real ones; needed where rows are padded.
             target: a `Target` made by hand, instead of answers; positions are in each row's own tokens.
             target_position: where the target is read, in each row's own tokens.
             tokenizer: as for any experiment.
+            vocabulary: as for any experiment.
 
         Raises:
             InputError: for a cache, tokens or a mask that are not of this model, or do not fit each other.
         """
         run = parse_cache(as_bridge(model, tokenizer), cache, tokens, mask)
         prompts = run if run.difference else run.tokens
-        return cls(model, prompts, answers, target=target, target_position=target_position, tokenizer=tokenizer)
+        read_at: dict[str, Any] = {"target": target, "target_position": target_position}
+        return cls(model, prompts, answers, **read_at, tokenizer=tokenizer, vocabulary=vocabulary)
 
     def __repr__(self) -> str:
         state = "closed" if self._feed.closed else self.trace_or_none or "running"

@@ -93,6 +93,14 @@ def test_the_reply_begins_as_prefill_says_and_that_is_not_the_templates(model):
     assert [model.tokenizer.decode(row[-1:]) for row in several.tokens] == [" Mary", " John"]
 
 
+def test_a_reply_that_begins_with_a_space_at_its_end_is_warned_of_and_a_templates_own_space_is_not(model):
+    (warning,) = Reader(model, prefill="The store is ").parse(ASKED, None, None, None).warnings
+    assert warning.startswith("A prompt ends in a space, which is a token of its own here")
+    assert Reader(model, prefill="The store is").parse(ASKED, None, None, None).warnings == ()
+    spaced = chat_model(TEMPLATE + "{{ ' ' }}")
+    assert Reader(spaced).parse(ASKED, None, None, None).warnings == ()
+
+
 @pytest.mark.parametrize(
     "template",
     [

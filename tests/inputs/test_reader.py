@@ -228,7 +228,8 @@ def test_ids_are_no_text_and_no_word_of_theirs_is_unknown():
     model = rs.load_model("demo")
     ids = model.tokenizer("Mary met Zorblax", add_special_tokens=False)["input_ids"]
     pad = model.tokenizer.pad_token_id
-    assert Reader(model).parse([[pad, pad, *ids]], None, None, None).warnings == ()
+    (warning,) = Reader(model).parse([[pad, pad, *ids]], None, None, None).warnings
+    assert "padding" in warning, "nothing is said of words"
 
 
 def test_ids_that_only_the_model_has_are_named_by_their_number():
@@ -308,13 +309,27 @@ def test_a_prompt_with_a_bos_of_its_own_is_warned_of(read):
     assert read("<|endoftext|>Tom met Anna", bos=False).warnings == ()
 
 
+@pytest.mark.parametrize("prompt", ["When Mary and ", [0, "When", " Mary", " "], "When Mary \n "])
+def test_a_prompt_that_ends_in_a_space_is_warned_of_with_the_way_out(read, model, prompt):
+    if isinstance(prompt, list):
+        prompt = [0, *(model.tokenizer(part, add_special_tokens=False)["input_ids"][0] for part in prompt[1:])]
+    (warning,) = read(prompt, (" Mary", " John")).warnings
+    assert warning.startswith("A prompt ends in a space, which is a token of its own here, so the target is read after")
+    assert warning.endswith("end the prompt before the space, and begin the answers with it.")
+
+
+@pytest.mark.parametrize("prompt", ["When Mary and", "When Mary and\n", " When Mary"])
+def test_other_ends_of_prompts_are_not_warned_of(read, prompt):
+    assert read(prompt, (" Mary", " John")).warnings == ()
+
+
 def test_a_far_likelier_other_spelling_is_warned_of(read, model):
     inputs = read(answers=("Mary", " John"))
     other, given = (model.tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in (" Mary", "Mary"))
     logits = torch.zeros(1, model.cfg.d_vocab)
-    assert spelling_warnings(inputs, logits, model.tokenizer) == []
+    assert spelling_warnings(inputs, logits) == []
     logits[0, other] = 4.0
     assert given != other
-    assert spelling_warnings(inputs, logits, model.tokenizer) == [
+    assert spelling_warnings(inputs, logits) == [
         "' Mary' is 55 times likelier than 'Mary' here: is that the answer meant?"
     ]

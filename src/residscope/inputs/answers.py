@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+from torch import Tensor
+
 from residscope.errors import InputError, brief, count, whole_number
 from residscope.inputs.target import Answer
-from residscope.inputs.tokenizer import Vocabulary
+from residscope.inputs.vocabulary import Vocabulary
 
 Side = str | int | Sequence[str | int]
 """A right or a wrong answer: text, a token id, or several of one token each, whose logits are averaged."""
-Answers = Side | tuple[Side, Side] | Sequence[Side | tuple[Side, Side]]
+Pair = tuple[Side, Side | None]
+Answers = Side | Pair | tuple[Sequence[Side], Sequence[Side]] | Sequence[Side | Pair] | Tensor | NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,20 @@ class AnswerPair:
     note: str = ""
 
 
-def parse_answers(vocabulary: Vocabulary, answers: Answers, rows: int) -> tuple[AnswerPair, ...]:
+def parse_answers(vocabulary: Vocabulary, answers: Answers, contexts: Sequence[str]) -> tuple[AnswerPair, ...]:
     """Return one pair a prompt.
+
+    Args:
+        vocabulary: of the model.
+        answers: as a user wrote them, arrays as lists.
+        contexts: the text that each prompt's answers follow.
 
     Raises:
         InputError: for answers that do not fit the prompts, or that cannot be told apart.
     """
-    listed = list(answers) if isinstance(answers, list) else [answers] * rows
-    if len(listed) != rows:
-        raise InputError(
-            "answers",
-            f"{count(len(listed), 'answer')} for {count(rows, 'prompt')}: give one (right, wrong) tuple for all, or a "
-            "list with one entry per prompt",
-        )
-    pairs = tuple(_pair(vocabulary, entry) for entry in listed)
+    listed = _entries(answers, len(contexts))
+    readers = [_Reader(vocabulary, context) for context in contexts]
+    pairs = tuple(reader.pair(entry) for reader, entry in zip(readers, listed, strict=True))
     if len({pair.wrong is None for pair in pairs}) > 1:
         raise InputError(
             "answers", "some prompts have a wrong answer and some none: give one to each prompt, or to none"
@@ -53,9 +57,14 @@ def parse_answers(vocabulary: Vocabulary, answers: Answers, rows: int) -> tuple[
     return pairs
 
 
-def list_note(answers: Answers | None) -> str:
-    """Say how a list of two texts is read, which a tuple reads otherwise; nothing of what cannot be mistaken."""
-    if not isinstance(answers, list) or len(answers) != 2 or not all(isinstance(one, str) for one in answers):
+def form_note(answers: Answers | None, rows: int) -> str:
+    """Say how two entries, or two lists, are read that might be meant otherwise; nothing of what cannot be mistaken."""
+    if _are_columns(answers, rows):
+        return (
+            f"Two lists of {rows} are columns, one right and one wrong answer a prompt; for means of several answers "
+            "give a list with one tuple a prompt."
+        )
+    if not isinstance(answers, list) or len(answers) != 2 or any(isinstance(one, list | tuple) for one in answers):
         return ""
     first, second = map(brief, answers)
     return (
@@ -64,89 +73,146 @@ def list_note(answers: Answers | None) -> str:
     )
 
 
-def _pair(vocabulary: Vocabulary, entry: Any) -> AnswerPair:
-    sides = entry if isinstance(entry, tuple) else (entry, None)
-    if len(sides) != 2:
-        given = count(len(sides), "answer")
-        raise InputError("answers", f"{given} in one tuple: give (right, wrong), or one answer alone")
-    right, wrong = sides
-    if isinstance(right, str) and isinstance(wrong, str):
-        return _first_difference(vocabulary, right, wrong)
-    if isinstance(right, str) and wrong is None:
-        return _alone(vocabulary, right)
-    one = _side(vocabulary, right)
-    other = None if wrong is None else _side(vocabulary, wrong)
-    if other is not None and set(one.ids) == set(other.ids):
-        raise _same(one.text)
-    return AnswerPair(one, other, (), (one.text, None if other is None else other.text))
-
-
-def _first_difference(vocabulary: Vocabulary, right: str, wrong: str) -> AnswerPair:
-    """Compare two texts at the first token where they differ, after the tokens they share."""
-    ours, theirs = _tokens(vocabulary, right), _tokens(vocabulary, wrong)
-    if ours == theirs:
-        raise _same(right)
-    shared = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
-    if shared is None:
-        shorter, longer = sorted((right, wrong), key=len)
+def _entries(answers: Any, rows: int) -> list[Any]:
+    """Return one entry a prompt: a (right, wrong) tuple, or one answer alone."""
+    if isinstance(answers, tuple) and answers and all(isinstance(one, tuple) for one in answers):
         raise InputError(
             "answers",
-            f"{brief(longer)} begins with {brief(shorter)}: give two answers that differ before one of them ends",
+            f"a tuple of tuples may be one (right, wrong) a prompt or (rights, wrongs): give {_PAIRS}, or {_COLUMNS}",
         )
-    one, other = (Answer((ids[shared],), vocabulary.decode(ids[shared])) for ids in (ours, theirs))
-    note = ""
-    if len(ours) > 1 or len(theirs) > 1:
-        after = f", after {vocabulary.split(ours[:shared])}" if shared else ""
-        unequal = f"; they have {len(ours)} and {len(theirs)} tokens" if len(ours) != len(theirs) else ""
-        note = (
-            f"The answers {brief(right)} ({vocabulary.split(ours)}) and {brief(wrong)} ({vocabulary.split(theirs)}) "
-            f"are compared at the first token where they differ, {brief(one.text)} against {brief(other.text)}{after}"
-            f"{unequal}."
+    if _are_columns(answers, rows):
+        return list(zip(*answers, strict=True))
+    if not isinstance(answers, list):
+        return [answers] * rows
+    if len(answers) != rows:
+        meant = f", or {_COLUMNS}" if all(isinstance(one, list) for one in answers) else ""
+        raise InputError(
+            "answers",
+            f"{count(len(answers), 'answer')} for {count(rows, 'prompt')}: give one (right, wrong) tuple for all, or a "
+            f"list with one entry per prompt{meant}",
         )
-    return AnswerPair(one, other, ours[:shared], (right, wrong), note)
+    return [_entry(one) for one in answers]
 
 
-def _alone(vocabulary: Vocabulary, right: str) -> AnswerPair:
-    ids = _tokens(vocabulary, right)
-    answer = Answer(ids[:1], vocabulary.decode(ids[0]))
-    note = f"The answer {brief(right)} ({vocabulary.split(ids)}) is read at its first token, {brief(answer.text)}."
-    return AnswerPair(answer, None, (), (right, None), note if len(ids) > 1 else "")
+def _entry(one: Any) -> Any:
+    """Read a pair in a list as one in a tuple, as rows of arrays are."""
+    if not isinstance(one, list) or len(one) == 1:
+        return one
+    if len(one) != 2:
+        raise InputError(
+            "answers",
+            f"{count(len(one), 'answer')} in a list for one prompt, {brief(one)}: give (right, wrong), or "
+            "(several, wrong) with the several in a list, or (several, None) for their mean alone",
+        )
+    return tuple(one)
 
 
-def _side(vocabulary: Vocabulary, side: Any) -> Answer:
-    parts = list(side) if isinstance(side, list) else [side]
-    if not parts:
-        raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
-    ids = tuple(_single(vocabulary, part) for part in parts)
-    texts = [
-        part if isinstance(part, str) else vocabulary.decode(token) for part, token in zip(parts, ids, strict=True)
-    ]
-    return Answer(ids, " / ".join(texts))
+def _are_columns(answers: Any, rows: int) -> bool:
+    """Tell whether these are a list of right and a list of wrong answers, one a prompt."""
+    return (
+        isinstance(answers, tuple)
+        and len(answers) == 2
+        and rows > 1
+        and all(isinstance(side, list) and len(side) == rows for side in answers)
+    )
 
 
-def _single(vocabulary: Vocabulary, part: Any) -> int:
-    if isinstance(part, str):
-        ids = _tokens(vocabulary, part)
-        if len(ids) != 1:
+_PAIRS = "a list of (right, wrong) tuples"
+_COLUMNS = "(rights, wrongs), a tuple of two lists"
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one prompt's answers.
+
+    Attributes:
+        context: the text that they follow.
+    """
+
+    vocabulary: Vocabulary
+    context: str
+
+    def pair(self, entry: Any) -> AnswerPair:
+        """Return a right and a wrong answer, or a right one alone."""
+        sides = entry if isinstance(entry, tuple) else (entry, None)
+        if len(sides) != 2:
+            given = count(len(sides), "answer")
+            raise InputError("answers", f"{given} in one tuple: give (right, wrong), or one answer alone")
+        right, wrong = sides
+        if isinstance(right, str) and isinstance(wrong, str):
+            return self._first_difference(right, wrong)
+        if isinstance(right, str) and wrong is None:
+            return self._alone(right)
+        one = self._side(right)
+        other = None if wrong is None else self._side(wrong)
+        if other is not None and set(one.ids) == set(other.ids):
+            raise _same(one.text)
+        return AnswerPair(one, other, (), (one.text, None if other is None else other.text))
+
+    def _first_difference(self, right: str, wrong: str) -> AnswerPair:
+        """Compare two texts at the first token where they differ, after the tokens they share."""
+        ours, theirs = self._tokens(right), self._tokens(wrong)
+        if ours == theirs:
+            raise _same(right)
+        shared = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+        if shared is None:
+            shorter, longer = sorted((right, wrong), key=len)
             raise InputError(
                 "answers",
-                f"the answer {brief(part)} is {len(ids)} tokens ({vocabulary.split(ids)}): beside ids or in a list "
-                "give answers of a single token",
+                f"{brief(longer)} begins with {brief(shorter)}: give two answers that differ before one of them ends",
             )
-        return ids[0]
-    token = whole_number(part)
-    if token is None:
-        raise InputError("answers", f"an answer is text or a token id, not {type(part).__name__}")
-    vocabulary.check("answers", [token])
-    return token
+        one, other = (Answer((ids[shared],), self.vocabulary.decode(ids[shared])) for ids in (ours, theirs))
+        note = ""
+        if len(ours) > 1 or len(theirs) > 1:
+            after = f", after {self.vocabulary.split(ours[:shared])}" if shared else ""
+            unequal = f"; they have {len(ours)} and {len(theirs)} tokens" if len(ours) != len(theirs) else ""
+            split = self.vocabulary.split
+            note = (
+                f"The answers {brief(right)} ({split(ours)}) and {brief(wrong)} ({split(theirs)}) are compared at the "
+                f"first token where they differ, {brief(one.text)} against {brief(other.text)}{after}{unequal}."
+            )
+        return AnswerPair(one, other, ours[:shared], (right, wrong), note)
 
+    def _alone(self, right: str) -> AnswerPair:
+        ids = self._tokens(right)
+        answer = Answer(ids[:1], self.vocabulary.decode(ids[0]))
+        split = self.vocabulary.split(ids)
+        note = f"The answer {brief(right)} ({split}) is read at its first token, {brief(answer.text)}."
+        return AnswerPair(answer, None, (), (right, None), note if len(ids) > 1 else "")
 
-def _tokens(vocabulary: Vocabulary, text: str) -> tuple[int, ...]:
-    ids = vocabulary.encode("answers", text)
-    if not ids:
-        raise InputError("answers", f"the answer {brief(text)} is no token at all: give text, or leave the answers out")
-    vocabulary.check("answers", ids)
-    return ids
+    def _side(self, side: Any) -> Answer:
+        parts = list(side) if isinstance(side, list) else [side]
+        if not parts:
+            raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
+        ids = tuple(self._single(part) for part in parts)
+        named = zip(parts, map(self.vocabulary.decode, ids), strict=True)
+        texts = [part if isinstance(part, str) else text for part, text in named]
+        return Answer(ids, " / ".join(texts))
+
+    def _single(self, part: Any) -> int:
+        if isinstance(part, str):
+            ids = self._tokens(part)
+            if len(ids) != 1:
+                raise InputError(
+                    "answers",
+                    f"the answer {brief(part)} is {len(ids)} tokens ({self.vocabulary.split(ids)}): beside ids or in a "
+                    "list give answers of a single token",
+                )
+            return ids[0]
+        token = whole_number(part)
+        if token is None:
+            raise InputError("answers", f"an answer is text or a token id, not {type(part).__name__}")
+        self.vocabulary.check("answers", [token])
+        return token
+
+    def _tokens(self, text: str) -> tuple[int, ...]:
+        ids = self.vocabulary.encode_after("answers", text, self.context)
+        if not ids:
+            raise InputError(
+                "answers", f"the answer {brief(text)} is no token at all: give text, or leave the answers out"
+            )
+        self.vocabulary.check("answers", ids)
+        return ids
 
 
 def _same(text: str) -> InputError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from residscope.errors import InputError, brief
-from residscope.inputs.tokenizer import Span
+from residscope.inputs.vocabulary import Span
 
 Message = Mapping[str, Any]
 

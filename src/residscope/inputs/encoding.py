@@ -1,13 +1,14 @@
 """How an experiment's prompts become tokens: the BOS, the chat template, the reply's beginning, nothing else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from residscope.errors import InputError, brief
 from residscope.inputs.chat import Chat, render, template_tokens
 from residscope.inputs.prompts import Form, Row
-from residscope.inputs.tokenizer import Span, Vocabulary
+from residscope.inputs.tokenizer import vocabulary_of
+from residscope.inputs.vocabulary import Names, Span, Vocabulary
 from residscope.models import twin_of
 
 
@@ -16,10 +17,12 @@ class Encoded:
     """One row in tokens.
 
     Attributes:
+        text: what they are the tokens of, without a BOS that was prepended.
         template: the ranges of tokens, `[start, end)`, that the chat template added.
     """
 
     ids: tuple[int, ...]
+    text: str
     template: tuple[Span, ...] = ()
 
 
@@ -30,6 +33,7 @@ class Encoding:
         prepend_bos: None is the model's own habit.
         chat_template: None puts chat messages into it and texts not; a dict holds arguments of the template.
         prefill: what the model's reply begins with, for all prompts or one each.
+        names: what the tokens of a model without a tokenizer are called.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Encoding:
         prepend_bos: bool | None = None,
         chat_template: bool | Mapping[str, Any] | None = None,
         prefill: str | Sequence[str] | None = None,
+        names: Names | None = None,
     ) -> None:
         if prepend_bos is not None and not isinstance(prepend_bos, bool):
             raise InputError("prepend_bos", f"prepend_bos is True or False, not {brief(prepend_bos)}")
@@ -46,13 +51,13 @@ class Encoding:
                 "chat_template", f"chat_template is True, False or a dict of its arguments, not {brief(chat_template)}"
             )
         self.tokenizer = twin_of(model).tokenizer
-        self.vocabulary = Vocabulary(self.tokenizer, int(model.cfg.d_vocab))
+        self.vocabulary: Vocabulary = vocabulary_of(self.tokenizer, int(model.cfg.d_vocab), names)
         self._n_ctx = int(model.cfg.n_ctx)
         self._habit = bool(model.cfg.default_prepend_bos)
         self._prepend_bos, self._chat_template, self._prefill = prepend_bos, chat_template, prefill
-        bos: int | None = self.tokenizer.bos_token_id
+        bos = self.vocabulary.bos
         if prepend_bos and bos is None:
-            raise InputError("prepend_bos", "this tokenizer has no BOS token: use prepend_bos=False")
+            raise InputError("prepend_bos", "there is no BOS token to prepend: use prepend_bos=False")
         self._bos = bos if (self._habit if prepend_bos is None else prepend_bos) else None
 
     def check(self, form: Form) -> None:
@@ -65,7 +70,7 @@ class Encoding:
             raise InputError(
                 "chat_template", "chat messages need the model's chat template: use chat_template=True, or give texts"
             )
-        if templated and not self.tokenizer.chat_template:
+        if templated and not self._has_template:
             raise InputError("chat_template", "this model has no chat template: give texts, with chat_template=False")
         if templated and self._prepend_bos is not None:
             raise InputError("prepend_bos", "the chat template writes the BOS or does not: leave prepend_bos out")
@@ -96,18 +101,36 @@ class Encoding:
 
     def forgets_template(self, form: Form) -> bool:
         """Tell whether this is a chat model and texts go past its template without the user having said so."""
-        return form == "texts" and self._chat_template is None and bool(self.tokenizer.chat_template)
+        return form == "texts" and self._chat_template is None and self._has_template
 
-    def rows(self, field: str, rows: Sequence[Row], shared: Sequence[Sequence[int]]) -> list[Encoded]:
-        """Tokenise prompts, each followed by the tokens that its answers share.
+    def rows(self, field: str, rows: Sequence[Row]) -> list[Encoded]:
+        """Tokenise prompts.
 
         Raises:
             InputError: for a prompt that is no token, too long, or has an id outside the vocabulary.
         """
-        return [
-            self._checked(field, self._encoded(field, row, prefill), more)
-            for row, prefill, more in zip(rows, self._prefills(len(rows)), shared, strict=True)
-        ]
+        prefills = self._prefills(len(rows))
+        encoded = [self._encoded(field, row, prefill) for row, prefill in zip(rows, prefills, strict=True)]
+        for row in encoded:
+            self._check(field, row.ids)
+        return encoded
+
+    def continued(self, field: str, rows: Sequence[Encoded], more: Sequence[Sequence[int]]) -> tuple[Encoded, ...]:
+        """Return rows followed by the tokens that their answers share.
+
+        Raises:
+            InputError: for a row that becomes too long.
+        """
+        longer = tuple(replace(row, ids=(*row.ids, *ids)) for row, ids in zip(rows, more, strict=True))
+        for row in longer:
+            self._check(field, row.ids)
+        return longer
+
+    def ends_in_space(self, form: Form, rows: Sequence[Encoded]) -> bool:
+        """Tell whether a prompt, or what begins a reply, ends in a space that is a token; not so a template's own."""
+        texts = self._prefills(len(rows)) if self.is_templated(form) else [row.text for row in rows]
+        lasts = [self.vocabulary.decode(row.ids[-1]) for row in rows]
+        return any(text.endswith(" ") and not last.strip(" ") for text, last in zip(texts, lasts, strict=True))
 
     def text_of(self, row: Row) -> str:
         """Return what of a prompt can be edited as a text: of a chat what the user said last, of ids all but a BOS."""
@@ -125,7 +148,11 @@ class Encoding:
             return row
         if isinstance(row, Chat):
             return row.saying(text)
-        return (*self._own_bos(row), *self.vocabulary.encode("prompts", text))
+        return (*self._own_bos(row), *self.vocabulary.encode_shown("prompts", text))
+
+    @property
+    def _has_template(self) -> bool:
+        return self.tokenizer is not None and bool(self.tokenizer.chat_template)
 
     def _prefills(self, rows: int) -> list[str]:
         given = self._prefill
@@ -137,24 +164,24 @@ class Encoding:
 
     def _encoded(self, field: str, row: Row, prefill: str) -> Encoded:
         if isinstance(row, tuple):
-            return Encoded(row)
+            self._check(field, row)
+            return Encoded(row, self.text_of(row))
         if isinstance(row, Chat):
             return self._in_template(field, row, prefill)
         if self.is_templated("texts"):
             return self._in_template(field, Chat(({"role": "user", "content": row},)), prefill)
         bos = () if self._bos is None else (self._bos,)
-        return Encoded((*bos, *self.vocabulary.encode(field, row)))
+        return Encoded((*bos, *self.vocabulary.encode(field, row)), row)
 
     def _in_template(self, field: str, chat: Chat, prefill: str) -> Encoded:
         arguments = self._chat_template if isinstance(self._chat_template, Mapping) else {}
         rendered = render(self.tokenizer, field, chat, arguments, prefill)
         ids, offsets = self.vocabulary.encode_at(field, rendered.text)
         if rendered.own is None or offsets is None:
-            return Encoded(ids)
-        return Encoded(ids, template_tokens(offsets, rendered.own))
+            return Encoded(ids, rendered.text)
+        return Encoded(ids, rendered.text, template_tokens(offsets, rendered.own))
 
-    def _checked(self, field: str, row: Encoded, more: Sequence[int]) -> Encoded:
-        ids = (*row.ids, *more)
+    def _check(self, field: str, ids: Sequence[int]) -> None:
         if not ids:
             raise InputError(field, f"a text in {field} is no token at all: give at least one token")
         if len(ids) > self._n_ctx:
@@ -162,10 +189,9 @@ class Encoding:
                 field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
             )
         self.vocabulary.check(field, ids)
-        return Encoded(ids, row.template)
 
     def _own_bos(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        return ids[:1] if ids[0] == self.tokenizer.bos_token_id else ()
+        return ids[:1] if ids[:1] == (self.vocabulary.bos,) else ()
 
 
 def _asks_for_template(chat_template: bool | Mapping[str, Any] | None) -> bool:

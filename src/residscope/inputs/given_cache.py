@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from residscope.errors import InputError
-from residscope.inputs.tokenizer import Vocabulary
+from residscope.inputs.padding import as_rows, real_spans, unpacked
+from residscope.inputs.vocabulary import Vocabulary
 from residscope.models import TransformerBridge, twin_of
 from residscope.models.cached import CachedRun, ForeignCacheError, compare
 
@@ -18,14 +19,12 @@ def parse_cache(model: TransformerBridge, cache: Any, tokens: Any, mask: Any) ->
         InputError: for a cache, tokens or a mask that cannot be used.
     """
     values = _values(cache)
+    tokens, mask = unpacked(tokens, mask)
     padded = _table("tokens", tokens)
-    marks = [[1] * len(row) for row in padded] if mask is None else _marks(mask)
-    if [len(row) for row in marks] != [len(row) for row in padded]:
-        raise InputError("mask", "the mask is not of the tokens' shape: give one mark a token, 1 at real ones")
-    spans = [_span(row) for row in marks]
+    spans = real_spans(mask, list(map(len, padded)))
     rows = [row[start:end] for row, (start, end) in zip(padded, spans, strict=True)]
     twin = twin_of(model)
-    vocabulary = Vocabulary(twin.tokenizer, int(model.cfg.d_vocab))
+    vocabulary = Vocabulary(int(model.cfg.d_vocab))
     for row in rows:
         vocabulary.check("tokens", row)
     if len(padded[0]) > model.cfg.n_ctx:
@@ -58,7 +57,7 @@ def _values(cache: Any) -> Mapping[str, Tensor]:
 
 def _table(field: str, value: Any) -> list[list[int]]:
     """Return rows of whole numbers, all of one length."""
-    plain = _rows(value)
+    plain = as_rows(value)
     if not isinstance(plain, Sequence) or isinstance(plain, str) or not all(_is_row(row) for row in plain):
         raise InputError(
             field, f"{field} are the ids that the cache was made on, [row pos], as model.to_tokens(prompt) gives them"
@@ -70,32 +69,5 @@ def _table(field: str, value: Any) -> list[list[int]]:
     return [[int(item) for item in row] for row in plain]
 
 
-def _marks(mask: Any) -> list[list[int]]:
-    rows = _rows(mask)
-    if not isinstance(rows, Sequence) or not all(map(_is_marked, rows)):
-        raise InputError("mask", "a mask is of the tokens' shape, 1 at real ones and 0 at padding")
-    return [[int(mark) for mark in row] for row in rows]
-
-
-def _rows(value: Any) -> Any:
-    """Return an array as lists, and one row as a list of one."""
-    plain = value.tolist() if hasattr(value, "tolist") else value
-    is_row = isinstance(plain, Sequence) and plain and not isinstance(plain[0], Sequence)
-    return [plain] if is_row else plain
-
-
-def _is_marked(row: Any) -> bool:
-    return isinstance(row, Sequence) and all(mark in (0, 1) for mark in row)
-
-
 def _is_row(row: Any) -> bool:
     return isinstance(row, Sequence) and all(isinstance(item, int) for item in row)
-
-
-def _span(marks: Sequence[int]) -> tuple[int, int]:
-    real = [position for position, mark in enumerate(marks) if mark]
-    if not real or real[-1] - real[0] + 1 != len(real):
-        raise InputError(
-            "mask", "each row's real tokens stand together, padding before or after: give such a mask, 1 at real ones"
-        )
-    return real[0], real[-1] + 1

@@ -8,27 +8,49 @@ from torch import Tensor
 
 from residscope.errors import InputError, brief, whole_number
 from residscope.inputs.chat import Chat
+from residscope.inputs.padding import real_spans, unpacked
 from residscope.models.cached import CachedRun
 
 Form = Literal["texts", "messages", "ids"]
 Row = str | Chat | tuple[int, ...]
 Prompt = str | Sequence[Mapping[str, Any]] | Sequence[int]
-Prompts = Prompt | Sequence[Prompt] | Tensor | NDArray[Any] | CachedRun
-"""A text, chat messages or token ids, or several of one of these; a row of an array is one prompt's ids; or a run that
-was kept."""
+Prompts = Prompt | Sequence[Prompt] | Mapping[str, Any] | Tensor | NDArray[Any] | CachedRun
+"""A text, chat messages or token ids, or several of one of these; a row of an array is one prompt's ids; what a
+tokenizer returns, with its attention mask; or a run that was kept."""
 
 
-def parse_prompts(field: str, value: Any) -> tuple[Row, ...]:
+def parse_prompts(field: str, value: Any, mask: Any = None) -> tuple[Row, ...]:
     """Return one row a prompt, all of one form.
 
+    Args:
+        field: which input it is.
+        value: as a user wrote it.
+        mask: of token ids, 1 at those that are no padding.
+
     Raises:
-        InputError: for what is none of the forms, and for a mix of them.
+        InputError: for what is none of the forms, for a mix of them, and for a mask that does not fit.
     """
+    value, mask = unpacked(value, mask)
     if isinstance(value, CachedRun):
-        return value.tokens
-    value = plain(value)
+        rows: tuple[Row, ...] = value.tokens
+    else:
+        rows = _rows(field, plain(value))
+    if mask is None:
+        return rows
+    ids = [row for row in rows if isinstance(row, tuple)]
+    if len(ids) < len(rows):
+        raise InputError("mask", f"a mask is for token ids, and {field} are {_NAMES[form_of(rows[0])]}: leave it out")
+    spans = real_spans(plain(mask), list(map(len, ids)))
+    return tuple(row[start:end] for row, (start, end) in zip(ids, spans, strict=True))
+
+
+def _rows(field: str, value: Any) -> tuple[Row, ...]:
     if isinstance(value, Mapping):
-        raise InputError(field, f"a chat message in {field} stands in a list, one alone too: [{brief(value)}]")
+        raise InputError(
+            field,
+            f"a chat message in {field} stands in a list, one alone too: [{brief(value)}]; "
+            "a dict of token ids has input_ids",
+        )
     first = value[0] if isinstance(value, list | tuple) and value else None
     one = isinstance(value, str) or whole_number(first) is not None or isinstance(first, Mapping)
     listed = value if isinstance(value, list | tuple) and not one else [value]

@@ -9,6 +9,7 @@ from residscope.inputs.answers import Answers
 from residscope.inputs.prompts import Prompts, plain
 from residscope.inputs.reader import Inputs, Reader
 from residscope.inputs.target import Alone, Target
+from residscope.inputs.vocabulary import Names
 from residscope.models import TransformerBridge
 from residscope.models.rope import why_not_together
 
@@ -27,6 +28,8 @@ class Question:
     prepend_bos: bool | None
     chat_template: bool | Mapping[str, Any] | None
     prefill: str | Sequence[str] | None
+    mask: Any = None
+    vocabulary: Names | None = None
 
     @property
     def hand_made(self) -> Target | None:
@@ -43,6 +46,8 @@ class Question:
             target_position=plain(self.target_position),
             chat_template=plain(self.chat_template),
             prefill=plain(self.prefill),
+            mask=plain(self.mask),
+            vocabulary=plain(self.vocabulary),
         )
 
     def changed(self, changes: Mapping[str, Any]) -> "Question":
@@ -59,6 +64,9 @@ class Question:
             changes = {**changes, "target": None}
         elif isinstance(changes.get("target"), Target) and "answers" not in changes:
             changes = {**changes, "answers": None}
+        # A mask is of the ids that it was given with.
+        if "prompts" in changes and "mask" not in changes:
+            changes = {**changes, "mask": None}
         return replace(self, **changes).copy()
 
     def parse(self, model: TransformerBridge) -> Inputs:
@@ -67,7 +75,7 @@ class Question:
         Raises:
             InputError: for the first input that cannot be used.
         """
-        reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill)
+        reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
         if self.hand_made and self.answers is not None:
             raise InputError("target", "both target and answers were given: give one of the two")
         if self.hand_made and self.target_position is not None:
@@ -78,7 +86,7 @@ class Question:
         if not (named or self.hand_made or self.target is None):
             raise InputError("target", f'a target is a Target, or "logit", not {brief(self.target)}')
         alone: Alone = "logit" if named else "log-probability"
-        inputs = reader.parse(self.prompts, self.answers, self.corrupted, self.target_position, alone)
+        inputs = reader.parse(self.prompts, self.answers, self.corrupted, self.target_position, alone, self.mask)
         if self.hand_made:
             reader.check_target(self.hand_made, inputs)
         sentence = why_not_together(model, [len(row) for row in inputs.tokens])

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from residscope.errors import InputError, brief, count, whole_number
-from residscope.inputs.answers import AnswerPair, Answers, list_note, parse_answers
-from residscope.inputs.encoding import Encoding
-from residscope.inputs.prompts import Form, Prompts, form_of, parse_prompts, written
+from residscope.inputs.answers import AnswerPair, Answers, form_note, parse_answers
+from residscope.inputs.encoding import Encoded, Encoding
+from residscope.inputs.padding import as_rows, padding_note, unpacked
+from residscope.inputs.prompts import Form, Prompts, form_of, parse_prompts, plain, written
 from residscope.inputs.target import Alone, Target
-from residscope.inputs.tokenizer import Span
+from residscope.inputs.vocabulary import Names, Span, Vocabulary
 from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 
@@ -22,6 +23,7 @@ class Inputs:
         prompts: the prompts' texts, one a row; of a chat what the user said last; token ids decoded, without a BOS
             that they begin with.
         tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
+        vocabulary: what the tokens are called.
         answers: one pair a row, or None for the model's own top two.
         alone: what a right answer alone is explained by.
         corrupted: the corrupted prompts' texts, or None.
@@ -39,6 +41,7 @@ class Inputs:
 
     prompts: tuple[str, ...]
     tokens: tuple[tuple[int, ...], ...]
+    vocabulary: Vocabulary = field(repr=False, compare=False)
     answers: tuple[AnswerPair, ...] | None = None
     alone: Alone = "log-probability"
     corrupted: tuple[str, ...] | None = None
@@ -65,6 +68,12 @@ _AS_CACHED = (
 )
 
 
+_SPACE = (
+    "A prompt ends in a space, which is a token of its own here, so the target is read after it: end the prompt before "
+    "the space, and begin the answers with it."
+)
+
+
 class Reader:
     """Turns what a user writes into `Inputs` for one model."""
 
@@ -74,8 +83,9 @@ class Reader:
         prepend_bos: bool | None = None,
         chat_template: bool | Mapping[str, Any] | None = None,
         prefill: str | Sequence[str] | None = None,
+        vocabulary: Names | None = None,
     ) -> None:
-        self._encoding = Encoding(model, prepend_bos, chat_template, prefill)
+        self._encoding = Encoding(model, prepend_bos, chat_template, prefill, vocabulary)
         self._vocabulary = self._encoding.vocabulary
         self._is_demo = is_demo(model)
 
@@ -86,16 +96,19 @@ class Reader:
         corrupted: Prompts | None,
         target_position: int | None,
         alone: Alone = "log-probability",
+        mask: Any = None,
     ) -> Inputs:
         """Check and tokenise all inputs together.
 
         Raises:
             InputError: for the first input that cannot be used.
         """
-        rows = parse_prompts("prompts", prompts)
+        rows = parse_prompts("prompts", prompts, mask)
         form = form_of(rows[0])
         self._encoding.check(form)
-        pairs = None if answers is None else parse_answers(self._vocabulary, answers, len(rows))
+        own = self._encoding.rows("prompts", rows)
+        answers = plain(answers)
+        pairs = None if answers is None else parse_answers(self._vocabulary, answers, [row.text for row in own])
         if alone == "logit" and (pairs is None or pairs[0].wrong is not None):
             raise InputError(
                 "target", 'target="logit" explains one answer alone: give answers=" right", and no wrong one'
@@ -112,13 +125,14 @@ class Reader:
                 "answers that begin alike are read after what they share, and the cache does not go on there: give "
                 "answers that differ at their first token",
             )
-        encoded = self._encoding.rows("prompts", rows, shared)
+        encoded = self._encoding.continued("prompts", own, shared)
         tokens = tuple(row.ids for row in encoded)
         cache_mismatch = [] if cached is None else [_AS_CACHED.format(cached.difference)]
-        notes = dict.fromkeys((list_note(answers), *(pair.note for pair in pairs or ())))
+        notes = dict.fromkeys((form_note(answers, len(rows)), *(pair.note for pair in pairs or ())))
         inputs = Inputs(
             prompts=tuple(map(self._encoding.text_of, rows)),
             tokens=tokens,
+            vocabulary=self._vocabulary,
             answers=pairs,
             alone=alone,
             target_position=_checked_position(target_position, tokens),
@@ -129,11 +143,13 @@ class Reader:
             form=form,
             cached=cached,
         )
-        warnings = (*cache_mismatch, *filter(None, notes), *self._warnings(inputs))
+        _, mask = unpacked(prompts, mask)
+        written_so = self._warnings_of_writing(own, form, masked=mask is not None)
+        warnings = (*cache_mismatch, *filter(None, notes), *written_so, *self._warnings(inputs))
         inputs = replace(inputs, warnings=warnings)
-        return inputs if corrupted is None else self._with_corrupted(inputs, corrupted, shared)
+        return inputs if corrupted is None else self._with_corrupted(inputs, corrupted, shared, mask)
 
-    def edited(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
+    def edited(self, prompts: Prompts, texts: Sequence[str], mask: Any = None) -> Prompts:
         """Return prompts with other texts, in the form they were written in.
 
         A text that is as it was keeps its tokens. A chat keeps its other messages, and token ids a BOS at their
@@ -142,8 +158,9 @@ class Reader:
         Args:
             prompts: as they were written.
             texts: what `Inputs.prompts` says of them, edited; there may be more or fewer.
+            mask: of token ids; those that are padding are left out.
         """
-        rows = parse_prompts("prompts", prompts)
+        rows = parse_prompts("prompts", prompts, mask)
         sources = _sources([self._encoding.text_of(row) for row in rows], texts)
         return [written(self._encoding.edited(rows[row], text)) for row, text in zip(sources, texts, strict=True)]
 
@@ -163,8 +180,13 @@ class Reader:
         for answer in (*target.right, *(target.wrong or ())):
             self._vocabulary.check("target", answer.ids)
 
-    def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]]) -> Inputs:
+    def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]], mask: Any) -> Inputs:
         rows = parse_prompts("corrupted", corrupted)
+        # Padded as the prompts are, they have the prompts' mask; they may also have one of their own, or no padding.
+        _, own_mask = unpacked(corrupted, None)
+        lengths = [len(row) for row in rows if isinstance(row, tuple)]
+        if mask is not None and own_mask is None and lengths == list(map(len, as_rows(mask))):
+            rows = parse_prompts("corrupted", corrupted, mask)
         if len(rows) != len(inputs.prompts):
             raise InputError(
                 "corrupted",
@@ -172,7 +194,8 @@ class Reader:
             )
         if form_of(rows[0]) != inputs.form:
             raise InputError("corrupted", "corrupted is of another form than prompts: give both in one form")
-        tokens = tuple(row.ids for row in self._encoding.rows("corrupted", rows, shared))
+        encoded = self._encoding.continued("corrupted", self._encoding.rows("corrupted", rows), shared)
+        tokens = tuple(row.ids for row in encoded)
         for clean, broken in zip(inputs.tokens, tokens, strict=True):
             if len(clean) != len(broken):
                 raise InputError("corrupted", self._unequal(clean, broken))
@@ -188,10 +211,19 @@ class Reader:
             f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; make them as long"
         )
 
+    def _warnings_of_writing(self, own: Sequence[Encoded], form: Form, *, masked: bool) -> list[str]:
+        """Warn of prompts that are seldom meant as they were written: with padding, or with a space at the end."""
+        vocabulary, padding = self._vocabulary, ""
+        if form == "ids" and not masked and vocabulary.pad is not None:
+            name = repr(vocabulary.decode(vocabulary.pad))
+            padding = padding_note([row.ids for row in own], vocabulary.pad, vocabulary.bos, name)
+        space = _SPACE if self._encoding.ends_in_space(form, own) else ""
+        return [note for note in (padding, space) if note]
+
     def _warnings(self, inputs: Inputs) -> list[str]:
         warnings = []
         bos, tokenizer = inputs.bos, self._encoding.tokenizer
-        own_bos = tokenizer.init_kwargs.get("bos_token")
+        own_bos = tokenizer and tokenizer.init_kwargs.get("bos_token")
         if bos is not None and own_bos is None and bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
             warnings.append(
                 f"The prepended BOS is {tokenizer.decode([bos])!r}, which ends or pads texts in this model; "
@@ -219,8 +251,7 @@ class Reader:
 
     def _holds_specials(self, inputs: Inputs) -> bool:
         """Tell whether a template's marks, or the like, were written in the texts themselves."""
-        specials = set(self._encoding.tokenizer.all_special_ids)
-        return any(specials.intersection(row[1:]) for row in inputs.tokens)
+        return any(self._vocabulary.special_ids.intersection(row[1:]) for row in inputs.tokens)
 
 
 def _sources(before: Sequence[str], texts: Sequence[str]) -> list[int]:

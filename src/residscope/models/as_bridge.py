@@ -1,16 +1,15 @@
 """What a user may give as a model: a bridge, or a Hugging Face model, which gets a bridge on a copy of its modules."""
 
-import copy
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.sources import build_bridge_from_module
+from transformer_lens.model_bridge.sources import build_bridge_from_module, detect_tokenizer_bos_eos
 from transformer_lens.model_bridge.sources.transformers import determine_architecture_from_hf_config
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -19,6 +18,7 @@ from residscope.models.changes import Snapshot, WeightSamples, foreign_weights, 
 from residscope.models.copies import copied, tensors_of
 from residscope.models.size import ran_out_of_memory
 from residscope.models.supported import WANTED, said_by, why_unsupported, why_unsupported_model
+from residscope.models.tokenizer_copy import TokenizerCopy
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class _Known:
     Attributes:
         samples: of the model's weights, where the bridge holds copies of some and an edit must be noticed.
         weights: what they were.
+        given: the bridge's copy of the tokenizer.
     """
 
     bridge: TransformerBridge
@@ -35,6 +36,7 @@ class _Known:
     seen: Snapshot
     samples: WeightSamples
     weights: bytes
+    given: TokenizerCopy = field(default_factory=TokenizerCopy)
 
     def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
         """Tell whether nothing of the model has been exchanged since."""
@@ -55,7 +57,7 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
 
     Args:
         model: a bridge or a Hugging Face causal language model, which is not changed.
-        tokenizer: of a Hugging Face model, which has none of its own.
+        tokenizer: of a Hugging Face model, which has none of its own; None leaves it without.
 
     Raises:
         InputError: for anything else, and for models that are no decoders with attention heads.
@@ -63,10 +65,12 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
         if known is None or not known.is_of(model, tokenizer):
+            check_tokenizer(tokenizer)
             seen = snapshot_of(model)
-            bridge = bridge_of(model, tokenizer, keep=seen.tensors)
+            bridge = bridge_of(model, keep=seen.tensors)
             samples = WeightSamples(() if _shares_all(bridge, seen.tensors) else seen.tensors)
             known = _BRIDGES[model] = _Known(bridge, tokenizer, seen, samples, samples.read())
+        set_tokenizer(known.bridge, known.given.of(tokenizer))
         # What the strip says of training mode is read off the bridge.
         known.bridge.train(model.training)
         return known.bridge
@@ -74,32 +78,48 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
         raise InputError("model", _other(model))
     if tokenizer is not None:
         raise InputError("model", "a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
-    if model.tokenizer is None:
-        raise InputError("model", "the model has no tokenizer: boot it with tokenizer=...")
     sentence = why_unsupported(model) or _adapted(model.original_model)
     if sentence:
         raise InputError("model", sentence)
     return model
 
 
-def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) -> TransformerBridge:
+def check_tokenizer(tokenizer: Any) -> None:
+    """Refuse what is neither a tokenizer of transformers' nor None."""
+    if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise InputError(
+            "model",
+            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}"
+        )
+
+
+def set_tokenizer(bridge: TransformerBridge, tokenizer: Any) -> None:
+    """Give a bridge its own copy of a tokenizer, which gets a padding token where it has none.
+
+    TransformerLens would load another by the tokenizer's name, and lose what was changed in memory, and so would its
+    setter, which also takes the tokenizer's size for the model's.
+    """
+    if bridge.tokenizer is tokenizer:
+        return
+    if tokenizer.pad_token is None and tokenizer.eos_token_id is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+    bridge._tokenizer = tokenizer
+    try:
+        bridge.cfg.tokenizer_prepends_bos, bridge.cfg.tokenizer_appends_eos = detect_tokenizer_bos_eos(tokenizer)
+    except Exception:  # noqa: BLE001 - a vocabulary of words may lack the one that is tried
+        bridge.cfg.tokenizer_prepends_bos = bridge.cfg.tokenizer_appends_eos = False
+
+
+def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBridge:
     """Build a bridge on a copy of a Hugging Face model: TransformerLens replaces submodules in place.
 
     Args:
         model: is not changed.
-        tokenizer: is not changed.
         keep: the tensors that model and bridge share.
 
     Raises:
-        InputError: without a tokenizer, and for models that cannot be shown.
+        InputError: for models that cannot be shown.
     """
-    if tokenizer is None:
-        raise InputError("model", "a Hugging Face model comes without its tokenizer: give it as tokenizer=...")
-    if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise InputError(
-            "model",
-            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}",
-        )
     sentence = why_unsupported_model(model) or _adapted(model)
     if sentence:
         raise InputError("model", sentence)
@@ -111,7 +131,6 @@ def bridge_of(model: PreTrainedModel, tokenizer: Any, keep: Sequence[Tensor]) ->
             twin,
             determine_architecture_from_hf_config(twin.config),  # type: ignore[no-untyped-call]
             hf_config=twin.config,
-            tokenizer=copy.deepcopy(tokenizer),
             model_name=Path(model.name_or_path or type(model).__name__).name,
         )
     except Exception as error:

@@ -12,11 +12,12 @@ from transformers.utils import logging
 
 from residscope.errors import InputError
 from residscope.models import smollm2
-from residscope.models.as_bridge import bridge_of, no_bridge
+from residscope.models.as_bridge import bridge_of, check_tokenizer, no_bridge, set_tokenizer
 from residscope.models.demo import FOLDER
 from residscope.models.hub import chain, look_up, why_not_there
 from residscope.models.size import fitting_dtype, parameters_of, ran_out_of_memory
 from residscope.models.supported import why_unsupported, why_unsupported_config
+from residscope.models.tokenizer_copy import TokenizerCopy
 
 
 def load_model(
@@ -36,14 +37,16 @@ def load_model(
         device: where to put it; None takes CUDA, else MPS, else the CPU, and leaves a given model's copy where it is.
         dtype: the weights' type; None is float32 where that fits with room for a run, else bfloat16, or float16 on
             GPUs without it, and says so in a line. A given model keeps its own.
-        tokenizer: of a given model.
+        tokenizer: of a given model; it is copied. None leaves the model without: it is asked with token ids.
 
     Raises:
         InputError: when there is no such model, it is gated, cannot be reached, does not fit, or is no decoder with
             attention heads; the sentence says what to do.
     """
     if isinstance(model, PreTrainedModel):
-        bridge = bridge_of(model, tokenizer, keep=())
+        check_tokenizer(tokenizer)
+        bridge = bridge_of(model, keep=())
+        set_tokenizer(bridge, TokenizerCopy().of(tokenizer))
         return bridge.to(device=device, dtype=dtype) if device or dtype else bridge
     if tokenizer is not None:
         raise InputError("tokenizer", "a model loaded by name comes with its tokenizer: leave tokenizer= out")

@@ -69,7 +69,13 @@ def why_unsupported_model(model: PreTrainedModel) -> str:
 
 def why_unsupported(model: TransformerBridge) -> str:
     """Say why a model is none that can be shown, or nothing."""
-    sentence = why_unsupported_config(str(model.cfg.architecture), model.original_model.config)
+    config = getattr(model.original_model, "config", None)
+    if config is None:
+        return (
+            f"{model.cfg.architecture}, TransformerLens' own model, has no Hugging Face config: build a small "
+            "GPT2LMHeadModel or LlamaForCausalLM, which needs no tokenizer here"
+        )
+    sentence = why_unsupported_config(str(model.cfg.architecture), config)
     if sentence:
         return sentence
     if not isinstance(getattr(getattr(model, "embed", None), "original_component", None), torch.nn.Embedding):

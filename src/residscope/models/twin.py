@@ -1,6 +1,5 @@
 """A private copy of the user's model: same weights, no hooks, under one lock."""
 
-import copy
 import threading
 import weakref
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from transformer_lens.utilities.attn_implementation import force_eager_attention
 from residscope.models.changes import Snapshot, WeightSamples, snapshot_of
 from residscope.models.copies import copied, tensors_of
 from residscope.models.placement import any_offloaded
+from residscope.models.tokenizer_copy import TokenizerCopy
 
 _TWINS: "weakref.WeakKeyDictionary[TransformerBridge, Twin]" = weakref.WeakKeyDictionary()
 _TWINS_LOCK = threading.Lock()
@@ -38,21 +38,18 @@ class Twin:
         self._samples = WeightSamples(())
         self._version = 0
         self._last: _Look | None = None
-        self._tokenizer: tuple[Any, int, Any] | None = None
-        self._tokenizer_lock = threading.Lock()
+        self._tokenizer = TokenizerCopy()
 
     @property
     def tokenizer(self) -> Any:
-        """Return a private copy of the model's tokenizer: a call with padding or truncation changes the original."""
+        """Return a private copy of the model's tokenizer as it is now, or None where the model has none.
+
+        Reading inputs does not wait for a run in progress.
+        """
         model = self._model()
         if model is None:
             raise ReferenceError("the model of this experiment is gone: make the experiment again")
-        # A lock of its own: reading inputs must not wait for a run in progress.
-        with self._tokenizer_lock:
-            original = model.tokenizer
-            if self._tokenizer is None or self._tokenizer[:2] != (original, len(original)):
-                self._tokenizer = (original, len(original), copy.deepcopy(original))
-            return self._tokenizer[2]
+        return self._tokenizer.of(model.tokenizer)
 
     @contextmanager
     def use(self) -> Iterator[TransformerBridge]:

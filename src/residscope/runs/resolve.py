@@ -1,43 +1,42 @@
 """What only a run can tell of its inputs: the target where no answers were given, and which spelling is likelier."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Answer, Target
-from residscope.inputs.tokenizer import decoded
 
 
-def resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> Target:
+def resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"]) -> Target:
     """Return what is explained; without answers it is the model's top token against its second.
 
     Args:
         inputs: with answers or none.
         logits: where the target is read, on the untouched run.
-        tokenizer: names the tokens.
     """
     if inputs.answers is None:
         tops = logits.topk(2, dim=-1).indices.tolist()
-        pairs = [tuple(Answer((token,), decoded(tokenizer, token)) for token in top) for top in tops]
+        pairs = [tuple(Answer((token,), inputs.vocabulary.decode(token)) for token in top) for top in tops]
         return Target(inputs.positions, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs))
     right = tuple(pair.right for pair in inputs.answers)
     wrong = tuple(pair.wrong for pair in inputs.answers if pair.wrong is not None)
     return Target(inputs.positions, right, wrong or None, inputs.alone)
 
 
-def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"], tokenizer: Any) -> list[str]:
+def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"]) -> list[str]:
     """Warn of right answers whose other spelling, with or without a leading space, is at least 20 times likelier."""
     warnings: dict[str, None] = {}
+    vocabulary = inputs.vocabulary
+    if vocabulary.tokenizer is None:
+        return []
     for row, pair in enumerate(inputs.answers or ()):
         if len(pair.right.ids) != 1 or pair.note:
             continue
         (right,) = pair.right.ids
-        text = decoded(tokenizer, right)
+        text = vocabulary.decode(right)
         other = text[1:] if text.startswith(" ") else f" {text}"
-        ids = tokenizer(other, add_special_tokens=False)["input_ids"] if other else []
+        ids = vocabulary.encode_after("answers", other, "") if other else ()
         if len(ids) != 1:
             continue
         ratio = float(torch.exp((logits[row, ids[0]] - logits[row, right]).double()))

@@ -11,6 +11,7 @@ from residscope.analysis import attribution, scores
 from residscope.analysis.check import rounding
 from residscope.analysis.sources import mixing_error, split_by_source, value_weighted
 from residscope.inputs.target import Target
+from residscope.inputs.tokenizer import vocabulary_of
 from residscope.models import PreTrainedModel, Recording, TransformerBridge, as_bridge, twin_of
 from residscope.models.activations import Activations, LiveRun, over_patterns
 from residscope.models.cached import NotCachedError
@@ -138,10 +139,9 @@ def head_scores(
     known = checked_kind(kind)
     model = as_bridge(model, tokenizer)
     twin = twin_of(model)
-    tokenizer = twin.tokenizer
-    special = set(tokenizer.all_special_ids)
-    ordinary = torch.tensor([token for token in range(model.cfg.d_vocab) if token not in special])
-    bos = tokenizer.bos_token_id if model.cfg.default_prepend_bos else None
+    vocabulary = vocabulary_of(twin.tokenizer, int(model.cfg.d_vocab))
+    ordinary = torch.tensor([token for token in range(model.cfg.d_vocab) if token not in vocabulary.special_ids])
+    bos = vocabulary.bos if model.cfg.default_prepend_bos else None
     first = 0 if bos is None else 1
     length = min(LENGTH, (model.cfg.n_ctx - first) // 2)
     drawn = torch.randint(len(ordinary), (REPEATS, length), generator=torch.Generator().manual_seed(seed))

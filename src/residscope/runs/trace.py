@@ -87,7 +87,6 @@ class Trace(TraceLens, TraceHeads):
         self.n_heads = int(model.cfg.n_heads)
         self.n_kv_heads = int(getattr(model.cfg, "n_key_value_heads", None) or self.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
-        self._tokenizer = twin_of(model).tokenizer
         # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
@@ -113,14 +112,14 @@ class Trace(TraceLens, TraceHeads):
                 "the model's logits are not finite (NaN or infinity) where the target is read, so nothing can be said "
                 "of this run: check the weights, or load the model with dtype=torch.float32"
             )
-        self.target = target or resolve(inputs, self._recording.logits, self._tokenizer)
+        self.target = target or resolve(inputs, self._recording.logits)
         self.target_is_models_own: bool = target is None and inputs.answers is None
         self.target_value = self.target.value(self._recording.logits.float())
         self.cache_mismatch: str = inputs.cached.difference if inputs.cached else ""
         self.warnings: list[str] = [*self.facts.warnings, *inputs.warnings]
         # Which spelling is likelier is said of the untouched run.
         if self.target.is_one_a_row and not self.edits:
-            self.warnings += spelling_warnings(inputs, self._recording.logits, self._tokenizer)
+            self.warnings += spelling_warnings(inputs, self._recording.logits)
 
     def __repr__(self) -> str:
         rows = ", ".join(

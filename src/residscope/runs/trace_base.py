@@ -1,14 +1,11 @@
 """One frozen run, as all that is read off it sees it: its tokens, its activations, its target."""
 
-from typing import Any
-
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from residscope.errors import brief, whole_number
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
-from residscope.inputs.tokenizer import decoded, vocabulary_entry
 from residscope.models.activations import Activations
 from residscope.models.edits import Edit
 from residscope.models.facts import ModelFacts
@@ -32,7 +29,6 @@ class TraceBase:
     n_heads: int
     windows: tuple[Window | None, ...]
     _d_vocab: int
-    _tokenizer: Any
     _memory: Memory
     _run: Activations
     _recording: Recording
@@ -71,15 +67,18 @@ class TraceBase:
     @property
     def special_ids(self) -> frozenset[int]:
         """Return the ids of the tokenizer's special tokens."""
-        return frozenset(self._tokenizer.all_special_ids)
+        return self.inputs.vocabulary.special_ids
 
     def decode(self, token: int) -> str:
-        """Return one token's text; a token that is part of a character gives U+FFFD, one without text "<id 5012>"."""
-        return decoded(self._tokenizer, token)
+        """Return one token's text, with the space that it begins with, as it is within a text.
+
+        A token that is part of a character gives U+FFFD, one without text "<id 5012>".
+        """
+        return self.inputs.vocabulary.decode(token)
 
     def vocabulary_entry(self, token: int) -> str:
         """Return one token's entry in the vocabulary."""
-        return vocabulary_entry(self._tokenizer, token)
+        return self.inputs.vocabulary.entry(token)
 
     def _check_one_a_row(self) -> None:
         if not self.target.is_one_a_row:

@@ -144,7 +144,7 @@ class TraceHeads(TraceBase):
             ValueError: for a kind that there is not.
             StaleWeightsError: when the weights have changed since this run.
         """
-        bos = self._tokenizer.bos_token_id
+        bos = self.inputs.vocabulary.bos
         first = int(bos is not None and all(row[0] == bos for row in self.inputs.tokens))
         kept = self._recording.patterns
         of_kinds = self._memory.of(
