@@ -79,7 +79,7 @@ slow:
 build: $(BUNDLES)
 
 chromium: $(ENV)
-	@python tests/browser.py
+	@python -m tests.browser
 
 $(ENV): pyproject.toml constraints.txt
 	@echo "Python environment: $(VENV)"

@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tests.waits import LONGEST
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserType
+    from playwright.sync_api import Browser, BrowserContext, BrowserType
 
 # A container has no sandbox and no graphics card; the rest keeps Chromium off the network.
 ARGUMENTS = [
@@ -39,6 +41,13 @@ def launch(chromium: BrowserType, *, scroll_bars: bool = False) -> Browser:
     """
     shown = ["--hide-scrollbars"] if scroll_bars else None
     return chromium.launch(executable_path=system_chromium(), args=ARGUMENTS, ignore_default_args=shown)
+
+
+def profile(browser: Browser, **options: Any) -> BrowserContext:
+    """Return a fresh profile of the browser, in which waits end when the thing is there."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(1000 * LONGEST)
+    return context
 
 
 if __name__ == "__main__" and system_chromium() is None:

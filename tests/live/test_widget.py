@@ -4,7 +4,6 @@ import logging
 import math
 import sys
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -119,7 +118,6 @@ def is_valid(widget):
     return all(traits[name]._validate(widget, getattr(widget, name)) is not Ellipsis for name in widget.keys)
 
 
-@pytest.mark.timeout(300)
 def test_any_message_is_taken_or_answered_with_the_true_value(monkeypatch, caplog):
     world = World(monkeypatch)
     untouchable = [(widget._esm, widget._css, widget.layout, widget._model_name) for widget in world.widgets]

@@ -280,5 +280,5 @@ sys.exit({code})
 @pytest.mark.parametrize(("job", "said"), [("many_steps", ""), ("one_step", "ended\n")])
 def test_a_program_that_ends_in_the_middle_of_a_job_ends_well(job, said, code):
     program = AT_WORK.format(job=job, code=code)
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, said, "")

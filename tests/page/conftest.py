@@ -16,6 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 from safetensors.numpy import save
 
+from tests.browser import profile
+
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src/residscope/static"
 SCREENSHOTS = ROOT / "test-output"
@@ -64,7 +66,8 @@ def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
         touch: bool = False,
         shown: list[str] | None = None,
     ) -> Page:
-        context = browser.new_context(
+        context = profile(
+            browser,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             device_scale_factor=ratio,

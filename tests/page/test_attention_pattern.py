@@ -271,20 +271,21 @@ def test_three_hundred_tokens_are_not_slow(open_views):
     weights = patterns(2, 2, 300)
     page = open_views(models(run, {"head": [0, 1], "pinned": ["L1H1"]}, data(weights)), height=900)
     assert page.locator(".rs-view *").count() < 100
-    longest = page.evaluate(
+    median = page.evaluate(
         """async () => {
           const { setState } = window.residscope;
-          let longest = 0;
-          for (let i = 0; i < 8; i++) {
+          const times = [];
+          for (let i = 0; i < 9; i++) {
             const before = performance.now();
             setState("selection", { head: [1, i % 2], position: 200 + i });
             await new Promise((done) => setTimeout(done));
-            longest = Math.max(longest, performance.now() - before);
+            times.push(performance.now() - before);
           }
-          return longest;
+          // The longest may be another program's.
+          return times.sort((a, b) => a - b)[4];
         }"""
     )
-    assert longest < 250
+    assert median < 250
 
 
 def test_nothing_is_left_after_the_view_closes(open_views):

@@ -175,14 +175,17 @@ def test_the_curve_selects_a_depth(open_views):
 
 def test_play_steps_to_the_output_and_stops(open_views):
     page = open_views(models(chosen={"depth": DEPTHS - 3}), width=1240)
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
     page.get_by_role("button", name="play").click()
     page.get_by_role("button", name="pause").wait_for()
-    page.get_by_role("button", name="play").wait_for(timeout=3000)
+    page.clock.run_for(5000)
+    page.get_by_role("button", name="play").wait_for()
     assert saved(page, "selection") == [{"depth": DEPTHS - 2}, {"depth": DEPTHS - 1}]
     page.get_by_role("button", name="play").click()
     assert saved(page, "selection")[2] == {"depth": 0}
     page.get_by_role("button", name="pause").click()
-    page.wait_for_timeout(700)
+    page.clock.run_for(5000)
     assert len(saved(page, "selection")) == 3
 
 
@@ -202,9 +205,9 @@ def test_a_long_row_of_a_deep_model_is_drawn_by_windows(open_views):
     assert canvas.bounding_box()["width"] <= 1000
     before = painted(page)
     scroll.evaluate("(el) => { el.scrollLeft = 0; }")
-    page.wait_for_function("document.querySelector('.rs-lens-window canvas').toDataURL().length > 0")
-    page.wait_for_timeout(100)
-    assert painted(page) != before
+    page.wait_for_function(
+        "(before) => document.querySelector('.rs-lens-window canvas').toDataURL() !== before", arg=before
+    )
     assert page.get_by_role("slider").evaluate(STEP)["median"] < 50
     set_state(page, "selection", position=150)
     page.wait_for_function("document.querySelector('.rs-lens-scroll').scrollLeft > 1000")

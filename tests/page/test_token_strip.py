@@ -230,7 +230,7 @@ def test_leaving_the_fields_sends_what_changed_and_escape_nothing(open_views):
     page.keyboard.press("e")
     page.keyboard.type("!")
     page.get_by_role("button", name="about Prompt").click()
-    page.wait_for_timeout(50)
+    page.wait_for_function("window.residscope.saved.length > 0")
     assert saved(page, "strip") == [{"_edit": {"id": 1, "prompts": [f"{PROMPT}!"]}}]
 
 
