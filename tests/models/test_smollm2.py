@@ -2,8 +2,8 @@
 
 import importlib.util
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 
 import gguf
@@ -17,8 +17,6 @@ from residscope.models import smollm2 as module
 from residscope.models.changes import WeightSamples
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -89,19 +87,18 @@ def test_a_conversion_that_dies_leaves_nothing_and_the_next_one_converts(own_cac
     assert (module.folder() / "config.json").is_file()
 
 
-def test_a_conversion_that_was_killed_is_not_taken_and_later_cleared(own_cache, conversions):
-    killed = """
-import os
-from residscope.models import smollm2
+def test_a_conversion_that_was_killed_is_not_taken_and_later_cleared(own_cache, conversions, monkeypatch):
+    def killed(source, into, report):
+        (into / "config.json").write_text("{}")
+        os._exit(9)
 
-def convert(source, into, report):
-    (into / "config.json").write_text("{}")
-    os._exit(9)
-
-smollm2._convert = convert
-smollm2.folder()
-"""
-    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == 9
+    with monkeypatch.context() as dying:
+        dying.setattr(module, "_convert", killed)
+        # Forked, it need not import torch again.
+        other = multiprocessing.get_context("fork").Process(target=module.folder)
+        other.start()
+    other.join()
+    assert other.exitcode == 9
     (left,) = own_cache.iterdir()
     assert left.name.endswith(".partial")
     assert module.folder() == own_cache / module.NAME

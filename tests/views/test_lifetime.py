@@ -21,6 +21,7 @@ def model():
 
 
 def test_a_closed_workbench_holds_no_run_though_a_notebook_holds_it(model):
+    gc.collect()  # of what other tests have left
     before = len(widget._instances)
     experiment = rs.Experiment(model, PROMPT, (" Mary", " John"))
     bench = rs.Workbench(experiment)
@@ -106,6 +107,7 @@ def test_views_keep_their_last_picture_when_their_experiment_is_closed(model, pu
 
 
 def test_fifty_experiments_that_nobody_holds_leave_no_widget(model):
+    gc.collect()  # of what other tests have left
     before = len(widget._instances)
     for _ in range(50):
         rs.HeadAttribution(rs.Experiment(model, PROMPT)).close()
