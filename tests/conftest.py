@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import launch
+from tests.kernels import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,22 @@ def smollm2() -> Path:
         if other != kept:
             shutil.rmtree(other)
     return folder()
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """What forks kernels for every Jupyter that starts from here on; it may still be importing."""
+    server = ForkServer(tmp_path_factory.mktemp("kernels"))
+    # In front of what the machine has; servers inherit it.
+    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(server.folder), *filter(None, [os.environ.get("JUPYTER_PATH")])])
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def kernels(fork_server: ForkServer) -> None:
+    """Kernels by the name of `forked`, which start at once."""
+    fork_server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from tests.browser import profile
+from tests.kernels import FORKED
+from tests.waits import LONGEST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute
 
 SCREENSHOTS = Path("test-output")
-START_SECONDS = 60
+VIEWPORT = {"width": 1400, "height": 1600}
 
 # Waits until the notebook on screen has a kernel that answers.
 READY = """async () => {
@@ -35,6 +38,12 @@ READY = """async () => {
   await kernel.info;
   return kernel.name;
 }"""
+
+# Without its result, which would cost a second: all that hangs on a notebook.
+OPEN = "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }"
+
+# Unsaved changes go too.
+CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())"
 
 SHOWN = "name => window.jupyterapp?.shell.currentWidget?.sessionContext?.name === name"
 
@@ -51,6 +60,14 @@ EXECUTE = """async code => {
   await future.done;
   return { text, error };
 }"""
+
+# Keeps the kernel from everything else until `Lab.tell_cell`.
+BUSY_UNTIL_TOLD = """
+import pathlib, time
+while not pathlib.Path("told").exists():
+    time.sleep(0.01)
+pathlib.Path("told").unlink()
+"""
 
 # Followed by two frames, in which canvases are painted.
 THEMED = """async theme => {
@@ -107,6 +124,7 @@ class Server:
                 "--ServerApp.ip=127.0.0.1",
                 f"--ServerApp.port={port}",
                 "--ServerApp.port_retries=0",
+                f"--MappingKernelManager.kernel_info_timeout={LONGEST}",
                 "--IdentityProvider.token=",
                 "--ServerApp.disable_check_xsrf=True",
             ],
@@ -124,13 +142,13 @@ class Server:
     def request(self, path: str, method: str = "GET") -> Any:
         """Ask the server's own interface; None where the answer is empty."""
         request = urllib.request.Request(self.url + path, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=LONGEST) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
     def wait(self) -> None:
         """Return when the server answers; fail with its log when it does not."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + LONGEST
         while True:
             try:
                 self.request("/api")
@@ -149,7 +167,7 @@ class Server:
         """End the server, and with it its kernels."""
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(LONGEST)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -159,7 +177,7 @@ class Lab:
     """One user in front of JupyterLab: a browser profile and the notebook on screen.
 
     Attributes:
-        page: The page on which JupyterLab runs.
+        page: The page on which JupyterLab runs; it is loaded with the first notebook, and kept for the next.
         outside: Every address beyond the server that was asked for; each was refused.
         console: What the page wrote to the console, as (kind, text).
         sent: The messages from the page to kernels, in order.
@@ -174,7 +192,7 @@ class Lab:
         self.console: list[tuple[str, str]] = []
         self.sent: list[str | bytes] = []
         self.received: list[str | bytes] = []
-        self.context = server.browser.new_context(viewport={"width": 1400, "height": 1600}, service_workers="block")
+        self.context = profile(server.browser, viewport=VIEWPORT, service_workers="block")
         websocket = server.url.replace("http", "ws")
         self.context.route(lambda url: not url.startswith(server.url), self._refuse)
         self.context.route_web_socket(lambda url: not url.startswith(websocket), self._refuse_web_socket)
@@ -187,27 +205,33 @@ class Lab:
         self.outside.append(socket.url)
         socket.close()
 
-    def open(self, notebook: Path | Sequence[str]) -> Page:
-        """Show a copy of a notebook, or a new one of these code cells, with a kernel that answers."""
+    def open(self, notebook: Path | Sequence[str], kernel: str = FORKED) -> Page:
+        """Show a copy of a notebook, or a new one of these code cells, with a kernel of this name that answers."""
         if isinstance(notebook, Path):
             name = notebook.name
-            shutil.copy(notebook, self.server.root / name)
+            shown = nbformat.read(notebook, as_version=4)
         else:
             name = "Test.ipynb"
-            cells = [nbformat.v4.new_code_cell(source) for source in notebook]
-            kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            new = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-            nbformat.write(new, self.server.root / name)
+            shown = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in notebook])
+        self._write(name, shown, kernel)
         self.close_notebook()
         self._show(name)
         self.page.evaluate(READY)
         return self.page
 
+    def _write(self, name: str, notebook: nbformat.NotebookNode, kernel: str) -> None:
+        # JupyterLab starts the kernel that a notebook names.
+        notebook.metadata.kernelspec = {"name": kernel, "display_name": kernel, "language": "python"}
+        nbformat.write(notebook, self.server.root / name)
+
     def _show(self, name: str) -> None:
-        self.page = self.context.new_page()
-        self.page.on("console", lambda message: self.console.append((message.type, message.text)))
-        self.page.on("websocket", self._listen)
-        self.page.goto(f"{self.server.url}/lab/tree/{name}?reset")
+        if self.context.pages:
+            self.page.evaluate(OPEN, name)
+        else:
+            self.page = self.context.new_page()
+            self.page.on("console", lambda message: self.console.append((message.type, message.text)))
+            self.page.on("websocket", self._listen)
+            self.page.goto(f"{self.server.url}/lab/tree/{name}?reset")
         self.page.wait_for_function(SHOWN, arg=name)
 
     def _listen(self, socket: Any) -> None:
@@ -257,6 +281,10 @@ class Lab:
         )
         self._raise_errors()
 
+    def tell_cell(self) -> None:
+        """Let a cell that runs `BUSY_UNTIL_TOLD` end."""
+        (self.server.root / "told").touch()
+
     def kernel(self, way: str) -> None:
         """Restart the kernel, or end it."""
         self.page.evaluate(
@@ -269,14 +297,10 @@ class Lab:
         )
 
     def reopen(self, name: str, *, kernel: bool) -> None:
-        """Show a saved notebook anew, with a kernel that has run nothing, or with none."""
-        self.close_notebook()
+        """Show a saved notebook on a new page, with a kernel that has run nothing, or with none."""
+        self.close_page()
         if not kernel:
-            path = self.server.root / name
-            notebook = nbformat.read(path, as_version=4)
-            # JupyterLab starts the kernel that a notebook names.
-            notebook.metadata.kernelspec = {"name": "none", "display_name": "none", "language": "python"}
-            nbformat.write(notebook, path)
+            self._write(name, nbformat.read(self.server.root / name, as_version=4), "none")
         self._show(name)
         if kernel:
             self.page.evaluate(READY)
@@ -309,13 +333,30 @@ class Lab:
         return path
 
     def close_notebook(self) -> None:
-        """Close the page and end every kernel on the server."""
-        for page in self.context.pages:
-            page.close()
+        """Leave JupyterLab as it was before the first notebook: nothing open, no kernel on the server."""
+        if self.context.pages:
+            self.page.evaluate(CLOSE)
+            self.page.set_viewport_size(VIEWPORT)
         for session in self.server.request("/api/sessions"):
             self.server.request(f"/api/sessions/{session['id']}", method="DELETE")
 
+    def close_page(self) -> None:
+        """Close the page too, for a test that needs a new one or has left this one in a state of its own."""
+        for page in self.context.pages:
+            page.close()
+        self.close_notebook()
+
+    def tidy(self, *, new_page: bool = False) -> None:
+        """Make ready for another test, on a new page if need be."""
+        # A dialog would lie over the next notebook.
+        if new_page or any(page.locator(".jp-Dialog").count() for page in self.context.pages):
+            self.close_page()
+        else:
+            self.close_notebook()
+        for recorded in (self.outside, self.console, self.sent, self.received):
+            recorded.clear()
+
     def close(self) -> None:
         """Close the notebook and the browser profile."""
-        self.close_notebook()
+        self.close_page()
         self.context.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.harness import CellError, Lab
+from tests.lab.harness import BUSY_UNTIL_TOLD, CellError, Lab
 
 WIDGET = """
 import anywidget, traitlets
@@ -43,16 +43,17 @@ def test_a_widget_shows_and_a_click_reaches_the_kernel(lab: Lab):
 
 
 def test_a_cell_runs_while_the_page_goes_on(lab: Lab):
-    page = lab.open([f"{WIDGET}\ncounter", "import time\ntime.sleep(1)\nprint('slept')"])
+    page = lab.open([f"{WIDGET}\ncounter", f"{BUSY_UNTIL_TOLD}\nprint('told')"])
     lab.run_cell_without_waiting(0)
     button = page.locator(".counter")
     button.wait_for()
     lab.run_cell_without_waiting(1)
     button.click()
     assert button.inner_text() == "count 1"
-    assert page.get_by_text("slept", exact=True).count() == 0
+    assert page.get_by_text("told", exact=True).count() == 0
+    lab.tell_cell()
     assert lab.execute("counter.count") == "1"
-    page.get_by_text("slept", exact=True).wait_for()
+    page.get_by_text("told", exact=True).wait_for()
 
 
 def test_a_failing_cell_is_reported(lab: Lab):

@@ -5,7 +5,10 @@ import json
 import nbformat
 import pytest
 
+from tests.browser import profile
+from tests.kernels import FORKED
 from tests.lab.workbench import python
+from tests.waits import LONGEST
 
 MODEL = 'import residscope as rs\nmodel = rs.load_model("demo")'
 BENCH = 'exp = rs.Experiment(model, "When Mary and John went to the store, John gave a drink to", (" Mary", " John"))\n'
@@ -26,7 +29,6 @@ def held():
 """
 
 
-@pytest.mark.timeout(300)
 def test_running_a_cell_again_closes_what_it_made_before_and_leaks_nothing(lab):
     page = lab.open([MODEL + COUNT, BENCH + "rs.Row([rs.HeadAttribution(exp), rs.AttentionPattern(exp)])"])
     lab.run_all()
@@ -47,7 +49,6 @@ def test_running_a_cell_again_closes_what_it_made_before_and_leaks_nothing(lab):
     assert python(lab, "len([one for one in Out.values() if isinstance(one, rs.Row)])") > 40
 
 
-@pytest.mark.slow
 def test_views_of_another_cell_outlive_the_box_that_showed_them(lab):
     page = lab.open([MODEL, BENCH + "heads, pattern = rs.HeadAttribution(exp), rs.AttentionPattern(exp)",
                      "rs.Row([heads, pattern])"])  # fmt: skip
@@ -60,7 +61,7 @@ def test_views_of_another_cell_outlive_the_box_that_showed_them(lab):
     assert python(lab, "heads.comm is not None")
 
 
-@pytest.mark.parametrize("way", [pytest.param("restarted", marks=pytest.mark.slow), "gone"])
+@pytest.mark.parametrize("way", ["restarted", "gone"])
 def test_when_the_kernel_goes_the_views_say_so_and_still_show_and_select(lab, way):
     page = lab.open([MODEL, BENCH + "rs.Row([rs.TokenStrip(exp), rs.HeadAttribution(exp), rs.AttentionPattern(exp)])"])
     lab.run_all()
@@ -135,7 +136,7 @@ def test_converted_by_nbconvert_and_read_without_scripts_it_shows_the_same(lab, 
     page.locator(".rs-map").wait_for()
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     html, _ = HTMLExporter().from_filename(str(lab.server.root / "Test.ipynb"))
-    context = browser.new_context(java_script_enabled=False, offline=True)
+    context = profile(browser, java_script_enabled=False, offline=True)
     try:
         plain = context.new_page()
         plain.set_content(html)
@@ -150,18 +151,18 @@ def test_converted_by_nbconvert_and_read_without_scripts_it_shows_the_same(lab, 
         context.close()
 
 
-def test_executed_and_converted_in_one_go_it_shows_its_pictures_too(browser, tmp_path):
+def test_executed_and_converted_in_one_go_it_shows_its_pictures_too(browser, kernels):
     """nbconvert --execute keeps the widgets' state, whose scripts come from a network that a reader may not have."""
     from nbclient import NotebookClient
     from nbconvert import HTMLExporter
 
     cells = [MODEL, BENCH + "exp.selection.update(head='3.0')\nrs.HeadAttribution(exp)", "rs.AttentionPattern(exp)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=LONGEST, startup_timeout=LONGEST, kernel_name=FORKED).execute()
     assert "widgets" in notebook.metadata
     html, _ = HTMLExporter().from_notebook_node(notebook)
     for scripts in (True, False):
-        context = browser.new_context(java_script_enabled=scripts, offline=True)
+        context = profile(browser, java_script_enabled=scripts, offline=True)
         try:
             page = context.new_page()
             page.set_content(html, wait_until="domcontentloaded")

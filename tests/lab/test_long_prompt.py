@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from tests.lab.workbench import bench, frame, python, say
 
 # The demo model's rotary positions have no end of their own; what it says so far out is not the point here.
@@ -16,8 +14,6 @@ rs.Workbench(exp)""",
 ]
 
 
-@pytest.mark.timeout(200)
-@pytest.mark.slow
 def test_a_long_prompt_answers_everywhere(lab):
     lab.open(CELLS)
     lab.run_all()

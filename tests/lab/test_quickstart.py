@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import SCREENSHOTS
+from tests.lab.harness import BUSY_UNTIL_TOLD, SCREENSHOTS
 from tests.lab.workbench import ALL_AFTER, bench, edit, frame, painted, pattern, python, run_shown, say
 from tests.page.painted import shows
 
@@ -20,21 +20,18 @@ SIDE_BY_SIDE = """() => {
 
 
 @pytest.fixture(scope="module")
-def quickstart(server):
-    """The notebook, run from top to bottom, then set back to its first question."""
-    lab = server.lab()
-    try:
-        lab.open(NOTEBOOK)
-        lab.run_all()
-        lab.errors_at_first = [text for kind, text in lab.console if kind == "error"]
-        yield lab
-    finally:
-        lab.close()
-    assert lab.outside == []
+def quickstart(fresh_lab):
+    """The notebook, run from top to bottom by a kernel that imports everything itself."""
+    fresh_lab.open(NOTEBOOK, kernel="python3")
+    fresh_lab.run_all()
+    fresh_lab.errors_at_first = [text for kind, text in fresh_lab.console if kind == "error"]
+    yield fresh_lab
+    assert fresh_lab.outside == []
 
 
 @pytest.fixture
 def lab(quickstart):
+    """The notebook, set back to its first question."""
     quickstart.execute(
         f"exp.update(prompts={STORE!r}, answers=(' Mary', ' John')); exp.trace\n"
         "exp.selection.update(head='1.1', depth=8, position=None, key=None, row=None, pinned=[])"
@@ -87,19 +84,21 @@ def test_a_click_is_answered_while_a_cell_runs(lab):
     head = tuple(int(part) for part in name[1:].split("H"))
     true = pattern(lab, head)
     lab.page.evaluate(
-        """() => {
+        """code => {
           const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-          window.slept = false;
-          const future = kernel.requestExecute({ code: "import time; time.sleep(10)" });
-          window.sleeping = future.done.then(() => { window.slept = true; });
-        }"""
+          window.ended = false;
+          const future = kernel.requestExecute({ code });
+          window.running = future.done.then(() => { window.ended = true; });
+        }""",
+        BUSY_UNTIL_TOLD,
     )
     strong.click()
     frame(lab, "Attention").locator(".rs-say", has_text=f"{name} at").wait_for()
     assert shows(lab.page, true)
     assert not shows(lab.page, other)
-    assert lab.page.evaluate("window.slept") is False
-    lab.page.evaluate("() => window.sleeping")
+    assert lab.page.evaluate("window.ended") is False
+    lab.tell_cell()
+    lab.page.evaluate("() => window.running")
     assert tuple(python(lab, "list(exp.selection.head)")) == head
 
 

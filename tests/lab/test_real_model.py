@@ -1,7 +1,6 @@
 """One click, live on a real model: the golden path on SmolLM2, 30 layers of 9 heads."""
 
 import numpy as np
-import pytest
 
 from tests.lab.workbench import ALL_AFTER, bench, edit, frame, painted, python, run_shown, say
 
@@ -15,7 +14,6 @@ rs.Workbench(exp)""",
 ]
 
 
-@pytest.mark.timeout(300)
 def test_the_golden_path_runs_on_a_real_model(smollm2, lab):
     page = lab.open(CELLS)
     lab.run_all()
@@ -71,7 +69,6 @@ exp.selection.update(head="20.4")
 rs.Column([rs.TokenStrip(exp), rs.AttentionPattern(exp, colour="value-weighted"), rs.LayerAttribution(exp)])"""
 
 
-@pytest.mark.timeout(300)
 def test_a_chat_shows_what_its_template_added(smollm2, lab):
     page = lab.open([CELLS[0], CHAT])
     lab.run_all()

@@ -1,8 +1,6 @@
 """A storm of selections and edits, from the page and from Python: few runs, the last state in every view, never an
 older run after a newer one."""
 
-import pytest
-
 from tests.lab.workbench import python
 
 SETUP = """
@@ -147,7 +145,6 @@ def as_fresh(lab):
     return [(one, other) for one, other in zip(stormed, fresh, strict=True) if one != other]
 
 
-@pytest.mark.timeout(200)
 def test_a_storm_from_the_page_and_from_python_ends_in_the_last_state_after_few_runs(lab):
     page = lab.open(CELLS)
     lab.run_all()

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.lab.harness import SCREENSHOTS
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/02_views.ipynb"
@@ -20,7 +18,6 @@ PICTURES = {
 TITLES = ["Prompt", "Heads", "Heads", "Attention", "Attention", "Head maps", "Head", "Layers", "Logit lens"]
 
 
-@pytest.mark.timeout(300)
 def test_every_view_of_the_tour_shows_and_follows_a_click(lab):
     page = lab.open(NOTEBOOK)
     # JupyterLab draws only the cells on screen.
