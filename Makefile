@@ -23,7 +23,8 @@ PYTEST := pytest -m "not slow and not gpu"
 TWO := --numprocesses 2 --dist loadfile
 SUB := $(MAKE) --no-print-directory
 
-.PHONY: demo test test-all test-gpu check bench bench-gpu build chromium static python browser notebooks slow clean
+.PHONY: demo test test-all test-gpu check bench bench-gpu build chromium static types units style front-end python
+.PHONY: browser slow clean
 
 demo: build
 	@echo "Starting JupyterLab; its address follows"
@@ -33,18 +34,17 @@ demo: build
 test: STAGES := .stages
 test:
 	@rm -f $(STAGES)
-	@$(STAGE) install 300 $(SUB) build chromium
-	@$(STAGE) check 60 $(SUB) static
-	@$(STAGE) python 420 $(SUB) python
-	@$(STAGE) browser 1020 $(SUB) browser
-	@$(STAGE) notebooks 120 $(SUB) notebooks
+	@$(STAGE) install 240 $(SUB) build chromium
+	@$(STAGE) check 40 $(SUB) static
+	@$(STAGE) python 270 $(SUB) python
+	@$(STAGE) browser 290 $(SUB) browser
 	@printf '\n'; cat $(STAGES); rm $(STAGES)
 
 test-all: test
 	@$(STAGE) slow 3600 $(SUB) slow
 
 check: build
-	@$(STAGE) check 60 $(SUB) static
+	@$(STAGE) check 40 $(SUB) static
 
 bench: build chromium
 	python -m benchmarks
@@ -55,23 +55,29 @@ test-gpu: build
 bench-gpu: build
 	python -m benchmarks.gpu
 
+# Two at a time; the longest is first.
 static:
+	@$(SUB) --jobs 2 types units style front-end
+
+types:
+	mypy
+
+units:
+	npm run --silent test
+
+style:
 	ruff check
 	ruff format --check
 	lint-imports
-	mypy
+
+front-end:
 	npm run --silent check
-	npm run --silent test
 
 python:
 	$(PYTEST) $(TWO) --ignore=tests/page --ignore=tests/lab --ignore=tests/notebooks
 
 browser:
-	$(PYTEST) $(TWO) tests/page
-	$(PYTEST) tests/lab
-
-notebooks:
-	$(PYTEST) tests/notebooks
+	$(PYTEST) $(TWO) tests/page tests/lab tests/notebooks
 
 slow:
 	pytest -m "slow and not gpu"
