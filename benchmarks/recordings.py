@@ -18,7 +18,7 @@ def measure(scale: Scale) -> list[Row]:
         trace = Trace(model, Reader(model).parse(ids, (1, 2), None, None))
         with torch.no_grad():
             _, cache = model.run_with_cache(torch.tensor([ids]))
-        ours = memory.held(vars(trace._recording).values())
+        ours = memory.held(value for value in vars(trace._recording).values() if isinstance(value, torch.Tensor))
         theirs = memory.held(value for value in cache.cache_dict.values() if isinstance(value, torch.Tensor))
         ahead = "with" if trace.patterns_sent_with_run else "without"
         what = f"memory of a recorded run of {length} tokens, {ahead} all patterns"

@@ -86,7 +86,7 @@ class ArrayRun:
         numbers = self.__dict__.get("numbers", {})
         if name in numbers:
             return numbers[name]
-        if name in vars(Trace):
+        if hasattr(Trace, name):
             raise NoModelError(
                 f"these are arrays: there is no model to compute {name} with; show an Experiment instead"
             )
