@@ -29,7 +29,7 @@ heads = rs.HeadAttribution(experiment)
 bundle = heads._repr_mimebundle_()
 data = bundle[0] if isinstance(bundle, tuple) else bundle
 assert "application/vnd.jupyter.widget-view+json" in data, data
-assert str(heads._esm) == (home / "static" / "head_attribution.js").read_text()
+assert str(heads._esm) == (home / "static" / "view.js").read_text()
 print(home)
 """
 

@@ -9,7 +9,11 @@ export type SelectionState = {
   position: number | null;
   key: number | null;
   pinned: string[];
+  show: Show;
 };
+
+/** Which of a number and the untouched run's is shown, or the change from one to the other. */
+export type Show = "now" | "before" | "change";
 
 export type Answer = { ids: number[]; text: string };
 
@@ -68,6 +72,19 @@ export type StatusState = {
   _go: { id: number; to: number } | null;
 };
 
+export type About = {
+  title: string;
+  /** What the numbers mean and how to read the picture, one paragraph each. */
+  help: string[];
+  /** Traits that the user chooses from; one is hidden while another has the value that `unless` names. */
+  menus: {
+    trait: string;
+    label: string;
+    options: string[];
+    unless: [trait: string, value: string] | null;
+  }[];
+};
+
 /** The traits that every view has, beside its own. */
 export type SharedTraits = {
   selection: string;
@@ -77,6 +94,8 @@ export type SharedTraits = {
   _ask: { id: number; run: number; keys: string[] } | null;
   _answer: import("./wire").Bytes;
   _link: "" | "mirror";
+  /** What a view of quantities says of itself before any run; empty for views with a canvas of their own. */
+  _about: Partial<About>;
   /** The view's name, which its still picture and its jobs have, too. */
   _still: string;
   _mirror: { selection?: SelectionState; status?: StatusState };
@@ -89,6 +108,7 @@ export const NOTHING_SELECTED: SelectionState = {
   position: null,
   key: null,
   pinned: [],
+  show: "now",
 };
 
 export const NO_STATUS: StatusState = {

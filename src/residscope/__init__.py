@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Row,
         TokenStrip,
     )
+    from residscope.views.base import View
     from residscope.workbench import Workbench
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ _HOMES = {
     "Target": "inputs.target",
     "TokenStrip": "views",
     "Trace": "runs.trace",
+    "View": "views.base",
     "Workbench": "workbench",
     "head_scores": "runs.sources",
     "load_model": "models",
@@ -82,6 +84,7 @@ __all__ = [
     "Target",
     "TokenStrip",
     "Trace",
+    "View",
     "Workbench",
     "head_scores",
     "load_model",

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from residscope.arrays import ArrayRun
+from residscope.given import Given
 from residscope.header import extent_of, header_of
 from residscope.live.shared import Selection, Status
 from residscope.live.source import Follower
@@ -18,28 +19,28 @@ class Fixed:
     closed = False
 
     @made_whole()
-    def __init__(self, run: ArrayRun) -> None:
+    def __init__(self, run: ArrayRun | Given) -> None:
         self.selection = Selection()
         self.status = Status()
         self.status.run = run.number
         self.status._run = header_of(run)
         self.selection.settle(self, extent_of(run))
-        self._runs = Runs(run.number, run, run)
+        self._runs: Runs[ArrayRun | Given] = Runs(run.number, run, run)
         self._lock = threading.RLock()
 
     @property
     def expected(self) -> None:
         """Return None: there will be no other run."""
 
-    def now(self) -> Runs[ArrayRun]:
+    def now(self) -> Runs[ArrayRun | Given]:
         """Return the arrays."""
         return self._runs
 
-    def wait(self, _told: Callable[[], object] | None = None) -> Runs[ArrayRun]:
+    def wait(self, _told: Callable[[], object] | None = None) -> Runs[ArrayRun | Given]:
         """Return the arrays at once."""
         return self._runs
 
-    def attach(self, view: Follower[Runs[ArrayRun]]) -> None:
+    def attach(self, view: Follower[Runs[ArrayRun | Given]]) -> None:
         """Let the view show the arrays."""
         self.showing(view)
 
@@ -48,7 +49,7 @@ class Fixed:
         self.selection.close()
         self.status.close()
 
-    def showing(self, view: Follower[Runs[ArrayRun]]) -> Ticket:
+    def showing(self, view: Follower[Runs[ArrayRun | Given]]) -> Ticket:
         """Let the view show the arrays."""
         return self.ask("show", lambda ticket: view.follow(self._runs, ticket))
 

@@ -6,6 +6,7 @@ from typing import Any
 from residscope.analysis.lens import rank_of
 from residscope.arrays import ArrayRun, Run
 from residscope.export.words import visible
+from residscope.given import Given
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Answer
 from residscope.live.shared import Extent
@@ -15,8 +16,10 @@ from residscope.runs.decomposition import possible_labels
 from residscope.runs.trace import Trace
 
 
-def header_of(trace: Run) -> dict[str, Any]:
-    """Return the run's scene, the value of `Status._run`; of arrays there is no model to tell of."""
+def header_of(trace: Run | Given) -> dict[str, Any]:
+    """Return the run's header, the value of `Status._run`; of arrays there is no model to tell of."""
+    if isinstance(trace, Given):
+        return _given(trace)
     ids = {token for row in trace.inputs.tokens for token in row}
     answers = [*trace.target.right, *(trace.target.wrong or ())]
     return {
@@ -33,9 +36,9 @@ def header_of(trace: Run) -> dict[str, Any]:
     }
 
 
-def extent_of(trace: Run) -> Extent:
+def extent_of(trace: Run | Given) -> Extent:
     """Return how far a selection may reach in the run."""
-    parts = trace.labels if isinstance(trace, ArrayRun) else possible_labels(trace.n_layers)
+    parts = possible_labels(trace.n_layers) if isinstance(trace, Trace) else trace.labels
     return Extent(trace.lengths, len(trace.depths), trace.n_layers, trace.n_heads, tuple(parts))
 
 
@@ -64,6 +67,35 @@ def name_of(trace: Run, token: int) -> str:
 def tokens_of(trace: Run, row: int) -> list[str]:
     """Return the names of a row's tokens."""
     return [name_of(trace, token) for token in trace.inputs.tokens[row]]
+
+
+def _given(run: Given) -> dict[str, Any]:
+    """Return the header of quantities that somebody has."""
+    texts = list(dict.fromkeys(text(token) for row in run.tokens for token in row))
+    ids = {token: at for at, token in enumerate(texts)}
+    first = run.quantities[0]
+    nothing: dict[str, Any] = {"template": [], "right": None, "wrong": None, "right_prob": None, "right_rank": None}
+    return {
+        "number": run.number,
+        "rows": [
+            nothing
+            | {
+                "prompt": "".join(map(text, row)),
+                "ids": [ids[text(token)] for token in row],
+                "read": max(0, len(row) - 1),
+                "target": {"name": first.name, "value": None, "unit": first.unit},
+            }
+            for row in run.tokens or [()] * run.n_rows
+        ],
+        "texts": {str(at): token for at, token in enumerate(texts)},
+        "specials": [],
+        "bos": None,
+        "depths": run.depths,
+        "n_layers": run.n_layers,
+        "n_heads": run.n_heads,
+        "model": None,
+        "warnings": [],
+    }
 
 
 def _row(trace: Run, row: int) -> dict[str, Any]:

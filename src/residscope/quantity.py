@@ -1,7 +1,7 @@
 """A number with names: the type that every view shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -33,12 +33,14 @@ class SumCheck:
         target: the number read off the model.
         ok: whether rounding explains the difference.
         reason: what is wrong, or nothing.
+        tolerance: the largest difference that rounding explains.
     """
 
     sum: float
     target: float
     ok: bool
     reason: str = ""
+    tolerance: float = 0.0
 
     @property
     def difference(self) -> float:
@@ -46,26 +48,27 @@ class SumCheck:
         return self.sum - self.target
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Quantity:
     """A number with names; it never changes.
 
     Its axes say how a view draws and links it: (layer, head) is a map in which a click selects a head, (depth, pos) a
     cell of the lens, (query, key) a pair of tokens, (component,) bars in which a click pins.
 
-    Attributes:
+    Args:
         name: what the number is, such as "direct effect".
-        values: one number a cell, NaN where there is no cell; float32.
-        dims: the axes of `values`, of the words in `AXES` and in their order.
+        values: one number a cell, NaN where there is no cell; an array, a tensor or nested lists, kept as float32.
+        dims: the axes of `values`, of the words in `AXES` and in their order, such as "row layer head".
         unit: the number's unit, such as "logits"; empty where it has none.
         coords: the labels along an axis, by its word; components need them.
         reference: the untouched run's values, or None; of the shape of `values`.
         scale: "signed" is symmetric about 0, "sequential" begins at 0.
         high: the number at the scale's upper end; None is the largest there is.
-        checks: one a row, where the numbers are parts of the target; a view then says so.
+        checks: one a row, shown in the title; signed numbers with checks are parts of the target, and a view says so.
         labels: a text or an id for each value, or None; an id of -1 is no cell.
         lengths: how many tokens each row has; a view shows nothing beyond.
-        measured_on: what the numbers are of where that is not the run's prompts, such as "random repeats".
+        measured_on: what the numbers are of, where a name should say so, such as "random repeats".
+        blank: what a view says where there is no number at all; one sentence.
 
     Raises:
         InputError: for axes that are unknown, repeated or out of order, and for shapes that do not fit them.
@@ -75,40 +78,53 @@ class Quantity:
     name: str
     values: Numbers
     dims: tuple[str, ...]
-    unit: str = ""
-    coords: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    reference: Numbers | None = None
-    scale: Literal["signed", "sequential"] = "signed"
-    high: float | None = None
-    checks: Sequence[SumCheck] = ()
-    labels: NDArray[Any] | None = None
-    lengths: Sequence[int] | None = None
-    measured_on: str = ""
+    unit: str
+    coords: Mapping[str, tuple[str, ...]]
+    reference: Numbers | None
+    scale: Literal["signed", "sequential"]
+    high: float | None
+    checks: tuple[SumCheck, ...]
+    labels: NDArray[Any] | None
+    lengths: tuple[int, ...] | None
+    measured_on: str
+    blank: str
 
-    def __post_init__(self) -> None:
-        self._set("dims", _checked_dims(self.dims))
-        self._set("values", _frozen(numbers_of(self.values, "values")))
-        shape = self.values.shape
-        if len(shape) != len(self.dims):
-            raise InputError("dims", f"values of the shape {[*shape]} need {len(shape)} axes, not [{self._axes}]")
-        if self.scale not in ("signed", "sequential"):
-            raise InputError("scale", f'scale is "signed" or "sequential", not {brief(self.scale)}')
-        if self.high is not None and not 0 < self.high < float("inf"):
-            raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
-        self._set("coords", {axis: tuple(map(str, names)) for axis, names in self.coords.items()})
-        self._check_coords()
-        if self.reference is not None:
-            reference = numbers_of(self.reference, "reference")
-            self._check_shape("reference", reference)
-            self._set("reference", _frozen(reference))
-        if self.labels is not None:
-            labels = np.array(self.labels)
-            self._check_shape("labels", labels)
-            self._set("labels", labels)
-        if self.checks and len(self.checks) != self.n_rows:
-            raise InputError("checks", f"{len(self.checks)} checks for {self.n_rows} rows: give one for each")
+    def __init__(
+        self,
+        name: str,
+        values: Any,
+        dims: str | Sequence[str],
+        unit: str = "",
+        coords: Mapping[str, Sequence[str]] | None = None,
+        *,
+        reference: Any = None,
+        scale: Literal["signed", "sequential"] = "signed",
+        high: float | None = None,
+        checks: Sequence[SumCheck] = (),
+        labels: Any = None,
+        lengths: Sequence[int] | None = None,
+        measured_on: str = "",
+        blank: str = "",
+    ) -> None:
+        given = {
+            "name": name,
+            "values": _frozen(numbers_of(values, "values")),
+            "dims": _checked_dims(dims),
+            "unit": unit,
+            "coords": {axis: tuple(map(str, names)) for axis, names in (coords or {}).items()},
+            "reference": None if reference is None else _frozen(numbers_of(reference, "reference")),
+            "scale": scale,
+            "high": high,
+            "checks": tuple(checks),
+            "labels": None if labels is None else np.array(_in_memory(labels)),
+            "lengths": None if lengths is None else tuple(lengths),
+            "measured_on": measured_on,
+            "blank": blank,
+        }
+        for field, value in given.items():
+            self._set(field, value)
+        self._check()
         if self.lengths is not None:
-            self._set("lengths", tuple(self.lengths))
             self._cut()
 
     @property
@@ -246,6 +262,21 @@ class Quantity:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
+    def _check(self) -> None:
+        shape = self.values.shape
+        if len(shape) != len(self.dims):
+            raise InputError("dims", f"values of the shape {[*shape]} need {len(shape)} axes, not [{self._axes}]")
+        if self.scale not in ("signed", "sequential"):
+            raise InputError("scale", f'scale is "signed" or "sequential", not {brief(self.scale)}')
+        if self.high is not None and not 0 < self.high < float("inf"):
+            raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
+        self._check_coords()
+        for what, given in (("reference", self.reference), ("labels", self.labels)):
+            if given is not None:
+                self._check_shape(what, given)
+        if self.checks and len(self.checks) != self.n_rows:
+            raise InputError("checks", f"{len(self.checks)} checks for {self.n_rows} rows: give one for each")
+
     def _check_shape(self, what: str, given: NDArray[Any]) -> None:
         if given.shape != self.values.shape:
             raise InputError(what, f"{what} needs the values' shape {[*self.values.shape]}, not {[*given.shape]}")
@@ -301,10 +332,8 @@ def numbers_of(value: Any, what: str) -> Numbers:
         ValueError: for infinity, and what is that in float32.
     """
     try:
-        if hasattr(value, "detach"):
-            value = value.detach().cpu().float().numpy()
         with np.errstate(over="ignore"):
-            numbers = np.asarray(value, dtype=np.float32)
+            numbers = np.asarray(_in_memory(value), dtype=np.float32)
     except OverflowError:
         raise ValueError(f"{what} {_TOO_LARGE}") from None
     except (TypeError, ValueError) as error:
@@ -314,6 +343,14 @@ def numbers_of(value: Any, what: str) -> Numbers:
     if np.isinf(numbers).any():
         raise ValueError(f"{what} {_TOO_LARGE}")
     return numbers
+
+
+def _in_memory(value: Any) -> Any:
+    """Return a tensor as an array, all else as it is; numpy knows no half precision of torch's."""
+    if not hasattr(value, "detach"):
+        return value
+    kept = value.detach().cpu()
+    return (kept.float() if kept.is_floating_point() else kept).numpy()
 
 
 def _frozen(numbers: Numbers) -> Numbers:

@@ -51,7 +51,7 @@ def test_what_is_no_component_is_not_pinned(pin):
 def test_whole_numbers_of_numpy_and_torch_are_taken_as_pythons_own(kind):
     selection = Selection(row=kind(1))
     selection.update(position=kind(3), depth=kind(2), key=kind(0))
-    assert [type(value) for value in selection.values.values()] == [int, NoneType, int, list, int, int]
+    assert [type(value) for value in selection.values.values()] == [int, NoneType, int, list, int, int, str]
     assert (selection.row, selection.position, selection.depth, selection.key) == (1, 3, 2, 0)
     with pytest.raises(traitlets.TraitError, match="a whole number from 0, or None"):
         selection.update(row=torch.tensor(True))
@@ -104,12 +104,13 @@ def test_one_gesture_is_one_message(monkeypatch):
         {"row": -1},
         {"pinned": [1]},
         {"key": True},
+        {"show": "after"},
     ],
     ids=str,
 )
 def test_a_bad_message_from_the_browser_is_answered_with_the_true_value(bad, monkeypatch):
     selection = Selection(head=(1, 2), depth=3, position=4)
-    before = selection.get_state(["head", "depth", "position", "row", "pinned", "key"])
+    before = selection.get_state(["head", "depth", "position", "row", "pinned", "key", "show"])
     sent = messages(selection, monkeypatch)
     selection.set_state(bad)
     assert selection.get_state(list(before)) == before

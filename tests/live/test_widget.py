@@ -63,7 +63,8 @@ KEYS = st.sampled_from(
     ]
 )
 QUESTIONS = st.fixed_dictionaries({"id": WHOLE, "run": WHOLE, "keys": st.lists(KEYS | SCALARS, max_size=4)})
-SELECTED = st.dictionaries(st.sampled_from(["row", "depth", "head", "position", "key", "pinned", "lock"]), JUNK | HEADS)
+NAMED = st.sampled_from(["row", "depth", "head", "position", "key", "pinned", "show", "lock"])
+SELECTED = st.dictionaries(NAMED, JUNK | HEADS)
 MIRRORS = st.fixed_dictionaries(
     {}, optional={"selection": SELECTED | JUNK, "status": st.dictionaries(st.sampled_from(["run", "_cancel"]), JUNK)}
 )
@@ -82,6 +83,7 @@ FITTING = {
     "colour": CHOICES,
     "head": HEADS,
     "pinned": PINS,
+    "show": st.sampled_from(["now", "before", "change", "after"]),
     "shown": LAYERS,
     "sort": LAYERS | CHOICES,
 }

@@ -16,6 +16,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 from safetensors.numpy import save
 
+from residscope.quantity import Quantity
+from residscope.views import HeadAttribution, LayerAttribution
+from residscope.views.base import View
+from residscope.views.quantities import payload as payload_of
 from tests.browser import profile
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +96,9 @@ def open_views(browser: Browser, server: str) -> Iterator[OpenViews]:
     assert errors == []
 
 
+# Views that the common bundle draws from their quantities.
+DRAWN: dict[str, type[View]] = {"head_attribution": HeadAttribution, "layer_attribution": LayerAttribution}
+
 # What the kernel sends of traits that a test says nothing about.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "attention_pattern": {"colour": "attention", "hide_first": False},
@@ -100,9 +107,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+def about(kind: type[View]) -> dict[str, Any]:
+    """What the kernel says of a class of views before any run."""
+    return View._described(kind.__new__(kind), None)
+
+
 def view(name: str, id: str, **state: Any) -> dict[str, Any]:
     """A model of the view `name` that shares the page's Selection and Status."""
-    css = STATIC / f"{name}.css"
+    bundle = "view" if name in DRAWN else name
+    css = STATIC / f"{bundle}.css"
     shared = {
         "selection": "anywidget:selection",
         "status": "anywidget:status",
@@ -111,18 +124,19 @@ def view(name: str, id: str, **state: Any) -> dict[str, Any]:
         "_link": "",
         "_still": id,
         "_mirror": {},
+        "_about": about(DRAWN[name]) if name in DRAWN else {},
         **DEFAULTS.get(name, {}),
     }
     return {
         "id": id,
-        "esm": f"/{name}.js",
+        "esm": f"/{bundle}.js",
         "css": css.read_text() if css.exists() else "",
         "state": {**shared, **state},
     }
 
 
 def selection(**state: Any) -> dict[str, Any]:
-    empty = {"row": None, "depth": 0, "head": None, "position": None, "key": None, "pinned": []}
+    empty = {"row": None, "depth": 0, "head": None, "position": None, "key": None, "pinned": [], "show": "now"}
     return {"id": "selection", "state": {**empty, **state}}
 
 
@@ -154,6 +168,12 @@ def answer(found: dict[str, Any], *, run: int = 7) -> dict[str, str]:
 def job(of: str = "", **changes: Any) -> dict[str, Any]:
     """A job as `Status._jobs` tells of it: of one view, or of all."""
     return {"id": 3, "run": 8, "of": of, "label": "layer", "done": 1, "total": 4, "error": None, **changes}
+
+
+def quantities(*shown: Quantity, run: int = 7) -> dict[str, str]:
+    """What a view sends of its quantities, by the code that sends it."""
+    arrays, info = payload_of(shown, None)
+    return payload(arrays, run=run, **info)
 
 
 TOKENS = "<|endoftext|>When| Mary| and| John| went| to| the| store|,| John| gave| a| drink| to"

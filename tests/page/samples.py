@@ -14,6 +14,7 @@ from . import test_head_readout as readout
 from . import test_layer_attribution as layers
 from . import test_logit_lens as lens
 from . import test_token_strip as strip
+from . import test_view as common
 from .conftest import TOKENS, answer, make_run, payload, selection, status, view
 
 Say = Callable[[str], str]
@@ -68,6 +69,10 @@ def _readout(number: int, say: Say) -> dict[str, Any]:
     return {"_data": payload({}, run=number), "_answer": sent}
 
 
+def _view(number: int, say: Say) -> dict[str, Any]:
+    return {"_data": common.data(make_run(number), say, seed=number)}
+
+
 SAMPLES: dict[str, Callable[[int, Say], dict[str, Any]]] = {
     "attention_pattern": _attention,
     "attention_pattern on demand": _attention_on_demand,
@@ -77,6 +82,7 @@ SAMPLES: dict[str, Callable[[int, Say], dict[str, Any]]] = {
     "layer_attribution": _layers,
     "logit_lens": _lens,
     "token_strip": _strip,
+    "view": _view,
 }
 """The traits of a view for a run of this number, with its texts in other words; a name begins with the bundle's."""
 

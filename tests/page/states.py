@@ -15,6 +15,7 @@ from . import (
     test_layer_attribution,
     test_logit_lens,
     test_token_strip,
+    test_view,
 )
 from .conftest import job, make_run, payload, selection, set_state, status, view
 
@@ -85,6 +86,10 @@ def _maps(run: Run, chosen: Traits, ok: bool) -> Traits:
     return {"_data": sent, "shown": "selected layer", "sort": "direct effect"}
 
 
+def _view(run: Run, chosen: Traits, ok: bool) -> Traits:
+    return {"_data": test_view.data(run)}
+
+
 # What the kernel sends each view, of a run and of what is chosen; `ok` is whether its check holds.
 VIEWS: dict[str, Callable[[Run, Traits, bool], Traits]] = {
     "token_strip": _strip,
@@ -94,6 +99,7 @@ VIEWS: dict[str, Callable[[Run, Traits, bool], Traits]] = {
     "head_readout": _readout,
     "head_grid": _maps,
     "logit_lens": _lens,
+    "view": _view,
 }
 
 # Where every element of every view stands.
@@ -202,7 +208,7 @@ def wait_for_cancel(page: Page, name: str) -> None:
     of(page, name).get_by_role("button", name="Cancel").wait_for()
 
 
-WITH_TOOLTIPS = ["token_strip", "head_attribution", "layer_attribution", "attention_pattern", "logit_lens"]
+WITH_TOOLTIPS = ["token_strip", "head_attribution", "layer_attribution", "attention_pattern", "logit_lens", "view"]
 
 STATES: dict[str, State] = {
     "current": State(),

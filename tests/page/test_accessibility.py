@@ -153,6 +153,10 @@ TAB_STOPS = {
         *("about Logit lens", "menu", "play through the layers", "layer"),
         "likeliest next token, 10 depths by 15 positions",
     ],
+    "view": [
+        *("about Sizes", "menu", "now", "before", "change"),
+        *("stream, 4 layers by 15 positions", "target so far over depths"),
+    ],
 }
 # A map is what has a cursor of its own.
 MAPS = "[role=grid], [role=listbox]"
@@ -225,6 +229,7 @@ SELECTS = {
     "attention_pattern": (["Home", "ArrowUp", "Enter"], {"position": 9, "key": 0}),
     "head_grid": (["End", "End", "Enter"], {"head": [3, 6]}),
     "logit_lens": (["ArrowDown", "Enter"], {"depth": 6}),
+    "view": (["Home", "Enter"], {"depth": 8, "position": 0}),
 }
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from .conftest import job, make_run, payload, saved, screenshot, selection, set_state, status, view
+from residscope.quantity import Quantity, SumCheck
+
+from .conftest import job, make_run, quantities, saved, screenshot, selection, set_state, status, view
 
 EFFECTS = np.array(
     [
@@ -17,7 +19,6 @@ EFFECTS = np.array(
 CHECK = {
     "sum": 10.8024,
     "target": 10.8024,
-    "difference": 0.0,
     "tolerance": 1e-4,
     "ok": True,
     "reason": "",
@@ -29,11 +30,17 @@ SCORES = np.linspace(0, 0.97, 32, dtype=np.float32).reshape(1, 4, 8)
 
 def data(run=7, values=None, scores=None, colour="direct effect", scores_on="this prompt", **check):
     values = np.stack([EFFECTS]) if values is None else values
-    sent = {"values": values} | ({} if scores is None else {"scores": scores})
-    totals = np.nansum(values, (1, 2)).tolist()
-    checks = [{**CHECK, **check}] * len(values)
-    shown = {"colour": colour, "scores_on": scores_on, "unit": "logits"}
-    return payload(sent, run=run, check=checks, heads_total=totals, **shown)
+    checks = [SumCheck(**{**CHECK, **check})] * len(values)
+    effects = Quantity("direct effect", values, "row layer head", "logits", checks=checks)
+    if scores is None:
+        return quantities(effects, run=run)
+    named = {
+        "measured_on": scores_on,
+        "blank": f"Nothing repeats in this prompt, so it has no {colour} score: choose random repeats.",
+    }
+    return quantities(
+        Quantity(f"{colour} score", scores, "row layer head", "of 1", scale="sequential", high=1.0, **named), run=run
+    )
 
 
 def models(run=None, _data=None, chosen=None, shown=None, **status_traits):
@@ -278,7 +285,7 @@ def test_a_score_is_shown_from_0_to_1_with_the_heads_most_like_it(open_views, th
     text = page.locator(".rs-view").inner_text()
     assert "induction score on this prompt · 0 to 1" in text
     assert "L2H3 has an induction score of 0.595 of 1 on this prompt; the highest is L3H7's, 0.970." in text
-    listed = page.locator(".rs-head-lists button")
+    listed = page.locator(".rs-strongest button")
     assert listed.all_inner_texts()[:2] == ["L3H7\n0.970", "L3H6\n0.939"]
     assert listed.count() == 6
     assert page.locator(".rs-legend").inner_text().split() == ["1.00", "0"]
@@ -299,7 +306,7 @@ def test_random_repeats_are_one_for_all_prompts(open_views):
     page = open_views(models(make_run(rows=2), sent, shown=shown))
     text = page.locator(".rs-view").inner_text()
     assert "mean of 2 prompts" not in text
-    assert "Most like a duplicate token head on random repeats is L3H7: 0.970 of 1." in text
+    assert "The highest duplicate token score on random repeats is L3H7's, 0.970 of 1." in text
 
 
 def test_a_prompt_in_which_nothing_repeats_has_no_score(open_views):

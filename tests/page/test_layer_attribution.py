@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from .conftest import make_run, payload, saved, screenshot, selection, set_state, status, view
+from residscope.quantity import Quantity, SumCheck
+
+from .conftest import make_run, quantities, saved, screenshot, selection, set_state, status, view
 
 PARTS = {
     "embed": 0.15,
@@ -19,12 +21,13 @@ PARTS = {
 }
 LABELS = list(PARTS)
 VALUES = np.array([list(PARTS.values())], dtype=np.float32)
-CHECK = {"sum": 10.8024, "target": 10.8024, "difference": 0.0, "tolerance": 1e-4, "ok": True, "reason": ""}
+CHECK = {"sum": 10.8024, "target": 10.8024, "tolerance": 1e-4, "ok": True, "reason": ""}
 
 
 def data(run=7, values=VALUES, labels=LABELS, **check):
-    checks = [{**CHECK, **check}] * len(values)
-    return payload({"values": values}, run=run, labels=labels, check=checks, unit="logits")
+    checks = [SumCheck(**{**CHECK, **check})] * len(values)
+    parts = {"component": labels}
+    return quantities(Quantity("direct effect", values, "row component", "logits", parts, checks=checks), run=run)
 
 
 def models(run=None, _data=None, chosen=None, **status_traits):

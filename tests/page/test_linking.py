@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .conftest import make_run, payload, saved, selection, status, view
+from .conftest import make_run, saved, selection, status, view
 from .painted import READ_CELLS, shows
 from .test_attention_pattern import EMPTY, WEIGHTS, data
-from .test_head_attribution import CHECK, EFFECTS
+from .test_head_attribution import EFFECTS
 from .test_head_attribution import data as effects
 
 ROUNDS = 200
@@ -37,11 +37,9 @@ def messages(kind):
     run["rows"] = [{**row, **answers, "target": target}]
     run["texts"] = {id: f" {token}{id}" for id in run["texts"]}
     values = np.full((1, 4, 8), effect, np.float32)
-    check = [{**CHECK, "sum": effect, "target": effect}]
-    totals = [32 * effect]
     return {
         "run": run,
-        "heads": payload({"values": values}, check=check, heads_total=totals, unit="logits"),
+        "heads": effects(values=values, sum=effect, target=effect),
         "pattern": data(one_hot(dark)),
     }
 

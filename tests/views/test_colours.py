@@ -20,21 +20,23 @@ def unpacked(triangle, length):
 @pytest.mark.parametrize("score", ["induction", "previous token", "duplicate token"])
 def test_heads_are_coloured_by_a_score_of_this_prompt(experiment, score):
     view = filled(rs.HeadAttribution(experiment))
-    assert "scores" not in read(view._data)[2]
+    np.testing.assert_array_equal(read(view._data)[2]["0.values"], experiment.trace.head_attribution().numpy())
     view.colour = score
     settle(experiment)
     run, info, arrays = read(view._data)
-    assert (run, info["colour"], info["scores_on"]) == (1, score, "this prompt")
-    np.testing.assert_array_equal(arrays["scores"], experiment.trace.head_scores(score).numpy())
-    np.testing.assert_array_equal(arrays["values"], experiment.trace.head_attribution().numpy())
-    assert view.to_frame()[score].tolist() == pytest.approx(arrays["scores"].reshape(-1).tolist(), nan_ok=True)
+    (shown,) = info["quantities"]
+    assert (run, shown["name"], shown["measured_on"]) == (1, f"{score} score", "this prompt")
+    np.testing.assert_array_equal(arrays["0.values"], experiment.trace.head_scores(score).numpy())
+    frame = view.to_frame()
+    assert frame[score].tolist() == pytest.approx(arrays["0.values"].reshape(-1).tolist(), nan_ok=True)
+    np.testing.assert_array_equal(frame["direct_effect"], experiment.trace.head_attribution().numpy().reshape(-1))
 
 
 def test_a_score_on_random_repeats_is_one_for_all_prompts_and_measured_once(experiment, monkeypatch):
     view = filled(rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats"))
     _, info, arrays = read(view._data)
-    assert info["scores_on"] == "random repeats"
-    np.testing.assert_array_equal(arrays["scores"], rs.head_scores(experiment.model, "induction")[None].numpy())
+    assert info["quantities"][0]["measured_on"] == "random repeats"
+    np.testing.assert_array_equal(arrays["0.values"], rs.head_scores(experiment.model, "induction")[None].numpy())
     monkeypatch.setattr("residscope.views.head_attribution.head_scores", None)
     experiment.update(prompts=PROMPTS[1])
     assert experiment.trace.number == 2
@@ -46,14 +48,14 @@ def test_new_weights_are_measured_anew():
     model = tiny.bridge("llama", seed=7)
     experiment = rs.Experiment(model, PROMPTS)
     view = filled(rs.HeadAttribution(experiment, colour="induction", scores_on="random repeats"))
-    before = read(view._data)[2]["scores"]
+    before = read(view._data)[2]["0.values"]
     with torch.no_grad():
         model.blocks[1].attn.W_K.mul_(3)
         next(iter(model.parameters())).mul_(2)
     experiment.update()
     assert experiment.trace.number == 2
     settle(experiment)
-    assert not np.array_equal(read(view._data)[2]["scores"], before)
+    assert not np.array_equal(read(view._data)[2]["0.values"], before)
     experiment.close()
 
 

@@ -43,7 +43,9 @@ def test_a_views_traits_are_the_fields_of_its_type(view):
     fields, body = type_fields(source, "Model")
     everywhere, _ = type_fields(STATE, "SharedTraits")
     assert "SharedTraits" in body
-    assert fields | everywhere == synced(view)
+    # What the class's menus name, the kernel tells the browser.
+    assert fields | everywhere | {*view._menus} == synced(view)
+    assert {*view._menus} <= view.from_browser
 
 
 def test_a_boxs_traits_are_the_fields_of_its_type():
@@ -60,8 +62,8 @@ def test_the_shared_models_have_the_fields_of_their_types(python, typescript):
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_one_noun_finds_every_file(view):
     noun = re.sub(r"(?<!^)(?=[A-Z])", "_", view.__name__).lower()
-    assert view.bundle_name == noun
-    for path in (f"src/residscope/views/{noun}.py", f"js/views/{noun}.tsx", f"tests/page/test_{noun}.py"):
+    assert view.bundle_name in (noun, View.bundle_name)
+    for path in (f"src/residscope/views/{noun}.py", f"js/views/{view.bundle_name}.tsx", f"tests/page/test_{noun}.py"):
         assert (ROOT / path).is_file(), path
     page = (ROOT / f"docs/views/{noun}.md").read_text(encoding="utf-8")
     assert view.__name__ in page

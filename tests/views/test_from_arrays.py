@@ -65,16 +65,16 @@ def test_large_attention_is_sent_for_the_head_that_is_selected():
 def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     numbers = np.array([[0.5, -1.5], [2.0, np.nan]], np.float32)
     heads = rs.HeadAttribution.from_arrays(numbers, name="ablation effect", unit="nats")
-    np.testing.assert_array_equal(read(heads._data)[1]["values"], numbers[None])
+    np.testing.assert_array_equal(read(heads._data)[1]["0.values"], numbers[None])
     assert heads.to_frame()["value"].tolist()[:3] == [0.5, -1.5, 2.0]
     assert heads.line() == "HeadAttribution: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
     layers = rs.LayerAttribution.from_arrays([[1.0, -2.0], [3.0, 0.0]], ["L0.attn", "L0.mlp"], name="effect")
     info, arrays = read(layers._data)
-    assert info["labels"] == ["L0.attn", "L0.mlp"]
+    assert info["quantities"][0]["coords"] == {"component": ["L0.attn", "L0.mlp"]}
     layers.selection.update(pinned=["L0.mlp"])
     with pytest.raises(rs.InputError, match=r"no run here has the component 'L1\.mlp'; the nearest names are L0\.mlp"):
         layers.selection.update(pinned=["L1.mlp"])
-    np.testing.assert_array_equal(arrays["values"], [[1, -2], [3, 0]])
+    np.testing.assert_array_equal(arrays["0.values"], [[1, -2], [3, 0]])
     strip = rs.TokenStrip.from_arrays(TOKENS, [0.1, 0.2, -0.3, 0.4], name="surprise")
     info, arrays = read(strip._data)
     assert info["called"] == "surprise"
@@ -238,7 +238,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(make, sentence):
 
 def test_what_only_a_model_could_compute_is_refused():
     heads = rs.HeadAttribution.from_arrays(np.ones((2, 3)))
-    with pytest.raises(NoModelError, match="these are arrays: there is no model to compute head_scores with"):
+    with pytest.raises(NoModelError, match="these are arrays: there is no model to compute 'induction' with"):
         heads.colour = "induction"
     heads.close()
 

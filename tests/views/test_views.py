@@ -33,10 +33,11 @@ def test_head_attribution_sends_the_traces_numbers_and_its_check(experiment):
     run, info, arrays = read(filled(rs.HeadAttribution(experiment))._data)
     trace = experiment.trace
     assert run == trace.number == 1
-    np.testing.assert_array_equal(arrays["values"], trace.head_attribution().numpy())
-    assert info["check"][1]["target"] == pytest.approx(float(trace.target_value[1]))
-    assert info["check"][0]["ok"] is True
-    assert info["heads_total"] == pytest.approx(trace.head_attribution().sum((1, 2)).tolist(), abs=1e-5)
+    np.testing.assert_array_equal(arrays["0.values"], trace.head_attribution().numpy())
+    (shown,) = info["quantities"]
+    assert (shown["dims"], shown["unit"]) == (["row", "layer", "head"], "logits")
+    assert shown["checks"][1]["target"] == pytest.approx(float(trace.target_value[1]))
+    assert shown["checks"][0]["ok"] is True
 
 
 def test_a_long_run_is_told_on_one_line_that_leaves_nothing_behind(experiment, monkeypatch, capsys):
@@ -71,18 +72,20 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
     run, info, arrays = read(view._data)
     trace = experiment.trace
     assert run == trace.number == 1
-    assert info["labels"] == trace.component_attribution().labels
-    assert arrays["values"].dtype == np.float32
-    np.testing.assert_allclose(arrays["values"].sum(1), trace.target_value.numpy(), atol=1e-4)
+    (shown,) = info["quantities"]
+    labels, values = shown["coords"]["component"], arrays["0.values"]
+    assert labels == trace.component_attribution().labels
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values.sum(1), trace.target_value.numpy(), atol=1e-4)
     heads = trace.head_attribution().sum(-1).numpy()
     for layer in range(tiny.LAYERS):
-        attention = arrays["values"][:, info["labels"].index(f"L{layer}.attn")]
+        attention = values[:, labels.index(f"L{layer}.attn")]
         np.testing.assert_allclose(attention, heads[:, layer], atol=1e-5)
-    assert [check["target"] for check in info["check"]] == pytest.approx(trace.target_value.tolist())
-    assert info["unit"] == "logits"
-    for row, shown in ((None, arrays["values"].mean(0)), (1, arrays["values"][1])):
+    assert [check["target"] for check in shown["checks"]] == pytest.approx(trace.target_value.tolist())
+    assert shown["unit"] == "logits"
+    for row, of_row in ((None, values.mean(0)), (1, values[1])):
         experiment.selection.update(row=row)
-        strongest = info["labels"][int(np.abs(shown).argmax())]
+        strongest = labels[int(np.abs(of_row).argmax())]
         assert f"strongest {strongest} " in view.summary(trace)
 
 
@@ -91,8 +94,9 @@ def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypa
     bad = LayerCheck(layer=2, error=0.5, tolerance=1e-6)
     monkeypatch.setattr(experiment.trace, "layer_check", lambda: [bad, LayerCheck(0, 0.0, 1e-6)])
     _, info, _ = read(filled(kind(experiment))._data)
-    assert [check["ok"] for check in info["check"]] == [False, True]
-    assert info["check"][0]["reason"].startswith("the parts of layer 2 miss what it adds by 0.5")
+    checks = info["quantities"][0]["checks"]
+    assert [check["ok"] for check in checks] == [False, True]
+    assert checks[0]["reason"].startswith("the parts of layer 2 miss what it adds by 0.5")
 
 
 def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):

@@ -103,7 +103,7 @@ def draw_chips(pen: Pen, block: Chips, room: float) -> Size:
             x, y = 0.0, y + _CHIP + 4
         ground = None
         if block.values is not None and not np.isnan(block.values[at]):
-            ground = colour("signed", level("signed", float(block.values[at]), block.high))
+            ground = colour(block.scale, level(block.scale, float(block.values[at]), block.high))
             pen.box(x, y, width, _CHIP - 2, fill=ground, round=3)
         if at == block.ringed:
             pen.box(x, y, width, _CHIP - 2, stroke=ACCENT, round=3)
@@ -117,10 +117,11 @@ def draw_chips(pen: Pen, block: Chips, room: float) -> Size:
     y += _CHIP
     if block.values is not None:
         y += 18
-        pen.text(0, y, f"{number(-block.high, sign=True)}", size=_SIZE, fill=SOFT)
+        low = 0.0 if block.scale == "sequential" else -block.high
+        pen.text(0, y, f"{number(low, sign=True)}", size=_SIZE, fill=SOFT)
         for step in range(LEVELS):
-            pen.box(44 + step * 1.5, y - 8, 1.9, 6, fill=colour("signed", step))
-        high = f"{number(block.high, sign=True)} {block.unit}".rstrip()
+            pen.box(44 + step * 1.5, y - 8, 1.9, 6, fill=colour(block.scale, step))
+        high = f"{number(block.high, sign=block.scale != 'sequential')} {block.unit}".rstrip()
         pen.text(148, y, measured(high, block.name), size=_SIZE, fill=SOFT)
     return room, y + 4
 

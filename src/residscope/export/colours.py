@@ -4,15 +4,17 @@ import json
 from pathlib import Path
 from typing import Literal
 
-Scale = Literal["signed", "sequential"]
+Scale = Literal["signed", "changed", "sequential"]
+"""What a colour means: a sign, a change of what has none, or a size."""
 
 _PALETTE = json.loads((Path(__file__).parents[1] / "data" / "palette.json").read_text(encoding="utf-8"))
 
 STOPS: dict[Scale, list[str]] = {
     "signed": _PALETTE["signed"]["RdBu"]["light"],
+    "changed": _PALETTE["signed"]["PuOr"]["light"],
     "sequential": _PALETTE["sequential"]["light"],
 }
-"""ColorBrewer's RdBu, turned so that positive comes last; and from nothing to much."""
+"""ColorBrewer's RdBu and PuOr, turned so that positive comes last; and from nothing to much."""
 
 MLP_SHADE: float = _PALETTE["mlp_shade"]
 """An MLP's share of the full colour, which tells it from attention."""
@@ -28,7 +30,7 @@ LEVELS = 64
 def level(scale: Scale, value: float, high: float) -> int:
     """Return which of the `LEVELS` steps of a scale that ends at `high` a number is."""
     share = value / high if high > 0 else 0.0
-    share = (share + 1) / 2 if scale == "signed" else share
+    share = (share + 1) / 2 if scale != "sequential" else share
     return round(min(1.0, max(0.0, share)) * (LEVELS - 1))
 
 

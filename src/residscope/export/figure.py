@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from residscope.export.colours import Scale
 
 Numbers = NDArray[np.floating]
 
@@ -18,7 +19,7 @@ class Map:
         values: [row col], NaN where there is no cell.
         rows: the rows' labels.
         cols: the columns' labels.
-        scale: "signed" is symmetric about 0, "sequential" begins at 0.
+        scale: "signed" is symmetric about 0 as "changed" is, "sequential" begins at 0.
         high: the number at the scale's end.
         name: what the numbers are.
         unit: theirs.
@@ -31,7 +32,7 @@ class Map:
     values: Numbers
     rows: Sequence[str]
     cols: Sequence[str]
-    scale: Literal["signed", "sequential"]
+    scale: Scale
     high: float
     name: str
     unit: str
@@ -82,6 +83,7 @@ class Chips:
         name: what the tint is.
         unit: its unit.
         soft: the positions of tokens that stand back, such as those that a chat template added.
+        scale: of the tint, as a map has it.
     """
 
     texts: Sequence[str]
@@ -92,6 +94,7 @@ class Chips:
     name: str = ""
     unit: str = ""
     soft: frozenset[int] = frozenset()
+    scale: Scale = "signed"
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,14 @@ class Group:
     members: Sequence[tuple[str, Map]]
 
 
-Block = Map | Bars | Curve | Chips | Table | Group
+@dataclass(frozen=True)
+class Heading:
+    """What the blocks after it show, where a view shows several numbers."""
+
+    words: str
+
+
+Block = Heading | Map | Bars | Curve | Chips | Table | Group
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 import html
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from residscope.export.colours import AMBER, INK, STOPS, colour, level
-from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Numbers, Table
+from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Group, Heading, Map, Numbers, Table
 from residscope.export.words import lines, shorten, visible
 
 if TYPE_CHECKING:
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
 _NOTE = 100
 """How many characters a line of a warning has."""
 
+_AXIS = ("tickvals", "ticktext", "autorange", "title")
+"""What an axis keeps of a figure's own among others."""
+
 
 def plotly_figure(figure: Figure) -> "PlotlyFigure":
-    """Return a figure's first map, chart or table for plotly, or all its prompts, with its warnings under the title."""
-    made = _made(figure.blocks or [Table("", ())])
+    """Return a figure's first map, chart or table for plotly, or all its prompts, with its warnings under the title.
+
+    Where a figure shows several numbers, they stand one below the other.
+    """
+    several = any(isinstance(block, Heading) for block in figure.blocks)
+    made = _stacked(figure.blocks) if several else _made(figure.blocks or [Table("", ())])
     said = [figure.title, figure.what, figure.facts]
     title: dict[str, Any] = {"text": _plain(" · ".join(filter(None, said)))}
     notes = [line for note in figure.notes for line in lines(note, _NOTE)]
@@ -47,9 +55,31 @@ def _made(blocks: Sequence[Block]) -> "PlotlyFigure":
         case Curve():
             curve = go.Scatter(x=list(block.steps), y=block.values, mode="lines+markers", name=block.name)
             return go.Figure(curve, {"yaxis": {"title": _axis(block)}})
+        case Heading():
+            return _made(blocks[1:] or [Table(block.words, ())])
         case Table():
             columns = [[_plain(left) for left, _ in block.rows], [right for _, right in block.rows]]
             return go.Figure(go.Table(header={"values": [block.heading, ""]}, cells={"values": columns}))
+
+
+def _stacked(blocks: Sequence[Block]) -> "PlotlyFigure":
+    """Return the block after each heading, one below the other."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    parts = [(one.words, _made([block])) for one, block in pairwise(blocks) if isinstance(one, Heading)]
+    kinds = [[{"type": "domain" if isinstance(own.data[0], go.Table) else "xy"}] for _, own in parts]
+    made = make_subplots(len(parts), 1, subplot_titles=[_plain(words) for words, _ in parts], specs=kinds)
+    for row, (_, own) in enumerate(parts, 1):
+        for trace in own.data:
+            if isinstance(trace, go.Heatmap):
+                trace.colorbar.update(len=1 / len(parts), y=1 - (row - 0.5) / len(parts))
+            made.add_trace(trace, row, 1)
+        for axis, update in (("xaxis", made.update_xaxes), ("yaxis", made.update_yaxes)):
+            asked = own.layout[axis].to_plotly_json()
+            update({name: asked[name] for name in _AXIS if name in asked}, row=row, col=1)
+    made.update_layout(height=360 * len(parts), showlegend=False)
+    return made
 
 
 def _facets(maps: Sequence[tuple[str, Map]]) -> "PlotlyFigure":
@@ -77,7 +107,7 @@ def _heatmap(block: Map, *, bar: bool) -> Any:
     written = None if block.texts is None else [[_plain(visible(text)) for text in row] for row in block.texts]
     return go.Heatmap(
         z=_blank(block.values),
-        zmin=-block.high if block.scale == "signed" else 0,
+        zmin=0 if block.scale == "sequential" else -block.high,
         zmax=block.high,
         colorscale=[[at / (len(colours) - 1), f"#{colour}"] for at, colour in enumerate(colours)],
         showscale=bar,

@@ -153,7 +153,7 @@ def _legend(pen: Pen, block: Map) -> None:
     for step in range(LEVELS):
         y = _LEGEND * (1 - (step + 1) / LEVELS)
         pen.box(0, y, 6, _LEGEND / LEVELS + 0.4, fill=colour(block.scale, step))
-    signed = block.scale == "signed"
+    signed = block.scale != "sequential"
     ends = [(1.0, block.high), (0.0, -block.high if signed else 0.0)] + ([(0.5, 0.0)] if signed else [])
     for share, value in ends:
         pen.text(11, _LEGEND * (1 - share) + 4, number(value, sign=signed), size=_SIZE, fill=SOFT)

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from residscope.export.charts import draw_bars, draw_chips, draw_curve, draw_table
 from residscope.export.colours import AMBER, HAIR, INK, PAGE, SOFT
-from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Group, Map, Table
+from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Group, Heading, Map, Table
 from residscope.export.maps import MOST_THUMBNAIL_CELLS, draw_map, draw_thumbnail, pooled, pooling
 from residscope.export.pen import Pen, Size, width_of
 from residscope.export.words import lines, shorten
@@ -81,15 +81,20 @@ def _flow(pen: Pen, blocks: Sequence[Block], room: float) -> float:
     for block in blocks:
         own = pen.moved(0, 0)
         width, height = _draw_block(own, block, room)
-        if x and x + width > room:
+        if x and (x + width > room or isinstance(block, Heading)):
             x, y, tallest = 0.0, y + tallest + _BETWEEN, 0.0
         own.place(x, y)
         x, tallest = x + width + 2 * _BETWEEN, max(tallest, height)
+        if isinstance(block, Heading):
+            x, y, tallest = 0.0, y + height, 0.0
     return y + tallest + _BETWEEN
 
 
 def _draw_block(pen: Pen, block: Block, room: float) -> Size:
     match block:
+        case Heading():
+            pen.text(0, 12, shorten(block.words, int(room / width_of("m", 12))), fill=SOFT)
+            return room, 20.0
         case Map():
             return draw_map(pen, block, room)
         case Bars():

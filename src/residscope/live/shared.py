@@ -28,7 +28,7 @@ class Extent:
 
     def holds(self, name: str, value: Any) -> bool:
         """Tell whether a selected value, or one pinned component, exists in the run."""
-        if value is None:
+        if value is None or name == "show":
             return True
         if name == "pinned":
             head = _pair(value)
@@ -148,7 +148,10 @@ class Selection(Widget):
     pinned = traitlets.List(Component(), maxlen=256).tag(sync=True)
     """Names of components kept in view, such as "L2H5"; a head may be given as any head."""
 
-    from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned"})
+    show = traitlets.Enum(("now", "before", "change"), "now").tag(sync=True)
+    """Which of a number and the untouched run's is shown: "now", "before", or the "change" from one to the other."""
+
+    from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned", "show"})
 
     def __init__(self, **traits: Any) -> None:
         self._owners: weakref.WeakSet[Owner] = weakref.WeakSet()

@@ -1,35 +1,41 @@
 """What every view has: an experiment it follows, a shared selection and status, one payload a run."""
 
+import re
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import anywidget
 import traitlets
 
-from residscope.arrays import ArrayRun, Run
+from residscope.arrays import NoModelError, Run, texts_of_rows
 from residscope.experiment import Experiment, source_of
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
+from residscope.given import Given, given
 from residscope.header import extent_of
 from residscope.live import rerun, wire
 from residscope.live.shared import Selection, shared_state
 from residscope.live.source import Source
-from residscope.live.widget import bundle
+from residscope.live.widget import bundle, made_whole
 from residscope.live.worker import CLOSED as SOURCE_CLOSED
 from residscope.live.worker import Cancelled, Priority, Ticket
+from residscope.quantity import Quantity
 from residscope.runs.runs import Runs
 from residscope.runs.sources import NoSplitError
+from residscope.runs.trace import Trace
+from residscope.views import pictures
 from residscope.views.captions import facts
 from residscope.views.picturable import CLOSED, Picturable
+from residscope.views.quantities import collected, payload, table
 
 if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
-_SELECTION = ("row", "depth", "head", "position", "key", "pinned")
+_SELECTION = ("row", "depth", "head", "position", "key", "pinned", "show")
 _STATUS = ("run", "_run", "_jobs", "_error", "_history", "_cancel", "_go")
 
 MOST_ASKED = 300
@@ -46,8 +52,18 @@ class NoAnswerError(LookupError):
 class View(Picturable):
     """A widget that shows each run of an experiment.
 
-    A view says which arrays it shows and which traits it has; it computes nothing. It waits for nothing: it fills as
-    its numbers come.
+    It waits for nothing: it fills as its numbers come.
+
+    A class of your own needs a `title` and a method `quantities`: each `Quantity` that it yields is drawn as its axes
+    say, linked with all other views, with a sentence, a table and a still picture. A trait that is an enumeration
+    tagged with a label is a menu above the picture, and a change of it shows the run anew::
+
+        class HeadNorms(rs.View):
+            title = "Head norms"
+            of = traitlets.Enum(("output", "value"), "output").tag(sync=True, label="norm of")
+
+            def quantities(self, trace):
+                yield rs.Quantity("norm", norms(trace, self.of), "row layer head", scale="sequential")
 
     Args:
         experiment: what to show.
@@ -64,13 +80,26 @@ class View(Picturable):
     _link = traitlets.Unicode("").tag(sync=True)
     _still = traitlets.Unicode("").tag(sync=True)
     _mirror = traitlets.Dict().tag(sync=True)
+    _about = traitlets.Dict().tag(sync=True)
 
-    bundle_name: ClassVar[str]
+    title: ClassVar[str] = ""
+    """What stands in its title row; the class's name where nothing is said."""
+    help: ClassVar[Sequence[str]] = ()
+    """What the numbers mean and how to read the picture, one paragraph each, behind the button "?"."""
+
+    bundle_name: ClassVar[str] = "view"
     ask_priority: ClassVar[Priority] = Priority.CLICK
+    _menus: ClassVar[tuple[str, ...]] = ()
     _experiment: Experiment | Fixed | None = None
     _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
     from_browser = frozenset({"_ask", "_link", "_mirror"})
+
+    def __init_subclass__(cls, **keys: Any) -> None:
+        super().__init_subclass__(**keys)
+        own = [name for name, trait in vars(cls).items() if getattr(trait, "metadata", {}).get("label")]
+        cls._menus = (*cls._menus, *own)
+        cls.from_browser = cls.from_browser | {*own}
 
     def __init__(self, experiment: Experiment | Fixed, *, selection: Selection | None = None, **traits: Any) -> None:
         checked_experiment(type(self), experiment)
@@ -87,13 +116,46 @@ class View(Picturable):
             selection=source.selection if selection is None else selection,
             status=source.status,
             _still=uuid.uuid4().hex,
+            _about=self._described(source),
             **traits,
         )
         if self.selection is not source.selection:
             # Else it refuses what only the runs have that this view will show.
             self.selection.attach(source)
+        if self._menus:
+            self.watch(self, list(self._menus), self._chosen)
         rerun.note_made_by_cell(self)
         source.attach(self)
+
+    @classmethod
+    @made_whole()
+    def from_quantities(
+        cls, quantities: Iterable[Quantity], tokens: Any = (), *, title: str = "", selection: Selection | None = None
+    ) -> Self:
+        """Show numbers that you have; there is no model behind them.
+
+        Args:
+            quantities: what is shown.
+            tokens: the texts of the tokens that the numbers are of, one list or one a row; empty where there are none.
+            title: what stands in the title row where the class has no title.
+            selection: share this one, so that a click here selects in other views.
+
+        Raises:
+            InputError: when rows or tokens are not as many as the numbers.
+            TypeError: for tokens that are no texts.
+        """
+        rows = [[wire.text(token) for token in row] for row in (texts_of_rows(tokens) if len(tokens) else [])]
+        numbers = collected(quantities, None, cls.__name__)
+        return cls(Fixed(given(numbers, rows, wire.text(title))), selection=selection)
+
+    def quantities(self, trace: Any) -> Iterable[Quantity]:
+        """Yield what the view shows of a run; a class of your own says it here.
+
+        Args:
+            trace: the run, a `Trace`.
+        """
+        del trace
+        raise NotImplementedError(f"{type(self).__name__} needs a method quantities(trace) that yields rs.Quantity")
 
     @property
     def experiment(self) -> Any:
@@ -132,7 +194,7 @@ class View(Picturable):
 
     def follow(self, runs: Runs[Any], ticket: Ticket) -> Iterator[None]:
         """Show runs, ever more of them, unless newer ones are shown already or the view is closed."""
-        trace: Run = runs.trace
+        trace: Any = runs.trace
         experiment = self._experiment
         if experiment is None or trace.number < self._shown:
             return
@@ -167,13 +229,14 @@ class View(Picturable):
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self.source.ask(f"again {self.name}", lambda ticket: self.follow(runs, ticket), of=self.name)
 
-    def payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
+    def payloads(self, trace: Any, ticket: Ticket) -> Iterator[Sent | None]:
         """Return what is sent of a run: one payload, or ever more complete ones, and None between forwards."""
         yield self.payload(trace, ticket)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> Sent:
+    def payload(self, trace: Any, ticket: Ticket | None) -> Sent:
         """Return the arrays of a run and what is said about them."""
-        raise NotImplementedError
+        del ticket
+        return payload(self._shows(trace), trace)
 
     def selected_keys(self, _trace: Run) -> list[str]:
         """Return what the browser would ask for, of what is selected."""
@@ -196,17 +259,17 @@ class View(Picturable):
 
     def to_frame(self) -> "pd.DataFrame":
         """Return what the view shows of the newest run as a table, one row a number."""
-        raise NotImplementedError
+        return table(self._shows(self.trace))
 
-    def summary(self, trace: Run) -> str:
+    def summary(self, trace: Any) -> str:
         """Say in a line what the view shows."""
-        raise NotImplementedError
+        return pictures.summary(self._shows(trace), trace, self.selection)
 
-    def figure(self, trace: Run) -> Figure:
+    def figure(self, trace: Any) -> Figure:
         """Return what the view shows of a run as a still picture, drawn by nobody yet."""
-        raise NotImplementedError
+        return pictures.figure(self._about["title"], self._shows(trace), trace, self.selection)
 
-    def whole_figure(self, trace: Run) -> Figure:
+    def whole_figure(self, trace: Any) -> Figure:
         """Return the same with all that a figure can hold in which one moves about."""
         return self.figure(trace)
 
@@ -239,8 +302,38 @@ class View(Picturable):
     def line(self) -> str:
         """Return what the view is, of which run where there is one, and its summary."""
         trace = self.trace
-        run = "" if isinstance(trace, ArrayRun) else f", run {trace.number}"
+        run = f", run {trace.number}" if isinstance(trace, Trace) else ""
         return f"{type(self).__name__}{run}: {self.summary(trace)}"
+
+    def _shows(self, run: Trace | Given) -> list[Quantity]:
+        """Return the quantities of a run, or those that were given in place of one."""
+        if isinstance(run, Given):
+            return list(run.quantities)
+        return collected(self.quantities(run), run, type(self).__name__)
+
+    def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
+        """Return what the browser is told of the class."""
+        run = source.now().trace if isinstance(source, Fixed) else None
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(self).__name__).capitalize()
+        traits = {name: self.traits()[name] for name in self._menus}
+        return {
+            "title": self.title or (run.title if isinstance(run, Given) else "") or words,
+            "help": list(self.help),
+            "menus": [
+                {
+                    "trait": name,
+                    "label": trait.metadata["label"],
+                    "options": list(trait.values),
+                    "unless": trait.metadata.get("unless"),
+                }
+                for name, trait in traits.items()
+            ],
+        }
+
+    def _chosen(self, change: Any) -> None:
+        if self._last is not None and isinstance(self._last.trace, Given):
+            raise NoModelError(f"these are arrays: there is no model to compute {change['new']!r} with")
+        self.follow_again(change)
 
     def close(self) -> None:
         """Stop following the shared models, close the widget, and let the run go."""

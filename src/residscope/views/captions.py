@@ -1,12 +1,17 @@
 """What the still pictures of several views have in common."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from residscope.arrays import ArrayRun, Run
 from residscope.export.figure import Numbers
 from residscope.export.words import number, visible
+from residscope.given import Given
 from residscope.live.shared import Selection
 from residscope.live.wire import text
+from residscope.quantity import SumCheck
+from residscope.runs.trace import Trace
 
 
 def caption(words: str) -> str:
@@ -14,15 +19,14 @@ def caption(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def facts(trace: Run, *more: str) -> str:
+def facts(trace: Run | Given, *more: str) -> str:
     """Return what stands at the right of a picture's title; arrays have no run to name."""
-    run = [] if isinstance(trace, ArrayRun) else ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"]
+    run = ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"] if isinstance(trace, Trace) else []
     return " · ".join(filter(None, [*more, *run]))
 
 
-def sum_facts(trace: Run, row: int | None) -> str:
-    """Return the sum check of one row, or the worst of all, in words; nothing where the numbers are arrays."""
-    checks = trace.sum_check()
+def sum_facts(checks: Sequence[SumCheck], row: int | None) -> str:
+    """Return the sum check of one row, or the worst of all, in words; nothing where there is none."""
     if not checks:
         return ""
     shown = checks if row is None else [checks[row]]
@@ -64,25 +68,14 @@ def _amount(trace: Run, row: int | None) -> str:
     return f"{number(float(values.float().mean()))} {trace.target.unit}"
 
 
-def effect_name(trace: Run, row: int | None) -> str:
-    """Name a view's numbers in its title: direct effects on the target, or what the arrays are called."""
-    name = target_name(trace, row)
-    return name if isinstance(trace, ArrayRun) else f"direct effect on {name}"
-
-
-def effect_words(trace: Run, row: int | None) -> str:
-    """Name them in its sentence, with the target's own value where there is one."""
-    name = target_name(trace, row)
-    if isinstance(trace, ArrayRun):
-        return name
+def effect_words(trace: Trace, name: str, row: int | None) -> str:
+    """Name parts of the target in a sentence, with the target's own value."""
     mean = "on average " if row is None else ""
-    return f"direct effects on {name}, which is {mean}{_amount(trace, row)}"
+    return f"{name}s on {target_name(trace, row)}, which is {mean}{_amount(trace, row)}"
 
 
-def ends_words(trace: Run, row: int | None) -> tuple[str, str]:
-    """Name the two ends of signed numbers: which answer they push towards, or the highest and lowest of arrays."""
-    if isinstance(trace, ArrayRun):
-        return "highest", "lowest"
+def ends_words(trace: Trace, row: int | None) -> tuple[str, str]:
+    """Name the two ends of parts of the target: which answer they push towards."""
     sides = [trace.target.right, trace.target.wrong]
     rows = range(len(trace.lengths)) if row is None else [row]
     right, wrong = (

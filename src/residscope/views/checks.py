@@ -3,10 +3,11 @@
 from typing import Any
 
 from residscope.analysis.check import Check
-from residscope.arrays import Run
+from residscope.quantity import SumCheck
+from residscope.runs.trace import Trace
 
 
-def check_info(check: Check) -> dict[str, Any]:
+def check_info(check: Check | SumCheck) -> dict[str, Any]:
     """Return a check as plain data; a number that is not finite becomes None, since JSON has none."""
     return {
         "sum": _finite(check.sum),
@@ -18,11 +19,16 @@ def check_info(check: Check) -> dict[str, Any]:
     }
 
 
-def parts_info(trace: Run) -> list[dict[str, Any]]:
+def parts_checks(trace: Trace) -> list[SumCheck]:
     """Return each row's sum check, failed too where the parts of some layer, as vectors, are not what it adds."""
     return [
-        check_info(whole)
-        | {"ok": whole.ok and layer.ok, "reason": "; ".join(filter(None, (whole.reason, layer.reason)))}
+        SumCheck(
+            whole.sum,
+            whole.target,
+            whole.ok and layer.ok,
+            "; ".join(filter(None, (whole.reason, layer.reason))),
+            whole.tolerance,
+        )
         for whole, layer in zip(trace.sum_check(), trace.layer_check(), strict=True)
     ]
 

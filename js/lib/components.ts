@@ -1,10 +1,7 @@
-/** The names of a model's parts in words, and the sentence under the bars. */
+/** The names of a model's parts in words, and what the parts of each kind add up to. */
 
-import { inUnit, signed } from "../../lib/number";
-import { type Diverging, positiveName } from "../../lib/palette";
-import { type Part, strong } from "../../lib/sentence";
-import { ofTarget, type TargetWords } from "../../lib/target";
-import { splitName } from "./layout";
+import { splitName } from "./blocks/bar-layout";
+import { signed } from "./number";
 
 type Words = {
   /** After "Layer 3's", or at the beginning of a sentence. */
@@ -75,47 +72,10 @@ export function sums(names: string[], values: ArrayLike<number>): [group: string
   return [...first, ...others].map((group) => [group, totals.get(group)!]);
 }
 
-/** The part that pushes most towards the right answer, or where none does, most away from it. */
-export function strongest(values: ArrayLike<number>): number {
-  const all = Array.from(values, (value) => (Number.isNaN(value) ? 0 : value));
-  const most = all.indexOf(Math.max(...all));
-  return (all[most] ?? 0) > 0 ? most : all.indexOf(Math.min(...all));
-}
-
-export function sentence(
-  names: string[],
-  values: ArrayLike<number>,
-  subject: number,
-  target: TargetWords,
-  palette: Diverging,
-): Part[] {
-  if (names.length === 0) return [];
-  if (Number.isNaN(target.value)) return ofArrays(names, values, subject, target);
-  const together = sums(names, values).map(([group, sum]) => `${group} ${signed(sum)}`);
-  return [
-    strong(subjectOf(names[subject]!)),
-    " adds ",
-    strong(signed(values[subject]!)),
-    " ",
-    ...ofTarget(target),
-    subject === strongest(values) ? ", the most; " : "; ",
-    together.join(", "),
-    `. ${positiveName(palette)} pushes towards `,
-    target.right,
-    ".",
-  ];
-}
-
-/** "L3.attn: +2.43 logits; the most is L1.attn's, +5.43 logits." Parts of arrays need not sum to anything. */
-function ofArrays(
-  names: string[],
-  values: ArrayLike<number>,
-  subject: number,
-  { unit }: TargetWords,
-): Part[] {
-  const most = strongest(values);
-  const said = (part: number) => inUnit(signed(values[part]!), unit);
-  const own = [strong(names[subject]!), ": ", strong(said(subject))];
-  if (subject === most) return [...own, ", the most."];
-  return [...own, `; the most is ${names[most]}'s, ${said(most)}.`];
+/** A part's own name in a sentence, and what the parts of each kind add up to. */
+export function aboutParts(names: string[], values: ArrayLike<number>, part: number) {
+  return {
+    subject: subjectOf(names[part]!),
+    together: sums(names, values).map(([group, sum]) => `${group} ${signed(sum)}`),
+  };
 }

@@ -1,9 +1,9 @@
 /** The names at the left of the bars, and the room that they and the numbers need. */
 
 import type { JSX } from "preact";
-import { ticks } from "../../lib/grid";
-import { signed } from "../../lib/number";
-import type { Band, Layout, Line } from "./layout";
+import { ticks } from "../grid";
+import { signed } from "../number";
+import type { Band, Layout, Line } from "./bar-layout";
 
 const LABEL_GAP = 8;
 /** Between a layer's name and the names of its parts. */

@@ -2,26 +2,30 @@
 
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import type { Scale } from "../../lib/colour";
-import { isPlain } from "../../lib/keys";
-import { inUnit, preciseSigned, signed } from "../../lib/number";
-import { MLP_SHADE } from "../../lib/palette";
-import { leaves } from "../../lib/pointer";
-import { css } from "../../lib/rgb";
-import type { Head } from "../../lib/state";
-import type { Theme } from "../../lib/theme";
-import { Tooltip } from "../../lib/tooltip";
-import { useUnique } from "../../lib/unique";
-import { Labels, margins } from "./labels";
-import { axisOf, type Layout, type Line, numbered, thickness } from "./layout";
-import { aboutOf } from "./words";
+import type { Scale } from "../colour";
+import { aboutOf } from "../components";
+import { isPlain } from "../keys";
+import { inUnit, preciseSigned, signed } from "../number";
+import { MLP_SHADE } from "../palette";
+import { leaves } from "../pointer";
+import { css } from "../rgb";
+import type { Head } from "../state";
+import type { Theme } from "../theme";
+import { Tooltip } from "../tooltip";
+import { useUnique } from "../unique";
+import { Labels, margins } from "./bar-labels";
+import { axisOf, type Layout, type Line, numbered, thickness } from "./bar-layout";
 
 type Props = {
+  /** What the numbers are. */
+  name: string;
   layout: Layout;
   names: string[];
   /** One value a part, and below them each prompt's own where the bars are means. */
   values: Float32Array;
   spread: Float32Array[];
+  /** The untouched run's, marked by a tick each, or null. */
+  before: Float32Array | null;
   scale: Scale;
   unit: string;
   theme: Theme;
@@ -30,14 +34,16 @@ type Props = {
   head: Head | null;
   /** Where the keyboard begins. */
   start: number;
-  onPin(name: string): void;
+  onChoose(index: number): void;
+  /** What a tooltip adds. */
+  beside(index: number): string | null;
 };
 
 const WIDEST = 640;
 const AXIS_HEIGHT = 20;
 
 export function Bars(props: Props): JSX.Element {
-  const { layout, names, values, spread, scale, unit, theme, pinned, head } = props;
+  const { layout, values, spread, before, scale, unit, theme, pinned, head } = props;
   const [hover, setHover] = useState<number | null>(null);
   const [cursor, setCursor] = useState<number | null>(null);
   const id = useUnique();
@@ -45,10 +51,10 @@ export function Bars(props: Props): JSX.Element {
   const width = Math.min(WIDEST, props.available);
   const margin = useMemo(() => margins(layout, values, theme.uiFont), [layout, values, theme]);
   const right = width - margin.right;
-  const axis = useMemo(
-    () => axisOf([...values, ...spread.flatMap((row) => [...row])], margin.left, right),
-    [values, spread, margin, right],
-  );
+  const axis = useMemo(() => {
+    const every = [...values, ...(before ?? []), ...spread.flatMap((row) => [...row])];
+    return axisOf(every, margin.left, right);
+  }, [values, before, spread, margin, right]);
   const lines = useMemo(() => layout.bands.flatMap((band) => band.lines), [layout]);
   const pins = lines.filter((line) => pinned.includes(line.name));
   const shown = cursor ?? hover;
@@ -70,7 +76,7 @@ export function Bars(props: Props): JSX.Element {
     if (to !== undefined) setCursor(cursor === null ? at : Math.min(last, Math.max(0, to)));
     else if (event.key === "Enter" || event.key === " " || event.key === "p") {
       setCursor(at);
-      props.onPin(names[at]!);
+      props.onChoose(at);
     } else if (event.key === "Escape") {
       setCursor(null);
       setHover(null);
@@ -98,11 +104,20 @@ export function Bars(props: Props): JSX.Element {
           onPointerDown={() => setHover(index)}
           onClick={() => {
             setCursor(null);
-            props.onPin(name);
+            props.onChoose(index);
           }}
         >
           <rect class="rs-bar-line" x={0} y={y} width={width} height={height} />
           <rect {...boxOf(line)} fill={css(scale.at(part === "mlp" ? full * MLP_SHADE : full))} />
+          {before && !Number.isNaN(before[index]!) && (
+            <rect
+              class="rs-bar-before"
+              x={axis.x(before[index]!) - 1}
+              y={y}
+              width={2}
+              height={height}
+            />
+          )}
           {spread.length > 0 && (
             <Dots at={numbersAt(spread, index).map(axis.x)} y={middle} small={height < 8} />
           )}
@@ -114,7 +129,7 @@ export function Bars(props: Props): JSX.Element {
         </g>
       );
     });
-  }, [layout, values, spread, scale, axis, width, pinned.join(), unit, id]);
+  }, [layout, values, before, spread, scale, axis, width, pinned.join(), unit, id]);
 
   const pointed = lines.find((line) => line.index === shown);
   const chosen = head && layout.bands.find((band) => band.layer === head[0]);
@@ -122,7 +137,7 @@ export function Bars(props: Props): JSX.Element {
     <div
       class="rs-bars"
       role="listbox"
-      aria-label={`direct effect of each of ${names.length} parts`}
+      aria-label={`${props.name} of each of ${props.names.length} parts`}
       aria-multiselectable
       aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
       tabIndex={0}
@@ -169,8 +184,16 @@ export function Bars(props: Props): JSX.Element {
       {pointed && (
         <Tooltip anchor={besideLine(boxOf(pointed), pointed)} key={pointed.name}>
           <b>{pointed.name}</b> {inUnit(preciseSigned(values[pointed.index]!), unit)}
-          <br />
-          <span class="rs-soft">{aboutOf(pointed.name)}</span>
+          {[aboutOf(pointed.name), props.beside(pointed.index)].map(
+            (line) =>
+              line &&
+              line !== pointed.name && (
+                <>
+                  <br />
+                  <span class="rs-soft">{line}</span>
+                </>
+              ),
+          )}
           {spread.length > 0 && (
             <>
               <br />

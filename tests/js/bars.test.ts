@@ -1,9 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { plain } from "../../js/lib/sentence";
-import type { Row } from "../../js/lib/state";
-import { targetOf } from "../../js/lib/target";
-import { axisOf, layOut, numbered, thickness } from "../../js/views/layer_attribution/layout";
-import { aboutOf, sentence, strongest, sums } from "../../js/views/layer_attribution/words";
+import { axisOf, layOut, numbered, thickness } from "../../js/lib/blocks/bar-layout";
+import { aboutOf, sums } from "../../js/lib/components";
 
 const NAMES = ["embed", "pos_embed", "L0.attn", "L0.attn_bias", "L0.mlp", "L1.mixer", "L1.mlp"];
 const ALL = [...NAMES, "norm_bias", "unembed_bias", "entropy", "soft_cap"];
@@ -95,69 +92,21 @@ describe("the axis", () => {
   });
 });
 
-describe("the sentence", () => {
-  const row: Row = {
-    prompt: "",
-    ids: [],
-    template: [],
-    read: 14,
-    right: { ids: [1], text: " Mary" },
-    wrong: { ids: [2], text: " John" },
-    target: { name: "' Mary' − ' John'", value: 4.5, unit: "logits" },
-    right_prob: 0.99,
-    right_rank: 0,
-  };
-  const names = ["embed", "L0.attn", "L0.mlp", "L1.attn", "L1.attn_bias", "L1.mlp"];
-  const values = [0.25, 1, -2, 4.25, 0.5, 0.5];
-  const say = (subject = strongest(values), rows = [row]) =>
-    plain(sentence(names, values, subject, targetOf(rows, rows.length > 1 ? null : 0), "RdBu"));
-
-  test("names the part that adds the most, and the sums of each kind", () => {
-    expect(say()).toBe(
-      "Layer 1's attention adds +4.25 of the 4.50 logits by which ·Mary beats ·John, the most; " +
-        "attention together +5.25, MLPs together −1.50, embedding and biases +0.750. " +
-        "Blue pushes towards ·Mary.",
-    );
-  });
-
-  test("names the chosen part, which need not be the most", () => {
-    expect(say(2)).toContain("Layer 0's MLP adds −2.00 of the 4.50 logits");
-    expect(say(2)).not.toContain("the most");
-  });
-
-  test("speaks of the average over prompts", () => {
-    expect(say(3, [row, row])).toContain("by which ·Mary on average beats ·John, the most");
-  });
-
-  test("of arrays has no unit where there is none", () => {
-    const arrays = { ...row, right: null, wrong: null };
-    const mine = { ...arrays, target: { name: "mine", value: null, unit: "" } };
-    expect(say(2, [mine])).toBe("L0.mlp: −2.00; the most is L1.attn's, +4.25.");
-  });
-
-  test("sums every part once, whatever is sent", () => {
-    const all = [...ALL, "L7.new", "other"];
-    const each = all.map((_, i) => 2 ** i);
-    const found = sums(all, each);
-    expect(found.reduce((sum, [, one]) => sum + one, 0)).toBe(2 ** all.length - 1);
-    expect(found.map(([group]) => group)).toEqual([
-      "attention together",
-      "mixers together",
-      "MLPs together",
-      "embedding and biases",
-      "entropy",
-      "soft cap",
-      "L7.new",
-      "other",
-    ]);
-  });
-
-  test("takes the strongest away from the answer where nothing pushes towards it", () => {
-    expect(strongest([-1, -3, 0])).toBe(1);
-    expect(strongest([-5, 1, 0])).toBe(1);
-    expect(strongest([0, 0])).toBe(0);
-    expect(strongest([Number.NaN, -1, 2])).toBe(2);
-  });
+test("parts are summed once, whatever is sent", () => {
+  const all = [...ALL, "L7.new", "other"];
+  const each = all.map((_, i) => 2 ** i);
+  const found = sums(all, each);
+  expect(found.reduce((sum, [, one]) => sum + one, 0)).toBe(2 ** all.length - 1);
+  expect(found.map(([group]) => group)).toEqual([
+    "attention together",
+    "mixers together",
+    "MLPs together",
+    "embedding and biases",
+    "entropy",
+    "soft cap",
+    "L7.new",
+    "other",
+  ]);
 });
 
 test("every name has words", () => {
