@@ -21,7 +21,8 @@ from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.runs.sources import NoSplitError
-from residscope.views.base import NoAnswerError, Sent, View
+from residscope.views.answers import NoAnswerError, Sent
+from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of
 from residscope.views.patterns import cells_of, flat, pattern_run
 

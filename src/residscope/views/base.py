@@ -27,6 +27,7 @@ from residscope.runs.runs import Runs
 from residscope.runs.sources import NoSplitError
 from residscope.runs.trace import Trace
 from residscope.views import pictures
+from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answers
 from residscope.views.captions import facts
 from residscope.views.picturable import CLOSED, Picturable
 from residscope.views.quantities import collected, payload, table
@@ -37,16 +38,6 @@ if TYPE_CHECKING:
 
 _SELECTION = ("row", "depth", "head", "position", "key", "pinned", "show")
 _STATUS = ("run", "_run", "_jobs", "_error", "_history", "_cancel", "_go")
-
-MOST_ASKED = 300
-"""How many keys one message may ask for: all heads of a layer, and the pinned ones."""
-
-Sent = tuple[Mapping[str, wire.Array], dict[str, Any]]
-"""Arrays, and what is said about them."""
-
-
-class NoAnswerError(LookupError):
-    """A view is asked for what its run does not have."""
 
 
 class View(Picturable):
@@ -365,7 +356,7 @@ class View(Picturable):
 
     @traitlets.observe("_ask")
     def _take_ask(self, change: Any) -> None:
-        runs, asked = self._last, _asked(change["new"])
+        runs, asked = self._last, asked_of(change["new"])
         # Of another run there is nothing to say: the browser asks anew when it shows this one.
         if asked is None or runs is None or asked["run"] != runs.number:
             return
@@ -377,7 +368,7 @@ class View(Picturable):
         try:
             self.source.ask(f"ask {self.name}", job, self.ask_priority, of=self.name)
         except RuntimeError as error:
-            self._answer = _packed(runs.number, {key: str(error) for key in asked["keys"]})
+            self._answer = packed_answers(runs.number, {key: str(error) for key in asked["keys"]})
 
     def _answered(self, trace: Run, keys: list[str], ticket: Ticket) -> Generator[None, None, bytes]:
         """Return the answers to some keys, packed; none where there are no keys."""
@@ -389,7 +380,7 @@ class View(Picturable):
             except (NoAnswerError, NoSplitError, IndexError) as error:
                 answers[key] = str(error)
             yield
-        return _packed(trace.number, answers) if keys else b""
+        return packed_answers(trace.number, answers) if keys else b""
 
     def _send_mirror(self, _change: Any = None) -> None:
         with self.lock:  # else a thread that was overtaken sends an older state after a newer one
@@ -416,26 +407,3 @@ def checked_experiment(kind: type, experiment: Any) -> None:
 
 def _source_of(experiment: Experiment | Fixed) -> Source[Any]:
     return experiment if isinstance(experiment, Fixed) else source_of(experiment)
-
-
-def _asked(message: Any) -> dict[str, Any] | None:
-    """Return what the browser asks for, where it is put as it should be."""
-    if not isinstance(message, dict) or type(message.get("run")) is not int:
-        return None
-    keys = message.get("keys")
-    if not isinstance(keys, list) or len(keys) > MOST_ASKED or not all(isinstance(key, str) for key in keys):
-        return None
-    return message
-
-
-def _packed(number: int, answers: Mapping[str, Sent | str]) -> bytes:
-    """Pack answers by key, each with arrays of its own, or the reason why there is none."""
-    arrays: dict[str, wire.Array] = {}
-    said: list[dict[str, Any]] = []
-    for at, (key, answer) in enumerate(answers.items()):
-        if isinstance(answer, str):
-            said.append({"key": key, "error": wire.text(answer)})
-        else:
-            arrays |= {f"{at}.{name}": array for name, array in answer[0].items()}
-            said.append({"key": key, "error": None, "info": answer[1]})
-    return wire.pack(number, arrays, {"answers": said})

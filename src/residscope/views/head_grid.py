@@ -17,7 +17,8 @@ from residscope.live import wire
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
-from residscope.views.base import NoAnswerError, Sent, View
+from residscope.views.answers import NoAnswerError, Sent
+from residscope.views.base import View
 from residscope.views.captions import caption, facts
 from residscope.views.patterns import flat, pattern_run, shrunk
 

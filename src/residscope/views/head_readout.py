@@ -14,7 +14,8 @@ from residscope.header import name_of, text_of, texts_of, tokens_of
 from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
-from residscope.views.base import NoAnswerError, Sent, View
+from residscope.views.answers import NoAnswerError, Sent
+from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of, target_name
 from residscope.views.head_summary import HeadSummary, head_summary, head_summary_run
 

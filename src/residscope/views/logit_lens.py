@@ -18,7 +18,8 @@ from residscope.live.shared import Selection
 from residscope.live.widget import made_whole
 from residscope.live.worker import Priority, Ticket
 from residscope.runs.lens import LensTarget
-from residscope.views.base import NoAnswerError, Sent, View
+from residscope.views.answers import NoAnswerError, Sent
+from residscope.views.base import View
 from residscope.views.captions import caption, facts, target_name
 from residscope.views.checks import check_info
 from residscope.views.lens_arrays import lens_run
