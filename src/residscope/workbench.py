@@ -16,8 +16,8 @@ from residscope.views import (
     LogitLens,
     TokenStrip,
 )
-from residscope.views.base import checked_experiment
 from residscope.views.boxes import Box
+from residscope.views.followed import checked
 
 
 class Workbench(Box):
@@ -27,7 +27,7 @@ class Workbench(Box):
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        checked_experiment(type(self), experiment)
+        checked(type(self), experiment)
         self._chooser = _Chooser(experiment.selection)
         if experiment.selection.head is None and not source_of(experiment).closed:
             # Before the views, so that each need be filled once.

@@ -10,7 +10,6 @@ import anywidget
 import traitlets
 
 from residscope.arrays import NoModelError, Run, texts_of_rows
-from residscope.experiment import Experiment, source_of
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
@@ -29,6 +28,7 @@ from residscope.runs.trace import Trace
 from residscope.views import pictures
 from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answers
 from residscope.views.captions import facts
+from residscope.views.followed import Followed, checked, source_of_either
 from residscope.views.picturable import CLOSED, Picturable
 from residscope.views.quantities import collected, payload, table
 
@@ -81,7 +81,7 @@ class View(Picturable):
     bundle_name: ClassVar[str] = "view"
     ask_priority: ClassVar[Priority] = Priority.CLICK
     _menus: ClassVar[tuple[str, ...]] = ()
-    _experiment: Experiment | Fixed | None = None
+    _experiment: Followed | None = None
     _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
     from_browser = frozenset({"_ask", "_link", "_mirror"})
@@ -92,9 +92,9 @@ class View(Picturable):
         cls._menus = (*cls._menus, *own)
         cls.from_browser = cls.from_browser | {*own}
 
-    def __init__(self, experiment: Experiment | Fixed, *, selection: Selection | None = None, **traits: Any) -> None:
-        checked_experiment(type(self), experiment)
-        source = _source_of(experiment)
+    def __init__(self, experiment: Followed, *, selection: Selection | None = None, **traits: Any) -> None:
+        checked(type(self), experiment)
+        source = source_of_either(experiment)
         if source.closed:
             raise Cancelled(SOURCE_CLOSED)
         self._shown = 0
@@ -181,7 +181,7 @@ class View(Picturable):
         Raises:
             RuntimeError: when the view is closed.
         """
-        return _source_of(self.experiment)
+        return source_of_either(self.experiment)
 
     def follow(self, runs: Runs[Any], ticket: Ticket) -> Iterator[None]:
         """Show runs, ever more of them, unless newer ones are shown already or the view is closed."""
@@ -189,7 +189,7 @@ class View(Picturable):
         experiment = self._experiment
         if experiment is None or trace.number < self._shown:
             return
-        source = _source_of(experiment)
+        source = source_of_either(experiment)
         if self.selection is not source.selection:
             self.selection.settle(source, extent_of(trace))
         # What is selected goes with the numbers: the browser need not ask for it.
@@ -331,7 +331,7 @@ class View(Picturable):
         super().close()
         if self._experiment is None:
             return
-        _source_of(self._experiment).detach(self)
+        source_of_either(self._experiment).detach(self)
         with self.lock:
             # A notebook's Out keeps this object, and must not keep the run.
             self._experiment, self._last, self._data, self._answer = None, None, b"", b""
@@ -394,16 +394,3 @@ class View(Picturable):
             "selection": shared_state(self.selection, _SELECTION),
             "status": shared_state(self.status, _STATUS),
         }
-
-
-def checked_experiment(kind: type, experiment: Any) -> None:
-    """Refuse what is no experiment."""
-    if not isinstance(experiment, Experiment | Fixed):
-        raise TypeError(
-            f"{kind.__name__} takes an Experiment, not {type(experiment).__name__}: "
-            "rs.Experiment(model, prompts, answers)"
-        )
-
-
-def _source_of(experiment: Experiment | Fixed) -> Source[Any]:
-    return experiment if isinstance(experiment, Fixed) else source_of(experiment)
