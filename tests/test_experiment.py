@@ -136,11 +136,11 @@ def test_what_no_longer_fits_a_new_prompt_is_set_aside_and_named(model):
 
 
 def test_a_pure_question_moves_nothing(experiment):
-    before, status = experiment.trace, dict(experiment.status._run)
+    before, status = experiment.trace, dict(experiment.status._header)
     asked = experiment.run(prompts=SHORT, answers=(" Tom", " Anna"))
     assert asked.target.names == ["' Tom' − ' Anna'"]
     assert experiment.trace is before
-    assert experiment.status._run == status
+    assert experiment.status._header == status
     assert experiment.run().target_value.tolist() == before.target_value.tolist()
 
 
@@ -287,10 +287,10 @@ def test_a_failing_callback_stops_nothing(experiment, caplog):
 
 def test_the_status_tells_the_run_its_tokens_and_its_model(experiment):
     trace = experiment.trace
-    scene = experiment.status._run
-    assert scene["number"] == experiment.status.run == trace.number
-    row = scene["rows"][0]
-    assert "".join(scene["texts"][str(token)] for token in row["ids"][1:]) == PROMPT
+    header = experiment.status._header
+    assert header["number"] == experiment.status.run == trace.number
+    row = header["rows"][0]
+    assert "".join(header["texts"][str(token)] for token in row["ids"][1:]) == PROMPT
     assert row["read"] == 14
     assert row["target"]["value"] == pytest.approx(float(trace.target_value[0]))
     assert row["right"]["text"] == " Mary"
@@ -298,9 +298,9 @@ def test_the_status_tells_the_run_its_tokens_and_its_model(experiment):
     right = trace.target.right[0].ids[0]
     assert row["right_prob"] == pytest.approx(float(probs[right]))
     assert row["right_rank"] == int((probs > probs[right]).sum())
-    assert scene["model"]["name"] == "tiny-llama"
-    assert scene["model"]["processing"] == "raw weights"
-    assert scene["depths"] == trace.depths
+    assert header["model"]["name"] == "tiny-llama"
+    assert header["model"]["processing"] == "raw weights"
+    assert header["depths"] == trace.depths
 
 
 def test_a_model_that_is_no_bridge_is_refused_with_the_way_to_make_one(model):

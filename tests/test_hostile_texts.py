@@ -88,7 +88,7 @@ def test_a_prompt_goes_through_a_run_into_every_view_and_its_pictures(shown, nam
     experiment = shown[0].experiment
     experiment.update(prompts=f"When {TEXTS[name]}")
     shown_in(experiment)
-    row = experiment.status._run["rows"][0]
+    row = experiment.status._header["rows"][0]
     assert row["prompt"] == wire.text(f"When {TEXTS[name]}")
     assert [view._shown for view in shown] == [experiment.trace.number] * len(shown)
     for view in shown:

@@ -80,7 +80,7 @@ def test_no_message_about_a_run_is_lost_while_the_browser_cancels(pages):
         for turn in range(2000):
             with status.hold_sync():
                 status.run = turn
-                status._run = {"number": turn}
+                status._header = {"number": turn}
             status._jobs = [{"done": turn}]
 
     def cancel():

@@ -3,10 +3,10 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { findIn, nextOf } from "./find";
-import type { Run } from "./state";
+import type { Header } from "./state";
 
 type Props = {
-  run: Run;
+  run: Header;
   row: number;
   position: number;
   onFind(position: number): void;

@@ -1,14 +1,14 @@
 /** Join a view's payload with the run it belongs to, whatever order messages arrive in. */
 
-import type { Run } from "./state";
+import type { Header } from "./state";
 import type { Payload } from "./wire";
 
 /** What is painted: numbers and labels of one run. */
-export type Picture = { payload: Payload; run: Run };
+export type Picture = { payload: Payload; run: Header };
 
 export type Held = {
   payload: Payload | null;
-  run: Run | null;
+  run: Header | null;
   /** The last complete picture. */
   picture: Picture | null;
 };
@@ -16,7 +16,7 @@ export type Held = {
 export const NOTHING_HELD: Held = { payload: null, run: null, picture: null };
 
 /** Return what is held after `payload` and `run` were seen, either of which may be old or missing. */
-export function join(held: Held, payload: Payload | null, run: Run | null): Held {
+export function join(held: Held, payload: Payload | null, run: Header | null): Held {
   const newest: Held = {
     payload: payload && payload.run >= (held.payload?.run ?? 0) ? payload : held.payload,
     run: run && run.number >= (held.run?.number ?? 0) ? run : held.run,

@@ -5,7 +5,7 @@ import { inUnit, number, signed, titleUnit } from "./number";
 import { type Diverging, positiveName } from "./palette";
 import { isHeads, nameOf, type Shown } from "./quantity";
 import { type Part, strong } from "./sentence";
-import type { Run, Show } from "./state";
+import type { Header, Show } from "./state";
 import { ofTarget, type TargetWords } from "./target";
 
 /** A cell with its number. */
@@ -73,7 +73,7 @@ export type Said = {
   cells: Ranked[];
   target: TargetWords;
   palette: Diverging;
-  run: Run;
+  run: Header;
 };
 
 /** The sentence about a quantity. */

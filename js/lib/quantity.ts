@@ -2,7 +2,7 @@
 
 import { largest } from "./colour";
 import { type CheckInfo, chosenRow, rowOrMean } from "./rows";
-import { headName, type Run, type SelectionState, type Show } from "./state";
+import { type Header, headName, type SelectionState, type Show } from "./state";
 import { tokenAt, visible } from "./tokens";
 import type { Payload, Tensor } from "./wire";
 
@@ -88,7 +88,7 @@ export function blockOf({ dims, texts }: Pick<Info, "dims" | "texts">): Block {
 export function shownOf(
   quantities: Quantity[],
   selected: Pick<SelectionState, "row" | "show">,
-  run: Run,
+  run: Header,
 ): Shown[] {
   const drawn = quantities.map((of) => draw(of, selected, run));
   for (const one of drawn.filter(({ show }) => show === "change")) {
@@ -98,7 +98,7 @@ export function shownOf(
   return drawn;
 }
 
-function draw(of: Quantity, selected: Pick<SelectionState, "row" | "show">, run: Run): Shown {
+function draw(of: Quantity, selected: Pick<SelectionState, "row" | "show">, run: Header): Shown {
   const rows = hasRows(of) ? of.values.shape[0]! : 1;
   const first = alongTokens(of) ? (selected.row ?? 0) : selected.row;
   const chosen = hasRows(of) ? chosenRow(first, rows) : null;
@@ -153,7 +153,7 @@ export function labelOf({ of, row }: Shown, index: number): string {
 }
 
 /** What stands along an axis at a number: "L3", "3", "2.mid", "·to", a component's name. */
-export function tickOf({ of, row }: Shown, axis: string, at: number, run: Run): string {
+export function tickOf({ of, row }: Shown, axis: string, at: number, run: Header): string {
   const named = of.coords[axis]?.[at];
   if (named !== undefined) return named;
   if (axis === "layer") return `L${at}`;
@@ -164,7 +164,7 @@ export function tickOf({ of, row }: Shown, axis: string, at: number, run: Run): 
 }
 
 /** A cell's name in a sentence: "L3H1", "embed", "L3, ·to (14)". */
-export function nameOf(shown: Shown, at: number[], run: Run): string {
+export function nameOf(shown: Shown, at: number[], run: Header): string {
   const { dims } = shown;
   if (isHeads(dims)) return headName([at[0]!, at[1]!]);
   return dims
@@ -173,7 +173,7 @@ export function nameOf(shown: Shown, at: number[], run: Run): string {
 }
 
 /** The same for those who hear it: "layer 3, head 1". */
-export function spokenName(shown: Shown, at: number[], run: Run): string {
+export function spokenName(shown: Shown, at: number[], run: Header): string {
   const said = shown.dims.map((axis, i) => {
     const tick = tickOf(shown, axis, at[i]!, run);
     if (axis === "layer" || axis === "head") return `${axis} ${tick.replace(/^L/, "")}`;
@@ -183,7 +183,7 @@ export function spokenName(shown: Shown, at: number[], run: Run): string {
   return said.join(", ");
 }
 
-function spot(axis: string, at: number, tick: string, run: Run): string {
+function spot(axis: string, at: number, tick: string, run: Header): string {
   if (axis === "component" || axis === "layer" || axis === "depth") return tick;
   const isToken = ALONG_TOKENS.includes(axis);
   if (isToken)
@@ -197,7 +197,7 @@ export function isHeads(dims: string[]): boolean {
 }
 
 /** What a click on a cell selects; nothing where its axes select nothing. */
-export function picked(dims: string[], at: number[], run: Run): Partial<SelectionState> {
+export function picked(dims: string[], at: number[], run: Header): Partial<SelectionState> {
   if (isHeads(dims)) return { head: [at[0]!, at[1]!] };
   const patch: Partial<SelectionState> = {};
   dims.forEach((axis, i) => {
@@ -214,7 +214,7 @@ export function picked(dims: string[], at: number[], run: Run): Partial<Selectio
 export function chosenAt(
   { dims, sizes, row }: Pick<Shown, "dims" | "sizes" | "row">,
   { head, depth, position, key }: SelectionState,
-  run: Run,
+  run: Header,
 ): (number | null)[] {
   const looked = position ?? run.rows[row ?? 0]?.read ?? null;
   const chosen = dims.map((axis) => {
@@ -254,14 +254,14 @@ export function notInRun(
 }
 
 /** The stop after a layer, in the names of the run's stops. */
-function depthAfter(layer: number, { depths }: Run): number {
+function depthAfter(layer: number, { depths }: Header): number {
   // The last layer's end is the output.
   const within = depths.indexOf(`${layer}.mid`);
   return within >= 0 ? within + 1 : Math.max(0, Math.min(layer, depths.length - 1));
 }
 
 /** The layer that a stop belongs to; the last stop is the end of the last layer. */
-function layerAt(depth: number, { depths }: Run): number | null {
+function layerAt(depth: number, { depths }: Header): number | null {
   const name = depths[depth] ?? "";
   const [, layer] = /^(\d+)\.(?:mid|post)$/.exec(name) ?? [];
   if (layer) return Number(layer);

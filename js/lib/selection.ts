@@ -190,7 +190,7 @@ function eventsOf(model: AnyModel<SharedTraits>, models: Models | null): [AnySta
 function complete<P extends Part>(part: P, get: (key: string) => unknown): (typeof EMPTY)[P] {
   const entries = Object.entries(EMPTY[part]).map(([key, empty]) => {
     const value = get(key) ?? empty;
-    return [key, key === "_run" && isEmpty(value) ? null : value];
+    return [key, key === "_header" && isEmpty(value) ? null : value];
   });
   return Object.fromEntries(entries);
 }

@@ -32,7 +32,7 @@ export type Row = {
   right_rank: number | null;
 };
 
-export type Run = {
+export type Header = {
   number: number;
   rows: Row[];
   texts: Record<string, string>;
@@ -61,7 +61,7 @@ export type Failure = { run: number; message: string };
 
 export type StatusState = {
   run: number;
-  _run: Run | null;
+  _header: Header | null;
   /** The oldest first; those that have failed are of the newest run. */
   _jobs: Job[];
   _error: Failure | null;
@@ -113,7 +113,7 @@ export const NOTHING_SELECTED: SelectionState = {
 
 export const NO_STATUS: StatusState = {
   run: 0,
-  _run: null,
+  _header: null,
   _jobs: [],
   _error: null,
   _history: { at: 0, of: 0 },

@@ -1,7 +1,7 @@
 /** Write tokens so that every character can be seen: · for a space, ⏎ and ⇥, small caps for specials. */
 
 import type { JSX } from "preact";
-import type { Row, Run } from "./state";
+import type { Header, Row } from "./state";
 
 export type TokenName = { text: string; special: boolean };
 
@@ -12,14 +12,14 @@ const MARKS: Record<string, string> = { " ": "·", "\n": "⏎", "\r": "⏎", "\t
 const HIDDEN = /(^ +| +$|[\n\r\t])/;
 
 /** Name the token `id` of a run; `texts` adds the texts that only one payload uses. */
-export function tokenName(run: Run, id: number, texts?: Record<string, string>): TokenName {
+export function tokenName(run: Header, id: number, texts?: Record<string, string>): TokenName {
   if (id === run.bos) return { text: "BOS", special: true };
   const text = run.texts[id] ?? texts?.[id] ?? `#${id}`;
   return { text: shorten(text, LONGEST), special: run.specials.includes(id) };
 }
 
 /** The same for the token at a position of a row. */
-export function tokenAt(run: Run, row: number, position: number): TokenName {
+export function tokenAt(run: Header, row: number, position: number): TokenName {
   const id = run.rows[row]?.ids[position];
   return id === undefined ? { text: "", special: false } : tokenName(run, id);
 }

@@ -124,7 +124,7 @@ function followPicture(data: ReadonlySignal<SharedTraits["_data"]>, shared: Shar
     }
   });
   const stop = effect(() => {
-    held.value = join(held.peek(), read.value.payload, shared.status.value._run);
+    held.value = join(held.peek(), read.value.payload, shared.status.value._header);
   });
   return { held, unreadable: computed(() => read.value.problem), stop };
 }

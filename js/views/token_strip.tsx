@@ -9,7 +9,7 @@ import { Frame, needsModel } from "../lib/frame";
 import { FlatLegend } from "../lib/legend";
 import { Menu } from "../lib/menu";
 import type { Picture } from "../lib/picture";
-import type { Run, SelectionState, SharedTraits } from "../lib/state";
+import type { Header, SelectionState, SharedTraits } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import {
   type Changes,
@@ -92,13 +92,13 @@ function movedBy(whose: string): string {
   return `what ${whose} move${whose === "all heads" ? "" : "s"} from each token to where the target is read`;
 }
 
-function lengthWords({ rows }: Run): string {
+function lengthWords({ rows }: Header): string {
   const lengths = rows.map(({ ids }) => ids.length);
   return rows.length === 1 ? `${lengths[0]} tokens` : `${rows.length} prompts`;
 }
 
 /** Why what is selected cannot be shown, or null. */
-function notInRun({ rows }: Run, { row, position }: SelectionState): string | null {
+function notInRun({ rows }: Header, { row, position }: SelectionState): string | null {
   if (row !== null && row >= rows.length) {
     return `Prompt ${row} is not in this run, which has ${rows.length}.`;
   }

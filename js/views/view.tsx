@@ -31,7 +31,7 @@ import { ranked, sentence, whatWords } from "../lib/quantity-words";
 import { checkOf, chosenRow, meanWords, missingRow } from "../lib/rows";
 import { type Part, plain, Say } from "../lib/sentence";
 import { ShowSwitch } from "../lib/show-switch";
-import type { Run, SelectionState, SharedTraits } from "../lib/state";
+import type { Header, SelectionState, SharedTraits } from "../lib/state";
 import { type TargetWords, targetOf } from "../lib/target";
 import { startView, type View } from "../lib/view";
 import "../lib/blocks/blocks.css";
@@ -147,7 +147,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
 function spokenOf(
   shown: Shown,
   selection: SelectionState,
-  rest: { target: TargetWords; palette: Diverging; run: Run },
+  rest: { target: TargetWords; palette: Diverging; run: Header },
 ) {
   const names = shown.of.coords.component;
   const pin = names && shown.dims.length === 1 ? spokenPart(names, selection.pinned) : null;

@@ -23,7 +23,7 @@ class Fixed:
         self.selection = Selection()
         self.status = Status()
         self.status.run = run.number
-        self.status._run = header_of(run)
+        self.status._header = header_of(run)
         self.selection.settle(self, extent_of(run))
         self._runs: Runs[ArrayRun | Given] = Runs(run.number, run, run)
         self._lock = threading.RLock()

@@ -17,7 +17,7 @@ from residscope.runs.trace import Trace
 
 
 def header_of(trace: Run | Given) -> dict[str, Any]:
-    """Return the run's header, the value of `Status._run`; of arrays there is no model to tell of."""
+    """Return the run's header, the value of `Status._header`; of arrays there is no model to tell of."""
     if isinstance(trace, Given):
         return _given(trace)
     ids = {token for row in trace.inputs.tokens for token in row}

@@ -230,7 +230,7 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
 def test_the_scene_says_whose_tokens_they_are_and_who_decided_about_the_bos(model):
     exp = rs.Experiment(model, ASKED)
     exp.wait()
-    run = exp.status._run
+    run = exp.status._header
     assert run["rows"][0]["template"] == [list(span) for span in exp.inputs.template[0]] != []
     assert run["model"]["bos"] == "no BOS added (chat template)"
     for settings, said in (
@@ -240,7 +240,7 @@ def test_the_scene_says_whose_tokens_they_are_and_who_decided_about_the_bos(mode
     ):
         exp.update(**settings)
         exp.wait()
-        assert exp.status._run["model"]["bos"] == said
+        assert exp.status._header["model"]["bos"] == said
     exp.close()
 
 

@@ -244,7 +244,7 @@ def test_ids_that_only_the_model_has_are_named_by_their_number():
     assert (trace.vocabulary_entry(size + 1), trace.decode(size + 1)) == (f"<id {size + 1}>",) * 2
     assert trace.str_tokens[0][1] == f"<id {size + 1}>"
     assert trace.target.names[0].startswith(f"'<id {size + 2}>' −")
-    assert exp.status._run["texts"][str(size + 1)] == f"<id {size + 1}>"
+    assert exp.status._header["texts"][str(size + 1)] == f"<id {size + 1}>"
     (names,) = exp.run(answers=None).target.names
     assert f"<id {size + 3}>" in names or f"<id {size + 4}>" in names
     exp.close()

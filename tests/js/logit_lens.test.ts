@@ -3,7 +3,7 @@ import { keepAnswers } from "../../js/lib/ask";
 import { inkOn, sequentialScale } from "../../js/lib/colour";
 import { contrast } from "../../js/lib/rgb";
 import { plain } from "../../js/lib/sentence";
-import type { Run } from "../../js/lib/state";
+import type { Header } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";
 import { readPayload } from "../../js/lib/wire";
 import { axisOf, depthAt, unbroken } from "../../js/views/logit_lens/curve";
@@ -37,7 +37,7 @@ const RUN = {
   bos: 0,
   depths: ["embed", "output"],
   warnings: [],
-} as unknown as Run;
+} as unknown as Header;
 
 const HALVES = { one: 0x3c00, half: 0x3800, quarter: 0x3400 };
 

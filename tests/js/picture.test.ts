@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type Held, isStale, join, NOTHING_HELD } from "../../js/lib/picture";
-import type { Run } from "../../js/lib/state";
+import type { Header } from "../../js/lib/state";
 import type { Payload } from "../../js/lib/wire";
 
 const payload = (run: number) => ({ run }) as Payload;
-const labels = (number: number) => ({ number }) as Run;
+const labels = (number: number) => ({ number }) as Header;
 
-type Message = { payload: Payload } | { run: Run };
+type Message = { payload: Payload } | { run: Header };
 
 function see(held: Held, message: Message): Held {
   return "run" in message ? join(held, null, message.run) : join(held, message.payload, null);

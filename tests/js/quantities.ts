@@ -1,7 +1,7 @@
 /** Quantities for tests, as the kernel sends them, and one row of a prompt. */
 
 import { type Info, type Quantity, type Shown, shownOf } from "../../js/lib/quantity";
-import type { Row, Run, SelectionState } from "../../js/lib/state";
+import type { Header, Row, SelectionState } from "../../js/lib/state";
 import { NOTHING_SELECTED } from "../../js/lib/state";
 
 export const ROW: Row = {
@@ -16,7 +16,7 @@ export const ROW: Row = {
   right_rank: 0,
 };
 
-export const RUN: Run = {
+export const RUN: Header = {
   number: 1,
   rows: [ROW],
   texts: { 5: "When", 6: " Mary", 7: " to" },
@@ -62,7 +62,7 @@ export function quantity(
 export function shown(
   of: Quantity,
   selected: Partial<SelectionState> = {},
-  run: Run = {
+  run: Header = {
     ...RUN,
     rows: Array.from({ length: of.dims[0] === "row" ? of.values.shape[0]! : 1 }, () => ROW),
   },

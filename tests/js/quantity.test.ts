@@ -11,12 +11,12 @@ import {
   shownOf,
   spokenName,
 } from "../../js/lib/quantity";
-import { NOTHING_SELECTED, type Run, togglePin } from "../../js/lib/state";
+import { type Header, NOTHING_SELECTED, togglePin } from "../../js/lib/state";
 import { quantity, ROW, RUN, shown } from "./quantities";
 
 const NAN = Number.NaN;
 const HEADS = quantity("row layer head", [2, 2, 2], [1, -2, NAN, 4, 3, -4, NAN, 0]);
-const TOKENS: Run = { ...RUN, rows: [{ ...ROW, ids: [5, 6, 7], read: 2 }] };
+const TOKENS: Header = { ...RUN, rows: [{ ...ROW, ids: [5, 6, 7], read: 2 }] };
 
 describe("the axes say how a quantity is drawn", () => {
   test.each([

@@ -141,7 +141,7 @@ def selection(**state: Any) -> dict[str, Any]:
 
 
 def status(run: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
-    empty = {"_run": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None}
+    empty = {"_header": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None}
     empty["_history"] = {"at": 0, "of": 1}
     return {"id": "status", "state": {"run": run["number"] if run else 0, **empty, **state}}
 
@@ -180,7 +180,7 @@ TOKENS = "<|endoftext|>When| Mary| and| John| went| to| the| store|,| John| gave
 
 
 def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
-    """A run of the prompt about Mary and John, as `Status._run` carries it."""
+    """A run of the prompt about Mary and John, as `Status._header` carries it."""
     tokens = ["<|endoftext|>", *TOKENS.removeprefix("<|endoftext|>").split("|")]
     ids = {text: i for i, text in enumerate(dict.fromkeys(tokens))}
     row = {

@@ -88,7 +88,7 @@ SAMPLES: dict[str, Callable[[int, Say], dict[str, Any]]] = {
 
 
 def run_of(number: int, say: Say = str) -> dict[str, Any]:
-    """A run in other words, as `Status._run` carries it."""
+    """A run in other words, as `Status._header` carries it."""
     run = make_run(number, warnings=[say("Mind the gap.")])
     row = run["rows"][0]
     answers = {side: {**row[side], "text": say(row[side]["text"])} for side in ("right", "wrong")}

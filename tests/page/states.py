@@ -200,7 +200,7 @@ def be_refused(page: Page, name: str) -> None:
 
 
 def grow_stale(page: Page, name: str) -> None:
-    set_state(page, "status", _run=make_run(8), run=8)
+    set_state(page, "status", _header=make_run(8), run=8)
     of(page, name).locator("[data-state=stale]").wait_for()
 
 

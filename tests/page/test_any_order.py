@@ -84,7 +84,7 @@ def of_run(name, number):
     traits = {trait: value for trait, value in SAMPLES[name](number, say).items() if isinstance(value, dict)}
     bytes_of = {trait: value for trait, value in traits.items() if value.get("$bytes")}
     data = {"_data": bytes_of.pop("_data")}
-    return {"status": {"run": number, "_run": run_of(number, say)}, "data": data, "more": bytes_of}
+    return {"status": {"run": number, "_header": run_of(number, say)}, "data": data, "more": bytes_of}
 
 
 def shuffled(runs, chance):

@@ -242,7 +242,7 @@ def test_an_answer_for_the_next_run_may_come_before_its_run(open_views):
     set_state(page, "pattern", _data=payload({}, run=8, ahead=False))
     assert "run 7" in page.locator(".rs-title").inner_text()
     assert shows(page, WEIGHTS[3, 1])
-    set_state(page, "status", _run=make_run(8), run=8)
+    set_state(page, "status", _header=make_run(8), run=8)
     page.get_by_text("run 8").wait_for()
     assert shows(page, newer[3, 1])
 

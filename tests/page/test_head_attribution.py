@@ -195,7 +195,7 @@ def test_a_picture_stays_dimmed_until_its_run_is_complete(open_views):
     page.locator(".rs-frame[data-state=stale]").wait_for()
     assert "run 7" in frame.inner_text()
     page.wait_for_function("getComputedStyle(document.querySelector('.rs-map canvas')).opacity === '0.5'")
-    set_state(page, "status", _run=make_run(8), run=8)
+    set_state(page, "status", _header=make_run(8), run=8)
     page.locator(".rs-frame[data-state=current]").wait_for()
     assert "run 8" in frame.inner_text()
     assert "+18.80" in frame.inner_text()

@@ -71,7 +71,7 @@ def written(text):
 
 def show(page, name, number, say):
     """Bring a run with its texts in other words."""
-    patches = {"view": SAMPLES[name](number, say), "status": {"run": number, "_run": run_of(number, say)}}
+    patches = {"view": SAMPLES[name](number, say), "status": {"run": number, "_header": run_of(number, say)}}
     return page.evaluate(SHOW, {"number": number, "patches": patches})
 
 

@@ -90,7 +90,7 @@ async ([kinds, rounds, readCells]) => {
     const post = [];
     for (const [parity, kind] of [[0, kinds.even], [1, kinds.odd]]) {
       const number = 10 + 2 * round + parity;
-      post.push(() => setState("status", { _run: { ...kind.run, number }, run: number }));
+      post.push(() => setState("status", { _header: { ...kind.run, number }, run: number }));
       post.push(() => setState("heads", { _data: renumber(kind.heads, number) }));
       post.push(() => setState("pattern", { _data: renumber(kind.pattern, number) }));
     }

@@ -174,7 +174,7 @@ def test_an_edit_is_one_message_of_what_changed(open_views):
     page.keyboard.press("Enter")
     assert saved(page, "strip") == [{"_edit": {"id": 1, "prompts": [f"{PROMPT} Tom\nand"]}}]
     page.get_by_text("sent to the kernel").wait_for()
-    set_state(page, "status", _run=make_run(8), run=8)
+    set_state(page, "status", _header=make_run(8), run=8)
     set_state(page, "strip", _data=data(8, prompts=[f"{PROMPT} Tom\nand"]))
     page.get_by_role("grid").wait_for()
     assert focused(page) == "grid"
@@ -269,11 +269,11 @@ def test_a_run_from_python_shows_at_once_but_not_over_what_is_typed(open_views):
     page = open_views(models())
     field = edit(page)
     set_state(page, "strip", _data=data(8, prompts=["from Python"]))
-    set_state(page, "status", _run=make_run(8), run=8)
+    set_state(page, "status", _header=make_run(8), run=8)
     page.wait_for_function("document.querySelector('textarea').value === 'from Python'")
     field.fill("typed")
     set_state(page, "strip", _data=data(9, prompts=["again"], answers=[(" Tom", " Ann")]))
-    set_state(page, "status", _run=make_run(9), run=9)
+    set_state(page, "status", _header=make_run(9), run=9)
     page.get_by_text("run 9").wait_for()
     assert field.input_value() == "typed"
     assert page.get_by_label("right answer").input_value() == " Tom"
@@ -387,7 +387,7 @@ def test_one_answer_and_none_are_told_apart(open_views):
     page = open_views(models(run, data(answers=[(" Mary", None)])))
     assert facts(page).startswith("·Mary alone log-probability −0.0712 nats P 0.9997")
     set_state(page, "strip", _data=data(8, answers=None))
-    set_state(page, "status", _run=make_run(8), run=8)
+    set_state(page, "status", _header=make_run(8), run=8)
     page.get_by_text("the model's own top two").wait_for()
     edit(page)
     assert page.get_by_label("right answer").input_value() == ""

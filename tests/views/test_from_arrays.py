@@ -81,9 +81,9 @@ def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     np.testing.assert_allclose(arrays["sources"], np.array([0.1, 0.2, -0.3, 0.4], np.float32).reshape(1, 1, 1, 4))
     assert strip.to_frame()["value"].tolist() == pytest.approx([0.1, 0.2, -0.3, 0.4])
     for view in (heads, layers, strip):
-        scene = view.status._run
-        assert scene["model"] is None
-        assert scene["rows"][0]["target"]["value"] is None
+        header = view.status._header
+        assert header["model"] is None
+        assert header["rows"][0]["target"]["value"] is None
         view.close()
 
 
@@ -98,7 +98,7 @@ def test_a_lens_of_ones_own_guesses():
     assert shown == guesses
     np.testing.assert_allclose(arrays["top_probs.0"], shares, atol=1e-3)
     np.testing.assert_array_equal(arrays["target_value"], [[1.0, 2.0]])
-    assert lens.status._run["depths"] == ["early", "late"]
+    assert lens.status._header["depths"] == ["early", "late"]
     assert lens.line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00")
     assert lens.to_frame()["token"].tolist() == ["a", "b", "c", "d", "e", "f", "a", "h"]
     lens.close()
@@ -183,7 +183,7 @@ def test_half_a_character_goes_into_every_table():
         rs.LayerAttribution.from_arrays([1.0], ["\ud800"], unit="\ud800"),
     ):
         view.to_frame().to_csv().encode()
-        json.dumps(view.status._run, ensure_ascii=False).encode()
+        json.dumps(view.status._header, ensure_ascii=False).encode()
         view.to_svg().encode()
         view.close()
 

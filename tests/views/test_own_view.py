@@ -141,7 +141,7 @@ def test_numbers_without_a_model_are_a_view_too():
     view = rs.View.from_quantities([norms], TOKENS, title="Norms")
     assert view.line() == "View: norm; strongest L1, ·the (1) +5.00"
     assert view._about["title"] == "Norms"
-    header = view.status._run
+    header = view.status._header
     assert header["model"] is None
     assert [header["texts"][str(one)] for one in header["rows"][0]["ids"]] == TOKENS
     view.selection.update(position=2)

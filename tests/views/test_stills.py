@@ -83,10 +83,10 @@ def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selec
 def test_every_picture_of_a_run_as_cached_says_so(cache_mismatch, experiment, kind):
     assert "as cached · run 1" in words(kind(cache_mismatch))
     assert "as cached" in kind(cache_mismatch).to_plotly().layout.title.text
-    assert cache_mismatch.status._run["model"]["cached"] == cache_mismatch.trace.cache_mismatch
+    assert cache_mismatch.status._header["model"]["cached"] == cache_mismatch.trace.cache_mismatch
     experiment.selection.update(head="1.1")
     assert "as cached" not in words(kind(experiment))
-    assert experiment.status._run["model"]["cached"] == ""
+    assert experiment.status._header["model"]["cached"] == ""
 
 
 def test_the_picture_of_the_strip_names_the_hooks_that_are_left_out():

@@ -4,13 +4,13 @@ import { type Scale, sequentialScale, signedScale } from "../colour";
 import { inUnit, precise, preciseSigned } from "../number";
 import type { Diverging } from "../palette";
 import { indexOf, type Shown } from "../quantity";
-import type { Run, SelectionState } from "../state";
+import type { Header, SelectionState } from "../state";
 import type { TargetWords } from "../target";
 import type { Theme } from "../theme";
 
 export type BlockProps = {
   shown: Shown;
-  run: Run;
+  run: Header;
   theme: Theme;
   scale: Scale;
   target: TargetWords;

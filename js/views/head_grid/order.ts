@@ -2,7 +2,7 @@
 
 import type { Asker } from "../../lib/ask";
 import { cutHead, mapKey, type Pattern } from "../../lib/pattern";
-import { type Head, parseHead, type Run } from "../../lib/state";
+import { type Head, type Header, parseHead } from "../../lib/state";
 import type { Tensor } from "../../lib/wire";
 
 export const SELECTED = "selected layer";
@@ -17,7 +17,7 @@ export function headsOf(
   shown: string,
   selected: Head | null,
   pinned: string[],
-  run: Pick<Run, "n_layers" | "n_heads">,
+  run: Pick<Header, "n_layers" | "n_heads">,
 ): Head[] {
   const inRun = ([layer, head]: Head) => layer < run.n_layers && head < run.n_heads;
   if (shown === PINNED) {

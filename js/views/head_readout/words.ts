@@ -3,14 +3,14 @@
 import { inUnit, signed } from "../../lib/number";
 import { share } from "../../lib/pattern";
 import { type Part, strong, token } from "../../lib/sentence";
-import { headName, type Run } from "../../lib/state";
+import { type Header, headName } from "../../lib/state";
 import { ofTarget, type TargetWords } from "../../lib/target";
 import { tokenAt, tokenName } from "../../lib/tokens";
 import type { Card } from "./card";
 
 /** "L3H0 at ·to (14) looks most at ·Mary (2) with 0.99 and promotes ·Mary most; it adds +2.81 of the ..." */
 export function sentence(
-  run: Run,
+  run: Header,
   card: Card,
   target: TargetWords,
   texts: Record<string, string>,

@@ -2,7 +2,7 @@
 
 import type { Asker } from "../../lib/ask";
 import type { Picture } from "../../lib/picture";
-import type { Run } from "../../lib/state";
+import type { Header } from "../../lib/state";
 import { type TokenName, tokenName } from "../../lib/tokens";
 import type { Payload } from "../../lib/wire";
 
@@ -155,7 +155,7 @@ export type Place = { depth: number | null; position: number | null; missing: st
 
 /** Find the selected place, with the sentence that says what is not in this run. */
 export function placeOf(
-  run: Run,
+  run: Header,
   row: number,
   wanted: { row: number | null; depth: number; position: number | null },
 ): Place {

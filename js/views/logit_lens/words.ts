@@ -2,13 +2,13 @@
 
 import { inUnit, number, probability } from "../../lib/number";
 import { type Part, strong, token } from "../../lib/sentence";
-import type { Run } from "../../lib/state";
+import type { Header } from "../../lib/state";
 import { targetOf } from "../../lib/target";
 import { tokenAt } from "../../lib/tokens";
 import type { Lens } from "./data";
 
 /** "At the output, after ·to (14), ·Mary leads with 1.00; ·Mary is ahead of ·John by 10.80 logits." */
-export function sentence(run: Run, lens: Lens, depth: number, position: number): Part[] {
+export function sentence(run: Header, lens: Lens, depth: number, position: number): Part[] {
   const top = lens.top(depth, position);
   const after: Part[] = [" after ", token(tokenAt(run, lens.row, position)), ` (${position}), `];
   const leads: Part[] = top
@@ -25,7 +25,7 @@ export function sentence(run: Run, lens: Lens, depth: number, position: number):
 }
 
 /** The target at a depth, with where it is read unless that is where we look. */
-function aim(run: Run, lens: Lens, depth: number, position: number): Part[] {
+function aim(run: Header, lens: Lens, depth: number, position: number): Part[] {
   const words = targetOf(run.rows, lens.row);
   const value = lens.target[depth];
   const read = run.rows[lens.row]?.read;
@@ -47,7 +47,7 @@ function aim(run: Run, lens: Lens, depth: number, position: number): Part[] {
 }
 
 /** How a stop of the slider is called in a sentence. */
-export function depthWords(run: Run, depth: number): string {
+export function depthWords(run: Header, depth: number): string {
   const name = run.depths[depth] ?? "";
   if (name === "output") return "the output";
   return name === "embed" ? "the embedding" : name;

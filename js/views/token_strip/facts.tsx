@@ -3,12 +3,12 @@
 import type { JSX } from "preact";
 import { number, probability } from "../../lib/number";
 import { type Part, Say, strong, token } from "../../lib/sentence";
-import type { Run } from "../../lib/state";
+import type { Header } from "../../lib/state";
 import { targetOf } from "../../lib/target";
 import { Token, tokenAt } from "../../lib/tokens";
 
 type Props = {
-  run: Run;
+  run: Header;
   /** Null is the mean over rows. */
   row: number | null;
   /** Whether the model's top two tokens are explained, for want of answers. */
@@ -66,7 +66,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
 }
 
 /** "After ·to (14), ·Mary is ahead of ·John by 10.80 logits." */
-export function sentence(run: Run, row: number | null, position: number | null): Part[] {
+export function sentence(run: Header, row: number | null, position: number | null): Part[] {
   const target = targetOf(run.rows, row);
   const shown = run.rows[row ?? 0];
   if (!shown) return [];

@@ -2,14 +2,14 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Run } from "../../lib/state";
+import type { Header } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { tokenAt, visible } from "../../lib/tokens";
 import { breakLines, LINE_HEIGHT, type Line, linesInSight, scrollToLine } from "./lines";
 import type { Spot } from "./spot";
 
 type Props = {
-  run: Run;
+  run: Header;
   theme: Theme;
   /** The width for chips where no scroll bar takes room from them. */
   width: number;
@@ -96,7 +96,7 @@ function useInnerWidth(holder: { current: HTMLElement | null }, width: number): 
   return room;
 }
 
-function linesOf(run: Run, theme: Theme, room: number): Line[] {
+function linesOf(run: Header, theme: Theme, room: number): Line[] {
   const context = new OffscreenCanvas(1, 1).getContext("2d")!;
   context.font = `13px ${theme.codeFont}`;
   const known = new Map<number, number>();

@@ -7,7 +7,7 @@ import { isPlain } from "../../lib/keys";
 import { inUnit, number, preciseSigned } from "../../lib/number";
 import { leaves } from "../../lib/pointer";
 import { css } from "../../lib/rgb";
-import type { Run } from "../../lib/state";
+import type { Header } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
 import { type Anchor, Tooltip } from "../../lib/tooltip";
@@ -18,7 +18,7 @@ import { moveIn, type Spot } from "./spot";
 import type { Tint } from "./tint";
 
 type Props = {
-  run: Run;
+  run: Header;
   /** The row and the position that are looked at. */
   row: number;
   position: number;
@@ -196,7 +196,7 @@ export function Strip(props: Props): JSX.Element {
 }
 
 /** Whether a run is drawn line by line: a chip each would be thousands of elements. */
-export function isLong({ rows }: Run): boolean {
+export function isLong({ rows }: Header): boolean {
   return rows.reduce((sum, { ids }) => sum + ids.length, 0) > MOST_FLOWING;
 }
 
@@ -206,7 +206,7 @@ function tinted({ scale }: Tint, theme: Theme, value = Number.NaN) {
   return { "--rs-ground": css(ground), color: css(inkOn(ground, theme)) };
 }
 
-type TipProps = { run: Run; spot: Spot; tint: Tint | null };
+type TipProps = { run: Header; spot: Spot; tint: Tint | null };
 
 function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element | null {
   if (position === null) return <>prompt {row}: select this one alone</>;

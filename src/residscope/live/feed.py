@@ -179,7 +179,7 @@ class Feed(Generic[R]):
         self._jobs.clear()
         with self.status.hold_sync():
             self.status.run = runs.number
-            self.status._run = header
+            self.status._header = header
             self.status._jobs = []
             self.status._error = None
         try:

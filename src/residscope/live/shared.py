@@ -263,7 +263,7 @@ class Status(Widget):
 
     run = traitlets.Int(0).tag(sync=True)
     """The number of the newest finished run; 0 before the first."""
-    _run = traitlets.Dict().tag(sync=True)
+    _header = traitlets.Dict().tag(sync=True)
     _jobs: Any = traitlets.List().tag(sync=True)
     """What is computed, the oldest first, and what has failed of the newest run; each with the view that asked."""
     _error: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
 _SELECTION = ("row", "depth", "head", "position", "key", "pinned", "show")
-_STATUS = ("run", "_run", "_jobs", "_error", "_history", "_cancel", "_go")
+_STATUS = ("run", "_header", "_jobs", "_error", "_history", "_cancel", "_go")
 
 
 class View(Picturable):
