@@ -75,7 +75,7 @@ def test_several_inputs_change_together(experiment):
         ({"prompts": ""}, "an empty text in prompts"),
         ({"answers": (" Mary", " Mary")}, "right and wrong are the same"),
         ({"target_position": 99}, "not in every row"),
-        ({"corrupted": SHORT}, "make them as long"),
+        ({"corrupted": SHORT}, "make them the same length"),
     ],
     ids=str,
 )

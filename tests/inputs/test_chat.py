@@ -143,7 +143,11 @@ REFUSED = [
     ({"prompts": ASKED, "chat_template": False}, "chat_template", "need the model's chat template: use chat_template="),
     ({"prompts": "Mary", "chat_template": "yes"}, "chat_template", "True, False or a dict of its arguments, not 'yes'"),
     ({"prompts": [1, 2], "chat_template": True}, "chat_template", "token ids are taken as they are: leave chat_temp"),
-    ({"prompts": ASKED, "prepend_bos": True}, "prepend_bos", "the chat template writes the BOS or does not: leave pr"),
+    (
+        {"prompts": ASKED, "prepend_bos": True},
+        "prepend_bos",
+        "the chat template decides whether there is a BOS: leave pr",
+    ),
     ({"prompts": "Mary", "prefill": "So"}, "prefill", "prefill begins a chat's reply: give chat messages or chat_tem"),
     ({"prompts": ASKED, "prefill": ["So", "No"]}, "prefill", r"a text, or a list of 1, one a prompt, not \['So', 'No'"),
     ({"prompts": ASKED, "prefill": 3}, "prefill", "prefill is a text, or a list of 1, one a prompt, not 3"),

@@ -225,7 +225,7 @@ REFUSED = [
     (case(cache=3), "a cache is an ActivationCache, or a mapping of hook names to tensors, not int"),
     (case(cache={"hook_embed": 3}), "a cache is an ActivationCache, or a mapping of hook names to tensors, not dict"),
     (case(cache={}), "the cache is empty: give what model.run_with_cache"),
-    (case(cache={"blocks.7.hook_in": torch.zeros(1)}), "'blocks.7.hook_in', which is no hook point of this model"),
+    (case(cache={"blocks.7.hook_in": torch.zeros(1)}), "'blocks.7.hook_in', which is not a hook point of this model"),
 ]
 
 

@@ -224,7 +224,7 @@ OTHERS = {
     "ViT": (
         hf.ViTForImageClassification,
         hf.ViTConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48),
-        "ViTForImageClassification is no language model",
+        "ViTForImageClassification is not a language model",
     ),
 }
 
@@ -295,7 +295,9 @@ def quantised(model):
     return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
 
 
-HEADLESS = r"{} has no unembedding and predicts no next token: give the causal language model, as AutoModelForCausalLM"
+HEADLESS = (
+    r"{} has no unembedding and cannot predict a next token: give the causal language model, as AutoModelForCausalLM"
+)
 QUANTISED = "the weights of {} are quantised, .*: load it without, in float32, bfloat16 or float16"
 UNREADABLE = {
     "OPT with post-norms": (

@@ -290,7 +290,7 @@ def test_numbers_of_changed_weights_are_refused():
     trace.head_attribution()
     with torch.no_grad():
         next(model.parameters()).mul_(1.5)
-    with pytest.raises(StaleWeightsError, match="weights have changed since this run: recompute"):
+    with pytest.raises(StaleWeightsError, match="weights have changed since this run: call"):
         trace.logit_lens()
     assert trace.head_attribution() is not None, "what was computed on the old weights still holds"
 

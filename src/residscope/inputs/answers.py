@@ -52,7 +52,7 @@ def parse_answers(vocabulary: Vocabulary, answers: Answers, contexts: Sequence[s
     pairs = tuple(reader.pair(entry) for reader, entry in zip(readers, listed, strict=True))
     if len({pair.wrong is None for pair in pairs}) > 1:
         raise InputError(
-            "answers", "some prompts have a wrong answer and some none: give one to each prompt, or to none"
+            "answers", "some prompts have a wrong answer and some do not: give one for every prompt, or for none"
         )
     return pairs
 
@@ -208,9 +208,7 @@ class _Reader:
     def _tokens(self, text: str) -> tuple[int, ...]:
         ids = self.vocabulary.encode_after("answers", text, self.context)
         if not ids:
-            raise InputError(
-                "answers", f"the answer {brief(text)} is no token at all: give text, or leave the answers out"
-            )
+            raise InputError("answers", f"the answer {brief(text)} has no tokens: give text, or leave the answers out")
         self.vocabulary.check("answers", ids)
         return ids
 

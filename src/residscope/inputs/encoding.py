@@ -73,7 +73,7 @@ class Encoding:
         if templated and not self._has_template:
             raise InputError("chat_template", "this model has no chat template: give texts, with chat_template=False")
         if templated and self._prepend_bos is not None:
-            raise InputError("prepend_bos", "the chat template writes the BOS or does not: leave prepend_bos out")
+            raise InputError("prepend_bos", "the chat template decides whether there is a BOS: leave prepend_bos out")
         if self._prefill is not None and not templated:
             raise InputError(
                 "prefill", "prefill begins a chat's reply: give chat messages or chat_template=True, or leave it out"
@@ -183,7 +183,7 @@ class Encoding:
 
     def _check(self, field: str, ids: Sequence[int]) -> None:
         if not ids:
-            raise InputError(field, f"a text in {field} is no token at all: give at least one token")
+            raise InputError(field, f"a text in {field} has no tokens: give at least one token")
         if len(ids) > self._n_ctx:
             raise InputError(
                 field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"

@@ -48,7 +48,7 @@ def _rows(field: str, value: Any) -> tuple[Row, ...]:
     if isinstance(value, Mapping):
         raise InputError(
             field,
-            f"a chat message in {field} stands in a list, one alone too: [{brief(value)}]; "
+            f"a chat message in {field} goes in a list, even a single one: [{brief(value)}]; "
             "a dict of token ids has input_ids",
         )
     first = value[0] if isinstance(value, list | tuple) and value else None

@@ -193,7 +193,7 @@ class Reader:
                 f"{count(len(rows), 'corrupted prompt')} for {count(len(inputs.prompts), 'prompt')}: give one for each",
             )
         if form_of(rows[0]) != inputs.form:
-            raise InputError("corrupted", "corrupted is of another form than prompts: give both in one form")
+            raise InputError("corrupted", "corrupted and prompts have different forms: give both in the same form")
         encoded = self._encoding.continued("corrupted", self._encoding.rows("corrupted", rows), shared)
         tokens = tuple(row.ids for row in encoded)
         for clean, broken in zip(inputs.tokens, tokens, strict=True):
@@ -208,7 +208,8 @@ class Reader:
         at = min(len(clean), len(broken)) if first is None else first
         return (
             f"a corrupted prompt has {count(len(broken), 'token')} and its prompt {len(clean)}: {where}, "
-            f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; make them as long"
+            f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; "
+            "make them the same length"
         )
 
     def _warnings_of_writing(self, own: Sequence[Encoded], form: Form, *, masked: bool) -> list[str]:

@@ -102,7 +102,9 @@ class TokenizerVocabulary(Vocabulary):
 
     def _encoded(self, field: str, text: str, **options: Any) -> Any:
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(field, f"half a character (a lone surrogate) in {field}: no tokenizer reads it; remove it")
+            raise InputError(
+                field, f"{field} contains half a character (a lone surrogate), which no tokenizer can read: remove it"
+            )
         return self.tokenizer(text, add_special_tokens=False, **options)
 
     def _rest(self, field: str, text: str, context: str) -> tuple[int, ...]:

@@ -109,7 +109,7 @@ def compare(
     """
     unknown = next((name for name in values if name not in model.hook_dict), None)
     if unknown is not None:
-        raise ForeignCacheError(f"the cache holds {unknown!r:.80}, which is no hook point of this model")
+        raise ForeignCacheError(f"the cache holds {unknown!r:.80}, which is not a hook point of this model")
     # With another number of positions than the cache has, the axes whose sizes differ are the positions.
     taken = {width, *(size for value in values.values() for size in value.shape)}
     longer, shorter = range(width + 1, model.cfg.n_ctx + 1), range(width - 1, 0, -1)
@@ -142,7 +142,7 @@ def compare(
     hooks: list[tuple[str | Callable[..., object], Look]] = [(name, look(name)) for name in points]
     with torch.no_grad():
         model.run_with_hooks(padded[:-1], return_type=None, fwd_hooks=hooks)
-    differences += [f"{name} is not passed in a run of this model" for name in values if name not in reached]
+    differences += [f"{name} is never reached in a run of this model" for name in values if name not in reached]
     missing = next((name for name in needed if name in reached and name not in values), "")
     rows = tuple(tuple(row) for row in tokens)
     difference = next(iter(differences), "")

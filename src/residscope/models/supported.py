@@ -28,15 +28,17 @@ def why_unsupported_config(architecture: str, config: Any) -> str:
     if getattr(config, "is_encoder_decoder", False):
         return f"{architecture} is an encoder-decoder model, whose text is read and written by two stacks: {WANTED}"
     if getattr(config.get_text_config(), "vocab_size", None) is None:
-        return f"{architecture} is no language model: {WANTED}"
+        return f"{architecture} is not a language model: {WANTED}"
     if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
-        return f"{architecture} is an encoder: its tokens see what follows, and it predicts no next token; {WANTED}"
+        return (
+            f"{architecture} is an encoder: its tokens see what follows, so it does not predict a next token; {WANTED}"
+        )
     if architecture.startswith(_DIFFUSION):
         return f"{architecture} is a diffusion model, whose tokens see what follows: {WANTED}"
     if getattr(config, "do_layer_norm_before", True) is False:
         return (
             f"{architecture} with do_layer_norm_before=False, as opt-350m, norms the whole residual stream after each "
-            "layer, so it is no sum of parts: give an OPT of another size, such as opt-125m or opt-1.3b"
+            "layer, so it is not a sum of parts: give an OPT of another size, such as opt-125m or opt-1.3b"
         )
     if getattr(config.get_text_config(), "kv_lora_rank", None):
         return (
@@ -59,7 +61,7 @@ def why_unsupported_model(model: PreTrainedModel) -> str:
         return sentence
     if model.get_output_embeddings() is None:
         return (
-            f"{name} has no unembedding and predicts no next token: give the causal language model, as "
+            f"{name} has no unembedding and cannot predict a next token: give the causal language model, as "
             "AutoModelForCausalLM.from_pretrained(...) loads it"
         )
     if any(type(module).__module__.startswith("torch.ao.") for module in modules_of(model)):
@@ -79,7 +81,7 @@ def why_unsupported(model: TransformerBridge) -> str:
     if sentence:
         return sentence
     if not isinstance(getattr(getattr(model, "embed", None), "original_component", None), torch.nn.Embedding):
-        return f"{model.cfg.architecture} is no language model: {WANTED}"
+        return f"{model.cfg.architecture} is not a language model: {WANTED}"
     if not all(hasattr(model, part) for part in ("blocks", "ln_final", "unembed")):
         return f"{model.cfg.architecture} has no single stack of layers from embedding to unembedding: {WANTED}"
     if not layers_with_heads(model):

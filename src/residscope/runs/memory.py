@@ -21,7 +21,7 @@ class StaleWeightsError(RuntimeError):
     """The model's weights have changed since the run that a number was asked of."""
 
     def __init__(self) -> None:
-        super().__init__("the weights have changed since this run: recompute (exp.update() runs the inputs again)")
+        super().__init__("the weights have changed since this run: call exp.update() to run the inputs again")
 
 
 class Memory:

@@ -109,8 +109,8 @@ class Trace(TraceLens, TraceHeads):
             )
         if not self._recording.logits.isfinite().all():
             raise FloatingPointError(
-                "the model's logits are not finite (NaN or infinity) where the target is read, so nothing can be said "
-                "of this run: check the weights, or load the model with dtype=torch.float32"
+                "the model's logits are not finite (NaN or infinity) where the target is read, so this run has no "
+                "numbers: check the weights, or load the model with dtype=torch.float32"
             )
         self.target = target or resolve(inputs, self._recording.logits)
         self.target_is_models_own: bool = target is None and inputs.answers is None
