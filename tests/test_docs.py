@@ -29,12 +29,17 @@ def test_the_code_on_a_page_runs(page, request):
     if page.name == "caches.md":
         assert names["exp"].trace.cache_mismatch == "", "the mask that it makes keeps the BOS"
     for value in names.values():
-        if hasattr(value, "close") and hasattr(value, "selection"):
+        if hasattr(value, "close") and hasattr(value, "selection") and not isinstance(value, type):
             value.close()
 
 
+def noun_of(view):
+    """Return the noun that finds every file of a view."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", view.__name__).lower()
+
+
 VIEWS = {
-    view: ROOT / f"docs/views/{'box' if issubclass(view, Box) else view.bundle_name}.md"
+    view: ROOT / f"docs/views/{'box' if issubclass(view, Box) else noun_of(view)}.md"
     for view in (rs.TokenStrip, rs.HeadAttribution, rs.AttentionPattern, rs.HeadReadout, rs.LogitLens,
                  rs.LayerAttribution, rs.HeadGrid, rs.Row, rs.Column, rs.Workbench)
 }  # fmt: skip
