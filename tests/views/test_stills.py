@@ -55,6 +55,7 @@ def test_the_picture_of_the_strip_warns_of_all_that_the_strip_warns_of(cache_mis
 
 def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selected_one(experiment):
     view, trace = rs.AttentionPattern(experiment, hide_first=True), experiment.trace
+    larger = rs.HeadAttribution.from_arrays(np.ones((10, 10)), selection=experiment.selection)
     experiment.selection.update(row=0, head="1.1", pinned=["L0H2", "L1H1", "L0.mlp", "L9H9"])
     length = trace.lengths[0]
 
@@ -77,6 +78,7 @@ def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selec
     assert {"L0H2", "L1H1"} <= set(written(view))
     experiment.selection.update(row=None, pinned=[])
     view.close()
+    larger.close()
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
