@@ -201,6 +201,20 @@ def test_a_newer_run_stops_what_is_read_of_an_older_one(experiment, monkeypatch)
     assert len(gate.calls) == 3 + experiment.trace.lengths[0]
 
 
+def test_whoever_is_told_of_a_run_can_wait_for_a_view_to_show_it(experiment):
+    view, source, shown = filled(rs.HeadAttribution(experiment)), source_of(experiment), []
+
+    def told(_change):
+        shown.append((source.now().number, source.showing(view).about["run"]))
+
+    experiment.status.observe(told, "run")
+    experiment.update()
+    number = experiment.trace.number
+    settle(experiment)
+    experiment.status.unobserve(told, "run")
+    assert shown == [(number, number)]
+
+
 def test_a_question_to_a_closed_experiment_is_answered_with_the_reason(experiment):
     view = filled(rs.HeadReadout(experiment))
     experiment.close()

@@ -176,6 +176,9 @@ class Feed(Generic[R]):
         with self.lock:  # whoever asked has put it into the history then
             self._runs = runs
             made(runs)
+            # With the runs: who sees these may wait for a view to show them.
+            for name in list(self._followers):
+                self._show(name, runs)
         self._jobs.clear()
         with self.status.hold_sync():
             self.status.run = runs.number
@@ -186,9 +189,6 @@ class Feed(Generic[R]):
             self.selection.settle(self, extent)
         except Exception:  # noqa: BLE001 - an observer's mistake must not stop the run
             _LOG.exception("an observer of the selection failed")
-        with self.lock:
-            for name in list(self._followers):
-                self._show(name, runs)
         if self._on_run:
             # Of a kind of its own: a newer run replaces what is shown, and every run is told of.
             self._worker.submit(f"{_TOLD}{runs.number}", lambda _ticket: self._tell(runs), Priority.FIRST)
