@@ -40,8 +40,8 @@ def test_running_a_cell_again_closes_what_it_made_before_and_leaks_nothing(lab):
     page.locator(".rs-map").first.wait_for()
     assert python(lab, "held()") == first
     assert page.locator(".rs-row").count() == 1
-    page.locator(".rs-head-lists button").nth(1).click()
-    name = page.locator(".rs-head-lists button").nth(1).locator("span").first.inner_text()
+    page.locator(".rs-strongest button").nth(1).click()
+    name = page.locator(".rs-strongest button").nth(1).locator("span").first.inner_text()
     page.locator(".rs-say", has_text=f"{name} at").first.wait_for()
     assert python(lab, "'L%dH%d' % exp.selection.head") == name
     # What the notebook remembers of the cells' results holds no run.
@@ -65,13 +65,13 @@ def test_views_of_another_cell_outlive_the_box_that_showed_them(lab):
 def test_when_the_kernel_goes_the_views_say_so_and_still_show_and_select(lab, way):
     page = lab.open([MODEL, BENCH + "rs.Row([rs.TokenStrip(exp), rs.HeadAttribution(exp), rs.AttentionPattern(exp)])"])
     lab.run_all()
-    page.locator(".rs-head-lists button").first.click()
+    page.locator(".rs-strongest button").first.click()
     page.locator(".rs-say", has_text="L3H0 at").wait_for()
     lab.kernel(way)
     page.locator(
         ".rs-warning", has_text="The kernel is gone: run the cell again. What is shown is still run 1."
     ).first.wait_for()
-    page.locator(".rs-head-lists button", has_text="L1H2").click()
+    page.locator(".rs-strongest button", has_text="L1H2").click()
     page.locator(".rs-say", has_text="L1H2 at").wait_for()
     edit = page.get_by_role("button", name="edit")
     assert edit.is_disabled()

@@ -56,7 +56,7 @@ def test_the_workbench_uses_a_wide_page(lab, theme):
     lab.theme(theme)
     lab.page.set_viewport_size({"width": 1720, "height": 1900})
     try:
-        strongest = frame(lab, "Heads").locator(".rs-head-lists button").first
+        strongest = frame(lab, "Heads").locator(".rs-strongest button").first
         strongest.click()
         lab.page.wait_for_function(SIDE_BY_SIDE)
         lab.page.mouse.move(0, 0)
@@ -79,7 +79,7 @@ def test_a_click_on_a_head_paints_that_heads_pattern(lab):
 
 def test_a_click_is_answered_while_a_cell_runs(lab):
     other = pattern(lab, (2, 3))
-    strong = frame(lab, "Heads").locator(".rs-head-lists button").first
+    strong = frame(lab, "Heads").locator(".rs-strongest button").first
     name = strong.locator("span").first.inner_text()
     head = tuple(int(part) for part in name[1:].split("H"))
     true = pattern(lab, head)
@@ -151,7 +151,7 @@ def test_an_edited_prompt_and_answers_recompute_every_view(lab):
     value = python(lab, "float(exp.trace.target_value[0])")
     assert f"{abs(value):.2f} logits" in say(lab, "Logit lens")
     assert "·Tom" in frame(lab, "Heads").locator(".rs-what").inner_text()
-    frame(lab, "Heads").locator(".rs-head-lists button").first.click()
+    frame(lab, "Heads").locator(".rs-strongest button").first.click()
     head = tuple(python(lab, "list(exp.selection.head)"))
     assert painted(lab, head)
     assert "·Tom" in lab.page.locator(".rs-workbench .rs-strip, .rs-workbench .rs-frame").first.inner_text()
@@ -178,7 +178,7 @@ def test_a_page_reload_keeps_the_views_and_their_links(lab):
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model")
     page.locator(".rs-workbench .rs-frame").nth(6).wait_for()
     bench(lab)
-    button = frame(lab, "Heads").locator(".rs-head-lists button").nth(1)
+    button = frame(lab, "Heads").locator(".rs-strongest button").nth(1)
     name = button.locator("span").first.inner_text()
     button.click()
     head = tuple(int(part) for part in name[1:].split("H"))

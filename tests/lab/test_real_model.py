@@ -24,7 +24,7 @@ def test_the_golden_path_runs_on_a_real_model(smollm2, lab):
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"])
     clicked = tuple(python(lab, "list(exp.selection.head)"))
     assert painted(lab, clicked)
-    strongest = heads.locator(".rs-head-lists button").first
+    strongest = heads.locator(".rs-strongest button").first
     name = strongest.locator("span").first.inner_text()
     strongest.click()
     head = tuple(int(part) for part in name[1:].split("H"))

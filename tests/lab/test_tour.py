@@ -29,12 +29,12 @@ def test_every_view_of_the_tour_shows_and_follows_a_click(lab):
     assert titles[: len(TITLES)] == TITLES
     assert titles[len(TITLES) :] == ["Heads", "Heads", "Heads", "Attention", "Prompt"]
     assert page.locator('.rs-frame:not([data-state="current"])').count() == 0
-    frames.nth(1).locator(".rs-head-lists button", has_text="L1H2").click()
+    frames.nth(1).locator(".rs-strongest button", has_text="L1H2").click()
     for number, said in ((1, "L1H2 adds"), (3, "L1H2 at"), (4, "L1H2 at"), (6, "L1H2 at"), (9, "L1H2 adds")):
         frames.nth(number).locator(".rs-say", has_text=said).wait_for()
     assert "L1H2" not in frames.nth(10).locator(".rs-say").inner_text(), "a fork has a selection of its own"
-    frames.nth(11).locator(".rs-head-lists button").nth(1).click()
-    name = frames.nth(11).locator(".rs-head-lists button").nth(1).locator("span").first.inner_text()
+    frames.nth(11).locator(".rs-strongest button").nth(1).click()
+    name = frames.nth(11).locator(".rs-strongest button").nth(1).locator("span").first.inner_text()
     frames.nth(12).locator(".rs-say", has_text=f"{name} at").wait_for()
     for theme in ("dark", "light"):
         lab.theme(theme)
