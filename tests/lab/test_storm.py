@@ -156,12 +156,12 @@ def test_a_storm_from_the_page_and_from_python_ends_in_the_last_state_after_few_
     page.evaluate(STORM, {"turns": TURNS, "code": f"storm({TURNS})", "edits": edits, "selections": selections})
     lab.execute("exp.trace")
     assert python(lab, "list(exp.prompts)") == edits[(TURNS + 3) % 10]["prompts"]
-    assert python(lab, "exp.selection.values") == selections[(TURNS + 3) % 504] | {"row": None, "key": None}
+    assert python(lab, "exp.selection.values") == selections[(TURNS + 3) % 504] | {"row": None, "key": None, "show": "now"}
     assert as_fresh(lab) == []
 
     lab.execute("storm(51)")
     assert python(lab, "list(exp.prompts)") == edits[0]["prompts"]
-    assert python(lab, "exp.selection.values") == selections[50] | {"row": None, "key": None}
+    assert python(lab, "exp.selection.values") == selections[50] | {"row": None, "key": None, "show": "now"}
     assert as_fresh(lab) == []
 
     assert python(lab, "exp.trace.number") > TURNS
