@@ -156,7 +156,11 @@ def test_a_storm_from_the_page_and_from_python_ends_in_the_last_state_after_few_
     page.evaluate(STORM, {"turns": TURNS, "code": f"storm({TURNS})", "edits": edits, "selections": selections})
     lab.execute("exp.trace")
     assert python(lab, "list(exp.prompts)") == edits[(TURNS + 3) % 10]["prompts"]
-    assert python(lab, "exp.selection.values") == selections[(TURNS + 3) % 504] | {"row": None, "key": None, "show": "now"}
+    assert python(lab, "exp.selection.values") == selections[(TURNS + 3) % 504] | {
+        "row": None,
+        "key": None,
+        "show": "now",
+    }
     assert as_fresh(lab) == []
 
     lab.execute("storm(51)")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -243,6 +244,7 @@ def test_a_worker_that_is_closed_ends_what_it_has_begun():
 AT_WORK = """
 import sys
 import threading
+from contextlib import contextmanager
 import torch
 from residscope.live.worker import Cancelled, Worker
 
@@ -282,3 +284,22 @@ def test_a_program_that_ends_in_the_middle_of_a_job_ends_well(job, said, code):
     program = AT_WORK.format(job=job, code=code)
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, said, "")
+
+
+def test_what_stands_around_a_turn_fails_the_job_and_not_the_thread():
+    failures = iter([True, False])
+
+    @contextmanager
+    def around():
+        if next(failures):
+            raise ZeroDivisionError("struck")
+        yield
+
+    worker = Worker("test", lambda *_: None, around)
+    first = worker.submit("one", lambda _ticket: None)
+    assert first.wait(10)
+    assert isinstance(first.error, ZeroDivisionError)
+    second = worker.submit("two", lambda _ticket: None)
+    assert second.wait(10)
+    assert second.error is None
+    worker.close()

@@ -73,8 +73,8 @@ class Watch:
             other.join()
             return got[0]
 
-        def watched(ticket):
-            turn(ticket)
+        def watched(ticket, *around):
+            turn(ticket, *around)
             if not ticket.done:
                 self.left.append((ticket.kind.split()[0], is_free(), hooks(), torch.is_grad_enabled()))
 

@@ -4,14 +4,13 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
 from residscope.live.shared import Extent, Selection, Status
 from residscope.live.source import Follower
 from residscope.live.widget import Widget, undone_by
 from residscope.live.wire import text
-from residscope.live.worker import CLOSED, Cancelled, Job, Priority, Replaced, Ticket, Worker
+from residscope.live.worker import CLOSED, Around, Cancelled, Job, Priority, Replaced, Ticket, Worker
 
 
 class Numbered(Protocol):
@@ -42,7 +41,7 @@ class Feed(Generic[R]):
         self,
         describe: Callable[[R], tuple[dict[str, Any], Extent]],
         expect: Callable[[], Extent | None],
-        around: Callable[[], AbstractContextManager[None]],
+        around: Around,
     ) -> None:
         self.lock = threading.RLock()
         self.selection = Selection()

@@ -32,6 +32,9 @@ Job = Callable[["Ticket"], Iterator[Any] | None]
 A job yields only between forwards: never while it has the twin, a hook or a gradient mode of its own.
 """
 
+Around = Callable[[], AbstractContextManager[None]]
+"""Gives what stands around each turn of a job."""
+
 REPORT_EVERY = 0.1
 
 CLOSED = "this experiment is closed: make a new one"
@@ -132,17 +135,19 @@ class Ticket:
         if self.error is not None:
             raise self.error.with_traceback(self._traceback)
 
-    def turn(self) -> None:
+    def turn(self, around: Around = nullcontext) -> None:
         """Do the job up to where it yields, or to its end."""
         try:
             self.check()
-            if self._job is not None:
-                job, self._job = self._job, None
-                self._rest = job(self)
-            if self._rest is not None:
-                self.partial = next(self._rest)
-                self._first.set()
-                return
+            # Within the try: what fails there fails the job, and not the thread.
+            with around():
+                if self._job is not None:
+                    job, self._job = self._job, None
+                    self._rest = job(self)
+                if self._rest is not None:
+                    self.partial = next(self._rest)
+                    self._first.set()
+                    return
         except StopIteration:
             pass
         except Cancelled as error:
@@ -177,9 +182,7 @@ class Worker:
         around: stands around each turn of a job.
     """
 
-    def __init__(
-        self, name: str, report: Report, around: Callable[[], AbstractContextManager[None]] = nullcontext
-    ) -> None:
+    def __init__(self, name: str, report: Report, around: Around = nullcontext) -> None:
         self._report, self._around = report, around
         self._versions = itertools.count(1)
         self._waiting: dict[str, Ticket] = {}
@@ -266,8 +269,7 @@ class Worker:
                 else:
                     ticket = min(self._waiting.values(), key=lambda one: (one.priority, one.version))
                     self._running = self._waiting.pop(ticket.kind)
-            with self._around():
-                ticket.turn()
+            ticket.turn(self._around)
             with self._changed:
                 self._running = None
                 if not ticket.done and ticket.stopped:
