@@ -11,6 +11,7 @@ from residscope.models import twin
 from residscope.models.changes import snapshot_of
 from residscope.models.twin import one_look, twin_of
 from tests import architectures, tiny
+from tests.settled import asked, filled
 
 PROMPT = "When Mary and John went to the store, John gave a drink to"
 TOKENS = torch.tensor([[5, 9, 33, 17, 9, 2, 40, 41]])
@@ -198,14 +199,15 @@ def test_a_view_looks_once_for_a_run_and_once_for_a_click(looks):
     experiment = experiment_on(tiny.bridge("gpt2"))
     experiment.wait()
     looks.clear()
-    view = rs.LogitLens(experiment)
+    view = filled(rs.HeadAttribution(experiment))
     assert len(looks) == 1
     view.close()
-    readout = rs.HeadReadout(experiment)
-    looks.clear()
+    readout = filled(rs.HeadReadout(experiment))
     experiment.selection.update(head=(1, 2))
-    experiment.schedule("last", lambda _ticket: None).wait()
-    assert len(looks) <= 1
+    looks.clear()
+    ((said, _),) = asked(readout, *readout.selected_keys(experiment.trace)).values()
+    assert said["card"]["head"] == [1, 2]
+    assert len(looks) == 1
     readout.close()
     experiment.close()
 
