@@ -36,7 +36,7 @@ test:
 	@rm -f $(STAGES)
 	@$(STAGE) install 240 $(SUB) build chromium
 	@$(STAGE) check 40 $(SUB) static
-	@$(STAGE) python 270 $(SUB) python
+	@$(STAGE) python 300 $(SUB) python
 	@$(STAGE) browser 290 $(SUB) browser
 	@printf '\n'; cat $(STAGES); rm $(STAGES)
 

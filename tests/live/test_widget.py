@@ -160,5 +160,6 @@ def test_a_message_of_any_depth_is_taken_or_answered_with_the_true_value(monkeyp
         for view in world.views:
             for name in FITTING.keys() & view.from_browser:
                 world.pages.says(view, {name: nested(depth)})
+                world.settle()
                 assert world.pages.differences(view) == []
     world.experiment.close()
