@@ -64,22 +64,6 @@ def go(move):
 display(box)
 go(1)
 """,
-    "a thread": """
-beside = ipywidgets.Output()
-
-def work(move):
-    beside.clear_output(wait=True)
-    with beside:
-        display(made(move))
-
-def go(move):
-    thread = threading.Thread(target=work, args=(move,))
-    thread.start()
-    thread.join()
-
-display(beside)
-go(0)
-""",
 }
 
 

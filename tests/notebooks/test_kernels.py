@@ -80,7 +80,10 @@ def test_kernels_share_nothing(start):
 
 def test_an_interrupt_reaches_a_busy_kernel_and_leaves_it_alive(start):
     kernel = start()
-    asked = kernel.client.execute("import time\nprint('busy', flush=True)\nwhile True: time.sleep(0.01)")
+    # Else the kernel refuses for a moment what is asked after an error.
+    asked = kernel.client.execute(
+        "import time\nprint('busy', flush=True)\nwhile True: time.sleep(0.01)", stop_on_error=False
+    )
     while kernel.client.get_iopub_msg(timeout=LONGEST)["header"]["msg_type"] != "stream":
         pass
     kernel.manager.interrupt_kernel()
