@@ -5,8 +5,9 @@ import { contrast } from "../../js/lib/rgb";
 import { plain } from "../../js/lib/sentence";
 import type { Header } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";
+import { unbroken } from "../../js/lib/unbroken";
 import { readPayload } from "../../js/lib/wire";
-import { axisOf, depthAt, unbroken } from "../../js/views/logit_lens/curve";
+import { axisOf, depthAt } from "../../js/views/logit_lens/curve";
 import { placeOf, readLens } from "../../js/views/logit_lens/data";
 import {
   boxOf,

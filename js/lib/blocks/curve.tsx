@@ -6,6 +6,7 @@ import { isPlain } from "../keys";
 import { inUnit, number, precise } from "../number";
 import { chosenAt, nameOf, picked, tickOf } from "../quantity";
 import { Tooltip } from "../tooltip";
+import { unbroken } from "../unbroken";
 import { type BlockProps, beside, written } from "./block";
 
 export type Axes = { x(step: number): number; y(value: number): number; ticks: number[] };
@@ -28,17 +29,6 @@ export function axesOf(values: ArrayLike<number>, steps: number, width: number):
   const ends = [high, low].filter((end) => Math.abs(y(end) - y(0)) >= TICK_APART);
   const last = Math.max(1, steps - 1);
   return { x: (step) => LEFT + (step / last) * (width - LEFT - RIGHT), y, ticks: [0, ...ends] };
-}
-
-/** The steps that have a number, those that stand next to each other together. */
-export function unbroken(values: ArrayLike<number>): number[][] {
-  const runs: number[][] = [];
-  Array.from(values).forEach((value, i, all) => {
-    if (Number.isNaN(value)) return;
-    if (i === 0 || Number.isNaN(all[i - 1])) runs.push([]);
-    runs.at(-1)!.push(i);
-  });
-  return runs;
 }
 
 export function CurveBlock(props: BlockProps): JSX.Element {

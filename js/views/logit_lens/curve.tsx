@@ -7,6 +7,7 @@ import { plain, Say, token } from "../../lib/sentence";
 import type { TargetWords } from "../../lib/target";
 import type { TokenName } from "../../lib/tokens";
 import { Tooltip } from "../../lib/tooltip";
+import { unbroken } from "../../lib/unbroken";
 
 type Props = {
   names: string[];
@@ -39,17 +40,6 @@ export function axisOf(values: ArrayLike<number>): Axis {
   const y = (value: number) => TOP + ((high - value) / span) * (HEIGHT - TOP - BOTTOM);
   const ends = [high, low].filter((end) => Math.abs(y(end) - y(0)) >= TICK_APART);
   return { x: (depth) => LEFT + (depth / last) * (WIDTH - LEFT - RIGHT), y, ticks: [0, ...ends] };
-}
-
-/** The depths that have a number, those that stand next to each other together. */
-export function unbroken(values: ArrayLike<number>): number[][] {
-  const runs: number[][] = [];
-  Array.from(values).forEach((value, i, all) => {
-    if (Number.isNaN(value)) return;
-    if (i === 0 || Number.isNaN(all[i - 1])) runs.push([]);
-    runs.at(-1)!.push(i);
-  });
-  return runs;
 }
 
 /** The depth whose point is nearest to x. */
