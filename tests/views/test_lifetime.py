@@ -5,12 +5,12 @@ import sys
 import weakref
 
 import pytest
-from ipywidgets.widgets import widget
 
 import residscope as rs
 from residscope.experiment import source_of
 from residscope.live.worker import Cancelled
 from tests import tiny
+from tests.held import held
 
 PROMPT = "When Mary and John went to the store"
 
@@ -21,8 +21,7 @@ def model():
 
 
 def test_a_closed_workbench_holds_no_run_though_a_notebook_holds_it(model):
-    gc.collect()  # of what other tests have left
-    before = len(widget._instances)
+    before = held()
     experiment = rs.Experiment(model, PROMPT, (" Mary", " John"))
     bench = rs.Workbench(experiment)
     gone = [experiment.trace, experiment, experiment.selection, experiment.status]
@@ -31,7 +30,7 @@ def test_a_closed_workbench_holds_no_run_though_a_notebook_holds_it(model):
     bench.close()
     del experiment, gone
     gc.collect()
-    assert len(widget._instances) == before
+    assert held() <= before
     thread.join(30)
     # Its views still know the selection that they followed, and nothing of the run.
     assert [reference() is None for reference in references[:2]] == [True, True]
@@ -107,9 +106,8 @@ def test_views_keep_their_last_picture_when_their_experiment_is_closed(model, pu
 
 
 def test_fifty_experiments_that_nobody_holds_leave_no_widget(model):
-    gc.collect()  # of what other tests have left
-    before = len(widget._instances)
+    before = held()
     for _ in range(50):
         rs.HeadAttribution(rs.Experiment(model, PROMPT)).close()
     gc.collect()
-    assert len(widget._instances) == before
+    assert held() <= before

@@ -1,9 +1,7 @@
 """What fails, or is interrupted, while it is being made leaves nothing behind, and tells what went wrong."""
 
-import gc
 import random
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from ipywidgets.widgets import widget
 import residscope as rs
 from residscope.experiment import source_of
 from tests import tiny
+from tests.held import held
 from tests.settled import asked, filled
 
 PROMPT = "When Mary and John went to the store"
@@ -37,8 +36,7 @@ def experiment(model):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_view_that_fails_tells_why_and_leaves_no_widget(experiment, monkeypatch, kind, error):
     others = [filled(kind(experiment)) for kind in (rs.AttentionPattern, rs.HeadReadout, rs.HeadGrid)]
-    gc.collect()
-    before = set(widget._instances)
+    before = held()
 
     def fail(*_):
         raise error
@@ -47,14 +45,14 @@ def test_a_view_that_fails_tells_why_and_leaves_no_widget(experiment, monkeypatc
         patch.setattr(source_of(experiment), "attach", fail)
         with pytest.raises(type(error), match=str(error)):
             kind(experiment)
-    assert set(widget._instances) == before
+    assert held() <= before
     # One that fails while it is filled tells why in its own place.
     with monkeypatch.context() as patch:
         patch.setattr(kind, "payloads", fail)
         broken = filled(kind(experiment))
     assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken.name, str(error))]
     broken.close()
-    assert set(widget._instances) == before
+    assert held() <= before
     # The others still answer.
     assert [error for error, _ in asked(others[1], "card/0/L1H1/2").values() if isinstance(error, str)] == []
     for other in others:
@@ -63,7 +61,7 @@ def test_a_view_that_fails_tells_why_and_leaves_no_widget(experiment, monkeypatc
 
 def test_a_box_that_fails_closes_itself_and_none_of_the_views_it_was_given(experiment, monkeypatch):
     heads = rs.HeadAttribution(experiment)
-    before = set(widget._instances)
+    before = held()
 
     def fail(_thing):
         raise KeyboardInterrupt("stopped")
@@ -72,7 +70,7 @@ def test_a_box_that_fails_closes_itself_and_none_of_the_views_it_was_given(exper
         patch.setattr("residscope.views.boxes.rerun.note_made_by_cell", fail)
         with pytest.raises(KeyboardInterrupt, match="stopped"):
             rs.Row([heads])
-    assert set(widget._instances) == before
+    assert held() <= before
     assert not heads.closed
     heads.close()
 
@@ -120,14 +118,10 @@ def test_whatever_line_is_interrupted_no_widget_and_no_thread_is_left(experiment
     }[what]
     interrupted(make)
     _, lines = interrupted(make)
-    gc.collect()
-    widgets, threads = set(widget._instances), threading.active_count()
+    before = held()
     drawn = random.Random(0)
     for _ in range(60 if what == "Workbench" else 20):
         error, ran = interrupted(make, drawn.randrange(1, int(0.9 * lines)))
         assert error == "KeyboardInterrupt('stopped')", f"{ran} lines were run"
-        assert set(widget._instances) == widgets
-    for thread in threading.enumerate():
-        if thread.name == "residscope" and threading.active_count() > threads:
-            thread.join(1)
-    assert threading.active_count() <= threads
+        assert set(widget._instances) <= before
+    assert held() <= before
