@@ -1,9 +1,11 @@
 /** The sentence under the small maps: what stands first, and where it looks most on the whole. */
 
+import * as words from "../../../src/residscope/data/words.json";
 import { inUnit, number, signed } from "../../lib/number";
 import { keysIn, type Pattern, weightAt } from "../../lib/pattern";
-import { type Part, strong } from "../../lib/sentence";
+import type { Part } from "../../lib/sentence";
 import { headName } from "../../lib/state";
+import { fill } from "../../lib/words";
 import type { Member } from "./order";
 
 type Shown = Member & { pattern: Pattern | null };
@@ -13,12 +15,14 @@ export function sentence(maps: Shown[], sort: string, unit: string, length: numb
   const [first] = maps;
   const layer = first?.head[0];
   const together = maps.every(({ head }) => head[0] === layer);
-  const where = together ? `heads of layer ${layer}` : "heads";
-  const words: Part[] = [`Where the ${maps.length} ${where} look. `];
+  const said = fill(together ? words.maps_layer : words.maps, {
+    count: String(maps.length),
+    layer: String(layer),
+  });
   if (first && first.value !== null && !Number.isNaN(first.value)) {
     const value =
       sort === "direct effect" ? inUnit(signed(first.value), unit) : number(first.value);
-    words.push(`By ${sort} `, strong(headName(first.head)), " comes first, ", strong(value), ". ");
+    said.push(" ", ...fill(words.maps_first, { sort, head: headName(first.head), value }));
   }
   const resting = maps
     // Of a pooled map the largest weights are known, and not their mean.
@@ -26,9 +30,9 @@ export function sentence(maps: Shown[], sort: string, unit: string, length: numb
     .map((one) => ({ one, share: one.pattern ? onFirst(one.pattern) : Number.NaN }))
     .filter(({ share }) => !Number.isNaN(share))
     .sort((a, b) => b.share - a.share)[0];
-  if (!resting) return words;
-  words.push("Most at rest on the first token is ", strong(headName(resting.one.head)));
-  return [...words, ", with ", strong(number(resting.share)), " of its attention."];
+  if (!resting) return said;
+  const rest = { head: headName(resting.one.head), share: number(resting.share) };
+  return [...said, " ", ...fill(words.maps_rest, rest)];
 }
 
 /** How much of their attention the queries after the first pay to the first key, on average. */

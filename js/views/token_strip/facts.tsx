@@ -1,11 +1,13 @@
 /** The target in numbers, in one line and in one sentence. */
 
 import type { JSX } from "preact";
+import * as words from "../../../src/residscope/data/words.json";
 import { number, probability } from "../../lib/number";
-import { type Part, Say, strong, token } from "../../lib/sentence";
+import { type Part, Say, token } from "../../lib/sentence";
 import type { Header } from "../../lib/state";
-import { targetOf } from "../../lib/target";
+import { kindOf, targetOf, whereTarget } from "../../lib/target";
 import { Token, tokenAt } from "../../lib/tokens";
+import { fill } from "../../lib/words";
 
 type Props = {
   run: Header;
@@ -39,7 +41,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
       {own && <span>the model's own top two</span>}
       <span>
         {mean}
-        {target.wrong ? "difference" : target.alone} <b>{number(target.value)}</b> {target.unit}
+        {target.wrong ? "difference" : kindOf(target)} <b>{number(target.value)}</b> {target.unit}
       </span>
       {one ? (
         <>
@@ -70,25 +72,22 @@ export function sentence(run: Header, row: number | null, position: number | nul
   const target = targetOf(run.rows, row);
   const shown = run.rows[row ?? 0];
   if (!shown) return [];
-  const at = (where: number): Part[] => [token(tokenAt(run, row ?? 0, where)), ` (${where})`];
-  if (!run.model) return position === null ? [] : ["Looking at ", ...at(position), "."];
-  if (position !== null && position !== shown.read) {
-    const id = shown.ids[position];
-    return [
-      "Looking at ",
+  const at = (where: number) => ({
+    token: token(tokenAt(run, row ?? 0, where)),
+    position: String(where),
+  });
+  if (position !== null && (!run.model || position !== shown.read)) {
+    const read = at(shown.read);
+    return fill(run.model ? words.looking_elsewhere : words.looking_at, {
       ...at(position),
-      `, token ${id}; the target is read at `,
-      ...at(shown.read),
-      ".",
-    ];
+      id: String(shown.ids[position]),
+      read: read.token,
+      read_position: read.position,
+    });
   }
-  const where: Part[] =
-    row === null
-      ? [`On average over ${run.rows.length} prompts, `]
-      : ["After ", ...at(shown.read), ", "];
-  const value = target.wrong ? Math.abs(target.value) : target.value;
-  const amount: Part[] = [strong(number(value)), ` ${target.unit}.`];
-  if (!target.wrong) return [...where, `the ${target.alone} of `, target.right, " is ", ...amount];
-  const order = target.value < 0 ? " is behind " : " is ahead of ";
-  return [...where, target.right, order, target.wrong, " by ", ...amount];
+  if (!run.model) return [];
+  const aim = whereTarget(target, target.value);
+  return row === null
+    ? fill(words.on_average, { rows: String(run.rows.length), target: aim })
+    : fill(words.after, { ...at(shown.read), target: aim });
 }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from residscope.arrays import Run
 from residscope.export.figure import Block, Figure, Group, Map
-from residscope.export.words import measured, number, share
+from residscope.export.words import measured
 from residscope.fixed import Fixed
 from residscope.header import tokens_of
 from residscope.live import wire
@@ -25,12 +25,11 @@ from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of
 from residscope.views.patterns import cells_of, flat, pattern_run
+from residscope.views.sentences import ATTENTION, EFFECT, WEIGHTED, looks_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML
-
-ATTENTION, WEIGHTED, EFFECT = "attention", "value-weighted", "direct effect"
 
 _UNITS = {WEIGHTED: "norm in the residual stream"}
 
@@ -170,15 +169,17 @@ class AttentionPattern(View):
         except NoSplitError as error:
             return str(error)
         if numbers.isnan().all():
-            return f"layer {layer} has no attention"
-        key = int(numbers.abs().nan_to_num().argmax())
-        value, tokens = float(numbers[key]), tokens_of(trace, row)
-        does, said = {
-            ATTENTION: ("looks most at", share(value)),
-            WEIGHTED: ("moves most from", f"length {number(value)}"),
-            EFFECT: ("moves most from", f"{number(value, sign=True)} {trace.target.unit}"),
-        }[self.colour]
-        return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
+            return f"Layer {layer} has no attention."
+        keys = numbers[: position + 1] if trace.is_causal else numbers
+        return looks_sentence(
+            f"L{layer}H{head}",
+            tokens_of(trace, row),
+            position,
+            keys.float().cpu().numpy(),
+            self.selection.key,
+            self.colour,
+            trace.target.unit,
+        )
 
     def figure(self, trace: Run) -> Figure:
         """Return the selected head's map, and small the pinned ones', in one scale."""
@@ -217,7 +218,7 @@ class AttentionPattern(View):
         (name, selected), *pinned = maps.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
         blocks: list[Block] = [selected, Group(pinned)] if pinned else [selected]
-        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Attention", measured(what, unit), facts(trace), self.summary(trace), blocks)
 
     def whole_figure(self, trace: Run) -> Figure:
         """Return the same.

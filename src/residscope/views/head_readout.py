@@ -16,8 +16,10 @@ from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
-from residscope.views.captions import caption, facts, refusal, spot_of, target_name
+from residscope.views.captions import caption, facts, refusal, spot_of
 from residscope.views.head_summary import HeadSummary, head_summary, head_summary_run
+from residscope.views.sentences import card_sentence
+from residscope.views.target_words import aims_of, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +129,7 @@ class HeadReadout(View):
         for kind, pairs in _written(card):
             rows += [(kind, text_of(trace, token), value) for token, value in pairs]
         if card.effect is not None:
-            rows.append(("direct effect", target_name(trace, card.row), card.effect))
+            rows.append(("direct effect", target_words(aims_of(trace), card.row).name, card.effect))
         rows += [("score", kind, value) for kind, value in card.scores.items()]
         frame = pd.DataFrame(rows, columns=["kind", "name", "value"])
         frame.insert(0, "position", card.position)
@@ -141,15 +143,16 @@ class HeadReadout(View):
             return card
         tokens = tokens_of(trace, card.row)
         (key, weight), *_ = card.looks
-        at = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        words = [f"{at} looks most at {tokens[key]} ({key}) with {share(weight)}"]
         firsts = [name_of(trace, pairs[0][0]) for _, pairs in _written(card) if pairs]
-        if len(firsts) == 2:
-            words.append(f"promotes {firsts[0]} most and suppresses {firsts[1]}")
-        if card.effect is not None:
-            amount = f"{number(card.effect, sign=True)} {trace.target.unit}".rstrip()
-            words.append(f"adds {amount} to {target_name(trace, card.row)}")
-        return "; ".join(words)
+        return card_sentence(
+            f"L{card.layer}H{card.head}",
+            (tokens[card.position], card.position),
+            ((tokens[key], key), weight),
+            (firsts[0], firsts[1]) if len(firsts) == 2 else None,
+            card.effect,
+            target_words(aims_of(trace), card.row),
+            there=trace.target.positions[card.row] == card.position,
+        )
 
     def figure(self, trace: Run) -> Figure:
         """Return the card's lists side by side."""
@@ -167,7 +170,7 @@ class HeadReadout(View):
             scores = [(kind, number(value)) for kind, value in card.scores.items()]
             blocks.append(Table("like a kind of head · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        return Figure("Head", what, facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Head", what, facts(trace), self.summary(trace), blocks)
 
     def whole_figure(self, trace: Run) -> Figure:
         """Return the same.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from residscope.arrays import ArrayRun, Run
 from residscope.export.figure import Block, Curve, Figure, Map, Table
-from residscope.export.words import number, probability
+from residscope.export.words import probability
 from residscope.fixed import Fixed
 from residscope.header import name_of, texts_of, tokens_of
 from residscope.live import wire
@@ -20,10 +20,12 @@ from residscope.live.worker import Priority, Ticket
 from residscope.runs.lens import LensTarget
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
-from residscope.views.captions import caption, facts, target_name
+from residscope.views.captions import facts
 from residscope.views.checks import check_info
 from residscope.views.lens_arrays import lens_run
 from residscope.views.lens_grid import LensGrid
+from residscope.views.sentences import lens_sentence
+from residscope.views.target_words import aims_of, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -240,15 +242,15 @@ class LogitLens(View):
         row, depth, position = self._spot(trace)
         ids, probabilities = self._cells(trace, row, position, position + 1, at_once=at_once)
         token, share = int(ids[depth, 0, 0]), float(probabilities[depth, 0, 0])
-        leads = (
-            "the likeliest token is not here yet"
-            if token < 0
-            else f"{name_of(trace, token)} leads with {probability(share)}"
+        tokens, read = tokens_of(trace, row), trace.target.positions[row]
+        return lens_sentence(
+            trace.depths[depth],
+            (tokens[position], position),
+            None if token < 0 else (name_of(trace, token), share),
+            target_words(aims_of(trace), row),
+            float(trace.lens_target().value[row, depth]),
+            (tokens[read], read),
         )
-        target = float(trace.lens_target().value[row, depth])
-        words = f"at {trace.depths[depth]}, after {tokens_of(trace, row)[position]} ({position}), {leads}"
-        told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}".rstrip()
-        return words if np.isnan(target) else words + told
 
     def _figure(self, trace: Run, start: int, stop: int, *, at_once: bool) -> Figure:
         row, depth, position = self._spot(trace)
@@ -273,13 +275,13 @@ class LogitLens(View):
         blocks: list[Block] = [grid, Table(f"likeliest at {trace.depths[depth]}", likeliest or [("not here yet", "")])]
         target = trace.lens_target()
         if not target.value[row].isnan().all():
-            name = f"{target_name(trace, row)} over layers"
+            name = f"{target_words(aims_of(trace), row).name} over layers"
             blocks.append(Curve(trace.depths, target.value[row].float().cpu().numpy(), name, trace.target.unit))
         what = "most likely next token if the model stopped here · probability"
         check = [
             f"output {'=' if one.ok else '≠'} model {'✓' if one.ok else '!'}" for one in target.checks[row : row + 1]
         ]
-        sentence = caption(self._said(trace, at_once=at_once)) + _left_out(start, stop, trace.lengths[row])
+        sentence = self._said(trace, at_once=at_once) + _left_out(start, stop, trace.lengths[row])
         return Figure("Logit lens", what, facts(trace, *check), sentence, blocks)
 
     def _spot(self, trace: Run) -> tuple[int, int, int]:
