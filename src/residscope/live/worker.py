@@ -6,7 +6,7 @@ Locks are taken in this order, and one thread never takes them the other way rou
 2. `Worker._changed`: which jobs wait. Nobody computes or calls others while holding it.
 3. `Runs`' own and `Memory`'s: each number of a run is computed once.
 4. `Twin.lock`: one forward at a time on a model, whoever asks; the tokenizer has one of its own, taken alone.
-5. `Widget.lock`: the traits of one widget; observers are called when it is free again.
+5. `Widget._lock`: the traits of one widget; observers are called when it is free again.
 
 Views of arrays have no worker; `Fixed` does their jobs one at a time, and its lock comes before all others. The two
 locks over `twin_of` and over the tokenizer's copy guard a look-up each, and nothing else is taken within.

@@ -49,7 +49,7 @@ class AttentionPattern(View):
     kernel sends the selected and pinned heads.
     """
 
-    bundle_name = "attention_pattern"
+    _bundle_name = "attention_pattern"
 
     colour = traitlets.Enum((ATTENTION, WEIGHTED, EFFECT), ATTENTION).tag(sync=True)
     """What is shown: "attention"; "value-weighted" (times the length of the value it moves); or "direct effect" (what
@@ -57,7 +57,7 @@ class AttentionPattern(View):
     hide_first = traitlets.Bool(False).tag(sync=True)
     """Whether the first key is blanked, where many heads rest, and the colours run to the largest number left."""
 
-    from_browser = View.from_browser | {"colour", "hide_first"}
+    _from_browser = View._from_browser | {"colour", "hide_first"}
 
     @classmethod
     @made_whole()
@@ -83,7 +83,7 @@ class AttentionPattern(View):
             chosen.update(head=(0, 0))
         return cls(fixed, selection=chosen)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         info = {
             "ahead": trace.patterns_sent_with_run,
@@ -159,7 +159,7 @@ class AttentionPattern(View):
         )
         return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
 
-    def summary(self, trace: Run) -> str:
+    def _summary(self, trace: Run) -> str:
         """Say where the selected head looks from the selected token, or where the target is read, or what it moves."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
@@ -180,7 +180,7 @@ class AttentionPattern(View):
         }[self.colour]
         return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the selected head's map, and small the pinned ones', in one scale."""
         spot, row = spot_of(trace, self.selection), self.selection.row or 0
         drawn: dict[tuple[int, int], wire.Array] = {}
@@ -217,9 +217,9 @@ class AttentionPattern(View):
         (name, selected), *pinned = maps.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
         blocks: list[Block] = [selected, Group(pinned)] if pinned else [selected]
-        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Attention", measured(what, unit), facts(trace), caption(self._summary(trace)), blocks)
 
-    def whole_figure(self, trace: Run) -> Figure:
+    def _whole_figure(self, trace: Run) -> Figure:
         """Return the same.
 
         Raises:
@@ -228,9 +228,9 @@ class AttentionPattern(View):
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             raise refusal(spot, trace)
-        return self.figure(trace)
+        return self._figure(trace)
 
-    def selected_keys(self, trace: Run) -> list[str]:
+    def _selected_keys(self, trace: Run) -> list[str]:
         """Return those of the selected head and the pinned ones, as far as their maps do not go with the run."""
         row = self.selection.row or 0
         ahead = trace.patterns_sent_with_run and self.colour == ATTENTION
@@ -238,7 +238,7 @@ class AttentionPattern(View):
             return []
         return [f"pattern/{row}/L{layer}H{head}/{self.colour}" for layer, head in self._wanted(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
         """Return one head's map of a colour in one row.
 
         Raises:
