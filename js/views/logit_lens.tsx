@@ -15,7 +15,7 @@ import { targetOf } from "../lib/target";
 import { Token, tokenAt, visible } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
 import { DepthControls } from "./logit_lens/controls";
-import { Curve } from "./logit_lens/curve";
+import { TargetCurve } from "./logit_lens/curve";
 import { cellsKey, type Lens, type Place, placeOf, readLens } from "./logit_lens/data";
 import { LensGrid, leastWidth, MOST_FITTED } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
@@ -191,7 +191,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
             />
           )}
           {lens.target.some((value) => !Number.isNaN(value)) && (
-            <Curve
+            <TargetCurve
               names={run.depths}
               values={elsewhere ?? lens.target}
               rank={elsewhere || !run.model ? null : lens.rank}

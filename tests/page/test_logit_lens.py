@@ -165,7 +165,7 @@ def test_a_slider_step_paints_at_once_and_sends_traits(open_views):
 
 def test_the_curve_selects_a_depth(open_views):
     page = open_views(models(), width=1240)
-    curve = page.locator(".rs-lens-curve svg")
+    curve = page.locator(".rs-lens-curve .rs-curve svg")
     assert curve.locator("circle").count() == DEPTHS
     point = curve.locator("circle").nth(3).bounding_box()
     page.mouse.click(point["x"] + 2, point["y"] + 2)
