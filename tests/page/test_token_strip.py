@@ -173,7 +173,7 @@ def test_an_edit_is_one_message_of_what_changed(open_views):
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     assert saved(page, "strip") == [{"_edit": {"id": 1, "prompts": [f"{PROMPT} Tom\nand"]}}]
-    page.get_by_text("sent to the kernel").wait_for()
+    page.get_by_text("waiting for the kernel").wait_for()
     set_state(page, "status", _header=make_run(8), run=8)
     set_state(page, "strip", _data=data(8, prompts=[f"{PROMPT} Tom\nand"]))
     page.get_by_role("grid").wait_for()

@@ -243,7 +243,7 @@ function numbersAt(spread: Float32Array[], part: number): number[] {
 }
 
 function range(values: number[]): string {
-  if (values.length === 0) return "no prompt has it";
+  if (values.length === 0) return "no prompt has a value";
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return `${values.length} prompts: ${preciseSigned(low)} to ${preciseSigned(high)}`;
 }

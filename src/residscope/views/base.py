@@ -271,7 +271,7 @@ class View(Picturable):
     def figure_now(self, trace: Run) -> Figure:
         """Return the same of what is there, with nothing computed for it."""
         if self._shown < trace.number:
-            return Figure(type(self).__name__, "", facts(trace), "Not here yet.")
+            return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
         return self.figure(trace)
 
     def figures(self) -> list[Figure]:

@@ -36,17 +36,17 @@ class HeadAttribution(View):
 
     title = "Heads"
     help = (
-        "Each cell is what one head writes into the residual stream at the position where the target is read, "
-        "projected on the target's direction after the final norm (its scale held fixed): direct logit attribution. "
-        "It leaves out what the head does through later layers.",
+        "Each cell is one head's direct logit attribution: what the head writes into the residual stream at the "
+        "position where the target is read, projected on the target's direction after the final norm (its scale held "
+        "fixed). It leaves out what the head does through later layers.",
         "All parts of the model (embeddings, heads, biases, MLPs, norm) add up to the target; the sum in the title row "
         "is that check.",
-        "Instead of effects the colours can show head scores, from 0 to 1: the attention that a head pays to the token "
-        "before (previous token), to earlier occurrences of the same token (duplicate token), or to what followed them "
-        "(induction), averaged over the tokens that have any; on this prompt, or on random tokens that come twice. A "
-        "score says where a head looks, not that it matters here.",
-        "Click a head to select it everywhere. Shift-click, or the key p, pins it. Arrow keys move, Enter selects, "
-        "Escape lets go.",
+        "The colours can also show head scores, from 0 to 1: the attention that a head pays to the token before "
+        "(previous token), to earlier copies of the same token (duplicate token), or to the tokens that followed them "
+        "(induction). A score is the mean over all tokens that have such keys, in this prompt or in random tokens "
+        "repeated once. It says where a head looks, not that the head matters here.",
+        "Click a head to select it in every view. Shift-click, or the key p, pins it. Arrow keys move, Enter selects, "
+        "Escape hides the cursor.",
     )
 
     colour = traitlets.Enum((EFFECT, *KINDS), EFFECT).tag(sync=True, label="colour")

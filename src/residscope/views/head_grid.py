@@ -125,11 +125,11 @@ class HeadGrid(View):
             return "no pinned head is in this run" if self.shown == PINNED else "there is no such layer in this run"
         what = "the pinned heads" if self.shown == PINNED else f"the {len(heads)} heads of layer {heads[0][0]}"
         if self.sort == HEAD:
-            return f"where {what} look"
+            return f"attention of {what}"
         layer, head = heads[0]
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         value = number(float(self._values(trace)[row, layer, head]), sign=self.sort == EFFECT)
-        return f"where {what} look, by {self.sort}; first L{layer}H{head}, {value}"
+        return f"attention of {what}, by {self.sort}; L{layer}H{head} comes first, with {value}"
 
     def figure(self, trace: Run) -> Figure:
         """Return the small maps with the heads' names."""

@@ -165,7 +165,7 @@ class HeadReadout(View):
             blocks.append(Table(f"{kind} · logits", lines))
         if card.scores:
             scores = [(kind, number(value)) for kind, value in card.scores.items()]
-            blocks.append(Table("like a kind of head · 0 to 1", scores))
+            blocks.append(Table("head scores · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
         return Figure("Head", what, facts(trace), caption(self.summary(trace)), blocks)
 

@@ -26,11 +26,11 @@ class LayerAttribution(View):
     help = (
         "Each bar is what one part of the model writes into the residual stream at the position where the target is "
         "read, projected on the target's direction after the final norm (its scale held fixed). A layer's attention is "
-        "the sum of its heads; attn_bias is what attention adds wherever its heads look.",
+        "the sum of its heads; attn_bias is what attention adds whatever its heads look at.",
         "All bars add up to the target; the sum in the title row is that check. With several prompts a bar is their "
         "mean, and each dot is one prompt.",
-        "Click a bar to pin that part by its name, which draws a dashed ring; click again to unpin. Arrow keys move, "
-        "Enter pins, Escape lets go. The edge beside a name marks the layer of the selected head.",
+        "Click a bar to pin that part, which draws a dashed ring; click again to unpin it. Arrow keys move, Enter "
+        "pins, Escape hides the cursor. The edge beside a name marks the layer of the selected head.",
     )
 
     @classmethod

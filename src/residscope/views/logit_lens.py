@@ -241,7 +241,7 @@ class LogitLens(View):
         ids, probabilities = self._cells(trace, row, position, position + 1, at_once=at_once)
         token, share = int(ids[depth, 0, 0]), float(probabilities[depth, 0, 0])
         leads = (
-            "the likeliest token is not here yet"
+            "the most likely token has not arrived yet"
             if token < 0
             else f"{name_of(trace, token)} leads with {probability(share)}"
         )
@@ -270,7 +270,10 @@ class LogitLens(View):
             ids[depth, position - start].tolist(), probabilities[depth, position - start].tolist(), strict=True
         )
         likeliest = [(name_of(trace, token), probability(share)) for token, share in chosen if token >= 0][:LISTED]
-        blocks: list[Block] = [grid, Table(f"likeliest at {trace.depths[depth]}", likeliest or [("not here yet", "")])]
+        blocks: list[Block] = [
+            grid,
+            Table(f"most likely at {trace.depths[depth]}", likeliest or [("not computed yet", "")]),
+        ]
         target = trace.lens_target()
         if not target.value[row].isnan().all():
             name = f"{target_name(trace, row)} over layers"
@@ -295,7 +298,7 @@ def _left_out(start: int, stop: int, length: int) -> str:
     if (start, stop) == (0, length):
         return ""
     which = f"the last {stop - start}" if stop == length else f"the first {stop}" if start == 0 else ""
-    return f" Shown are {which or f'positions {start} to {stop - 1}'} of {length} tokens."
+    return f" This shows {which or f'positions {start} to {stop - 1}'} of {length} tokens."
 
 
 def _wanted(trace: Run) -> list[tuple[int, int]]:

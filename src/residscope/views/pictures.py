@@ -72,7 +72,7 @@ def _summary(every: Quantity, one: Quantity, run: Run, row: int | None, selectio
     if heads and signed and (isinstance(run, Given) or is_of_target(every, selection)):
         words[0] += f"; all heads together {number(float(np.nansum(values)), sign=True)}"
     if np.isnan(values).all():
-        return [*words, "no head has a number" if heads else "nothing has a number"]
+        return [*words, "no head has a number" if heads else "there are no numbers"]
     sizes = np.abs(np.nan_to_num(values))
     strongest = tuple(int(at) for at in np.unravel_index(sizes.argmax(), values.shape))
     words.append(f"strongest {_name(one, strongest, run, row)} {number(float(values[strongest]), sign=signed)}")
