@@ -88,7 +88,7 @@ class ArrayRun:
             return numbers[name]
         if hasattr(Trace, name):
             raise NoModelError(
-                f"these are arrays: there is no model to compute {name} with; show an Experiment instead"
+                f"this view shows arrays: there is no model to compute {name} with; show an Experiment instead"
             )
         raise AttributeError(name)
 
@@ -148,7 +148,7 @@ def small(numbers: np.ndarray[Any, np.dtype[np.float32]], what: str) -> np.ndarr
         ValueError: for larger ones.
     """
     if (np.abs(numbers) > _LARGEST_HALF).any():
-        raise ValueError(f"{what} are at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
+        raise ValueError(f"{what} must be at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
     return numbers
 
 
@@ -178,7 +178,7 @@ def texts_of_rows(tokens: Any) -> list[list[str]]:
     Raises:
         TypeError: for what is no list of texts, or of lists of texts.
     """
-    sentence = "tokens are texts, in a list: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
+    sentence = "tokens is a list of texts: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
     if isinstance(tokens, str) or not isinstance(tokens, Iterable):
         raise TypeError(sentence)
     rows = list(tokens)
@@ -202,5 +202,7 @@ def token_rows(tokens: Any, rows: int, length: int) -> list[list[str]]:
     listed = texts_of_rows(tokens)
     if len(listed) != rows or any(len(row) != length for row in listed):
         have = " and ".join(str(len(row)) for row in listed)
-        raise ValueError(f"the numbers are of {rows} rows of {length} tokens, and there are {have} tokens")
+        raise ValueError(
+            f"the numbers have {rows} rows of {length} tokens, and tokens has {have}: give one text for each"
+        )
     return listed

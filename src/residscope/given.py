@@ -65,13 +65,17 @@ def given(quantities: Sequence[Quantity], tokens: Sequence[Sequence[str]] = (), 
         raise InputError("quantities", "a view needs at least one quantity to show")
     rows = {one.n_rows for one in quantities} | ({len(tokens)} if tokens else set())
     if len(rows - {1}) > 1:
-        raise InputError("quantities", f"the quantities and tokens have {' and '.join(map(str, sorted(rows)))} rows")
+        raise InputError(
+            "quantities", f"quantities and tokens differ in rows: they have {' and '.join(map(str, sorted(rows)))}"
+        )
     fitted = []
     for one in quantities:
         sizes = [one.size(axis) for axis in TOKEN_AXES if axis in one.dims]
         if tokens and sizes and max(map(len, tokens)) != max(sizes):
             have = count(max(map(len, tokens)), "token")
-            raise InputError("tokens", f"{one.name} has numbers for {count(max(sizes), 'token')}, and there are {have}")
+            raise InputError(
+                "tokens", f"{one.name} has numbers for {count(max(sizes), 'token')}, and tokens has {have}"
+            )
         own = one.lengths is None and bool(tokens) and bool(sizes) and one.n_rows == len(tokens)
         fitted.append(replace(one, lengths=tuple(map(len, tokens))) if own else one)
     return Given(tuple(fitted), tuple(map(tuple, tokens)), title)

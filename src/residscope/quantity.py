@@ -212,7 +212,7 @@ class Quantity:
             InputError: when there is none.
         """
         if self.reference is None:
-            raise InputError("reference", f"{self.name} has no reference, so there is nothing before it")
+            raise InputError("reference", f"{self.name} has no reference, so there is nothing to show from before")
         return replace(self, values=self.reference, reference=None, high=self.limit or None, checks=())
 
     def frame(self, column: str = "value") -> "pd.DataFrame":
@@ -284,13 +284,13 @@ class Quantity:
     def _check_coords(self) -> None:
         for axis, names in self.coords.items():
             if axis not in self.dims:
-                raise InputError("coords", f"coords name {brief(axis)}, which is none of the axes [{self._axes}]")
+                raise InputError("coords", f"coords name {brief(axis)}, which is not one of the axes [{self._axes}]")
             if len(names) != self.size(axis):
                 raise InputError(
                     "coords", f"coords have {len(names)} labels for {self.size(axis)} along {axis}: give one for each"
                 )
         if "component" in self.dims and "component" not in self.coords:
-            raise InputError("coords", 'components need their names: coords={"component": ["embed", "L0.attn"]}')
+            raise InputError("coords", 'the component axis needs names: coords={"component": ["embed", "L0.attn"]}')
 
     def _cut(self) -> None:
         """Leave no number beyond a row's last token."""
@@ -299,7 +299,7 @@ class Quantity:
             raise InputError("lengths", f"{len(lengths)} lengths for {self.n_rows} rows: give one for each")
         longest = max(map(self.size, TOKEN_AXES))
         if not self.has_tokens or max(lengths) > longest:
-            raise InputError("lengths", f"lengths up to {max(lengths)} for an axis of {longest} tokens")
+            raise InputError("lengths", f"lengths go up to {max(lengths)} on an axis of {longest} tokens")
         real = self._real()
         self._set("values", _frozen(np.where(real, self.values, np.float32(np.nan))))
         if self.reference is not None:

@@ -125,7 +125,7 @@ def test_maps_that_do_not_travel_ahead_are_waited_for(open_views):
     found = {f"map/0/L1H{head}": ({"weights": patterns()[1, head]}, {}) for head in range(8)}
     assert saved(page, "grid") == [{"_ask": {"id": 1, "run": 7, "keys": list(found)}}]
     set_state(page, "grid", _answer=answer(found))
-    page.locator(".rs-say", has_text="Where the 8 heads of layer 1 look").wait_for()
+    page.locator(".rs-say", has_text="Attention of the 8 heads of layer 1").wait_for()
 
 
 def test_a_layer_outside_the_run_is_said(open_views):

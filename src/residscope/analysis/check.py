@@ -37,8 +37,8 @@ class Check:
         if self.ok:
             return ""
         return (
-            f"the parts sum to {self.sum:.6g} where the model gives {self.target:.6g}: "
-            f"off by {self.difference:.3g}, and rounding explains at most {self.tolerance:.1g}"
+            f"the parts sum to {self.sum:.6g}, but the model gives {self.target:.6g}: "
+            f"they differ by {self.difference:.3g}, and rounding explains at most {self.tolerance:.1g}"
         )
 
 
@@ -101,7 +101,7 @@ class LayerCheck:
         if self.ok:
             return ""
         return (
-            f"the parts of layer {self.layer} miss what it adds by {self.error:.3g}, "
+            f"the parts of layer {self.layer} differ from what it adds by {self.error:.3g}, "
             f"and rounding explains at most {self.tolerance:.1g}"
         )
 

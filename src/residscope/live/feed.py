@@ -112,7 +112,7 @@ class Feed(Generic[R]):
         """
         if self._worker.is_current_thread():
             if self._runs is None:
-                raise RuntimeError("there is no finished run yet: use the trace that on_run hands over")
+                raise RuntimeError("there is no finished run yet: use the trace that on_run passes to your function")
             return self._runs
         while True:
             ticket = self._ticket
@@ -242,7 +242,7 @@ class Feed(Generic[R]):
         return text(str(ticket.error) or type(ticket.error).__name__)
 
 
-CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
+CANCELLED = "Cancelled: change an input, or call exp.update(), to run again."
 
 _SHOW, _TOLD = "show ", "told "
 

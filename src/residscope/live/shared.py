@@ -253,9 +253,9 @@ class Selection(Widget):
         if name == "pinned":
             names = [pin for extent in reach for pin in extent.pins()]
             nearest = difflib.get_close_matches(value, dict.fromkeys(names), cutoff=0)
-            return f"no run here has the component {brief(value)}; the nearest names are {', '.join(nearest)}"
+            return f"no run shown has the component {brief(value)}; similar names are {', '.join(nearest)}"
         what = f"L{value[0]}H{value[1]}" if name == "head" else f"{name} {value}"
-        return f"no run here has {what}: {', or '.join(dict.fromkeys(extent.range_of(name) for extent in reach))}"
+        return f"no run shown has {what}: {', or '.join(dict.fromkeys(extent.range_of(name) for extent in reach))}"
 
 
 class Status(Widget):

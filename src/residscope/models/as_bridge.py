@@ -60,7 +60,7 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
         tokenizer: of a Hugging Face model, which has none of its own; None leaves it without.
 
     Raises:
-        InputError: for anything else, and for models that are no decoders with attention heads.
+        InputError: for anything else, and for models that are not decoders with attention heads.
     """
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
@@ -77,7 +77,7 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
     if not isinstance(model, TransformerBridge):
         raise InputError("model", _other(model))
     if tokenizer is not None:
-        raise InputError("model", "a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+        raise InputError("model", "a bridge has its own tokenizer: leave tokenizer= out, or set model.tokenizer")
     sentence = why_unsupported(model) or _adapted(model.original_model)
     if sentence:
         raise InputError("model", sentence)
@@ -89,7 +89,7 @@ def check_tokenizer(tokenizer: Any) -> None:
     if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise InputError(
             "model",
-            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}",
+            f"a tokenizer comes from transformers, as from AutoTokenizer.from_pretrained(...), not {brief(tokenizer)}",
         )
 
 
@@ -148,7 +148,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
 
 def no_bridge(name: str) -> str:
     """Say that TransformerLens does not know an architecture."""
-    return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() names those it has"
+    return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() lists those it has"
 
 
 def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
@@ -163,7 +163,7 @@ def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
 
 def _adapted(model: torch.nn.Module) -> str:
     name = foreign_weights(model)
-    return f"{name} adds to a weight that it does not own, as an adapter: {_MERGE}" if name else ""
+    return f"{name} adds to a weight that it does not own, as an adapter does: {_MERGE}" if name else ""
 
 
 _MERGE = "merge it into the weights first (peft's model.merge_and_unload()), with tokenizer=..."
@@ -174,13 +174,13 @@ def _other(model: Any) -> str:
     if "HookedTransformer" in kinds:
         return (
             "a HookedTransformer is not supported: load it as a bridge with "
-            "TransformerBridge.boot_transformers(model.cfg.model_name), then, if its processed weights are wanted, "
+            "TransformerBridge.boot_transformers(model.cfg.model_name), and for processed weights call "
             "bridge.enable_compatibility_mode()"
         )
     if "PeftModel" in kinds:
         return f"a PEFT model's adapter is not in its weights: {_MERGE}"
     return (
-        "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, or a Hugging "
+        "model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers returns, or a Hugging "
         f"Face causal language model with tokenizer=..., not {type(model).__name__}"
     )
 

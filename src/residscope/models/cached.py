@@ -71,8 +71,8 @@ class CachedRun:
     def _padded_right(self, point: str, device: torch.device) -> Shaped[Tensor, "row ..."]:
         if point not in self.values:
             raise NotCachedError(
-                f"the cache has no {point!r}, and what it holds is not what this model does, so it cannot be computed "
-                "anew: cache it too"
+                f"the cache has no {point!r}, and what it holds differs from what this model computes, so it cannot be "
+                "recomputed: cache that too"
             )
         value, axes, width = self.values[point], self.axes[point], max(map(len, self.tokens))
         rows = []

@@ -55,7 +55,7 @@ def why_not_there(name: str, error: BaseException) -> str | None:
     if kinds & _UNKNOWN or any(words in text for words in _UNKNOWN_WORDS):
         return (
             f"there is no model {brief(name)}: give 'demo', a local folder, or a name from the Hugging Face hub, "
-            f"logged in where it is private{_names_like(name)}"
+            f"logged in if it is private{_names_like(name)}"
         )
     return None
 
@@ -77,7 +77,7 @@ def _names_like(name: str) -> str:
     lowered = {one.lower(): official for one, official in officials.items()}
     close = difflib.get_close_matches(name.lower(), lowered, cutoff=0.8)
     names = dict.fromkeys(lowered[one] for one in close)
-    return f"; names like it are {', '.join(map(repr, names))}" if names else ""
+    return f"; similar names are {', '.join(map(repr, names))}" if names else ""
 
 
 def _officials() -> dict[str, str]:

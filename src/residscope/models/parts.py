@@ -59,7 +59,7 @@ def mean_of(part: Float[Tensor, "row pos d"], lengths: Sequence[int], *, first: 
     if not counted.any():
         raise InputError(
             "interventions",
-            "no token is left to take a mean over: each prompt's first does not count, so give prompts of two tokens "
+            "there is no token to take a mean over, since each prompt's first is left out: give prompts of two tokens "
             "or more",
         )
     return part[counted].mean(0)
@@ -88,7 +88,7 @@ def of_rows(
         if sources[source] < length:
             raise InputError(
                 "interventions",
-                f"row {row} has {count(length, 'token')} and row {source}, which it takes from, {sources[source]}: "
+                f"row {row} has {count(length, 'token')} and takes from row {source}, which has {sources[source]}: "
                 "take from a row that is as long",
             )
     taken = part.new_zeros((len(rows), max(lengths), part.shape[-1]))

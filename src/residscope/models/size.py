@@ -76,8 +76,8 @@ def fitting_dtype(
     half = torch.float16 if without else torch.bfloat16
     return half, (
         f"{parameters:,} parameters in {str(half).removeprefix('torch.')}, {_gigabytes(wide // 2)} on {device}: "
-        f"float32 would take {_gigabytes(wide)}, with room for a run more than the {_gigabytes(there)} that are free; "
-        "dtype=torch.float32 asks for it all the same"
+        f"float32 would take {_gigabytes(wide)}, more than fits in the {_gigabytes(there)} that are free with "
+        "room for a run; dtype=torch.float32 loads it anyway"
     )
 
 

@@ -48,7 +48,7 @@ class Twin:
         """
         model = self._model()
         if model is None:
-            raise ReferenceError("the model of this experiment is gone: make the experiment again")
+            raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
         return self._tokenizer.of(model.tokenizer)
 
     @contextmanager
@@ -69,7 +69,7 @@ class Twin:
         ):
             model = self._model()
             if model is None:
-                raise ReferenceError("the model of this experiment is gone: make the experiment again")
+                raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
             look = self._last = self._look(model)
             if look.copy is None:
                 training = model.training

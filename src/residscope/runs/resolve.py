@@ -41,5 +41,5 @@ def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"]) -> l
             continue
         ratio = float(torch.exp((logits[row, ids[0]] - logits[row, right]).double()))
         if ratio >= 20:
-            warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: is that the answer meant?"] = None
+            warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: did you mean that answer?"] = None
     return list(warnings)

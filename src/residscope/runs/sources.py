@@ -171,7 +171,7 @@ def checked_kind(kind: str) -> scores.Kind:
     for known in scores.KINDS:
         if kind == known:
             return known
-    raise ValueError(f"there is no head score {kind!r}: there are {', '.join(map(repr, scores.KINDS))}")
+    raise ValueError(f"there is no head score {kind!r}: the scores are {', '.join(map(repr, scores.KINDS))}")
 
 
 def _split(

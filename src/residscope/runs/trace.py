@@ -179,12 +179,12 @@ class Trace(TraceLens, TraceHeads):
         if self.edits and self.inputs.cached is not None:
             raise InputError(
                 "interventions",
-                "these activations are a cache's and not what this model does, so they cannot be intervened in: give "
-                "prompts, which the model runs itself",
+                "these activations come from a cache and differ from what this model computes, so they cannot be "
+                "edited: give prompts, which the model runs itself",
             )
         if self.edits and target is None and self.inputs.answers is None:
             raise InputError(
-                "target", "a run with interventions is read by the target of the untouched run: give target=that.target"
+                "target", "a run with interventions needs the target of the untouched run: give target=that.target"
             )
 
     def _decomposed(self) -> Decomposition:

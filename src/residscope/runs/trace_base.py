@@ -83,14 +83,13 @@ class TraceBase:
     def _check_one_a_row(self) -> None:
         if not self.target.is_one_a_row:
             raise ValueError(
-                "this target is read at several terms, so it has no value at each position: give a target of one term "
-                "a row"
+                "this target has several terms, so it has no value at each position: give a target of one term per row"
             )
 
     def _checked_cell(self, row: int, k: int) -> tuple[int, int]:
         of_row, most = whole_number(row), whole_number(k)
         if most is None or not 1 <= most <= self._d_vocab:
-            raise ValueError(f"k is {brief(k)}: give 1 to {self._d_vocab}, the size of the vocabulary")
+            raise ValueError(f"k is 1 to {self._d_vocab}, the size of the vocabulary, not {brief(k)}")
         if of_row is None or not 0 <= of_row < len(self.lengths):
             raise IndexError(f"there is no prompt {brief(row)}: this run has prompts 0 to {len(self.lengths) - 1}")
         return of_row, most

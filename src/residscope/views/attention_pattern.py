@@ -149,7 +149,7 @@ class AttentionPattern(View):
         trace, row = self.trace, self.selection.row or 0
         heads = self._wanted(trace)
         if not heads or row >= len(trace.lengths):
-            raise ValueError('no head of this run is selected: exp.selection.update(head="2.5")')
+            raise ValueError('no selected or pinned head is in this run: exp.selection.update(head="2.5")')
         length = trace.lengths[row]
         drawn = attention_heads(
             torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),

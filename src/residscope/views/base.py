@@ -323,7 +323,7 @@ class View(Picturable):
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
-            raise NoModelError(f"these are arrays: there is no model to compute {change['new']!r} with")
+            raise NoModelError(f"this view shows arrays: there is no model to compute {change['new']!r} with")
         self.follow_again(change)
 
     def close(self) -> None:

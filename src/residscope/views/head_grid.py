@@ -76,7 +76,9 @@ class HeadGrid(View):
         if values is not None:
             heads = torch.from_numpy(shaped(values, "values", "layer head"))[None]
             if tuple(heads.shape[1:]) != (run.n_layers, run.n_heads):
-                raise ValueError(f"values are of {[*heads.shape[1:]]} layers and heads, and weights of others")
+                raise ValueError(
+                    f"values has {[*heads.shape[1:]]} layers and heads, and weights has {[run.n_layers, run.n_heads]}"
+                )
             run.numbers["head_attribution"] = lambda: heads
         return cls(Fixed(run), selection=selection)
 

@@ -92,7 +92,9 @@ def head_summary_run(
         _fit(added, run, "writes")
         words = [str(word) for word in vocabulary or ()]
         if len(words) != added.shape[2]:
-            raise ValueError(f"writes are of {added.shape[2]} words, and vocabulary names {len(words)}")
+            raise ValueError(
+                f"writes has {added.shape[2]} words, and vocabulary has {len(words)}: give one name per word"
+            )
         ids = torch.tensor([run.token_id(word) for word in words])
 
         def head_tokens(layer: int, head: int, _row: int, _position: int, k: int) -> HeadTokens:
@@ -108,5 +110,5 @@ def head_summary_run(
 def _fit(values: Tensor, run: ArrayRun, what: str) -> None:
     if tuple(values.shape[:2]) != (run.n_layers, run.n_heads):
         raise ValueError(
-            f"{what} are of {[*values.shape[:2]]} layers and heads, and weights of {[run.n_layers, run.n_heads]}"
+            f"{what} has {[*values.shape[:2]]} layers and heads, and weights has {[run.n_layers, run.n_heads]}"
         )

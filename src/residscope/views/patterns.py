@@ -48,7 +48,7 @@ def _stacked(weights: Any) -> Any:
     if not isinstance(weights, list | tuple) or not weights:
         return weights
     if any(layer is None for layer in weights):
-        raise TypeError('weights hold None, as transformers gives without attn_implementation="eager"')
+        raise TypeError('weights has None, which transformers returns without attn_implementation="eager"')
     if not all(isinstance(layer, Tensor | np.ndarray) for layer in weights):
         return weights
     layers = [numbers_of(layer, "weights") for layer in weights]
@@ -68,7 +68,7 @@ def pattern_run(weights: Any, tokens: Any) -> ArrayRun:
     patterns = small(shaped(_stacked(weights), "weights", *shapes), "weights")
     rows, n_layers, n_heads, queries, keys = patterns.shape
     if queries != keys:
-        raise ValueError(f"weights of {queries} queries by {keys} keys: give square maps, of one list of tokens")
+        raise ValueError(f"weights has {queries} queries by {keys} keys: give square maps, over one list of tokens")
     given = torch.from_numpy(patterns)
 
     def attention(layer: int, head: int | None = None) -> Tensor:

@@ -40,7 +40,7 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
             raise TypeError(f"{view}.quantities yields rs.Quantity, not {type(one).__name__}")
         if len(one.cell_dims) > MOST_AXES:
             axes = " ".join(one.cell_dims)
-            raise InputError("dims", f"a view draws {MOST_AXES} axes beside the row, and {one.name} has [{axes}]")
+            raise InputError("dims", f"a view draws {MOST_AXES} axes besides the row, and {one.name} has [{axes}]")
         if run and "row" in one.dims and one.n_rows not in (1, len(run.lengths)):
             raise InputError("values", f"{one.name} has {one.n_rows} rows, and the run has {len(run.lengths)}")
         own = run and one.has_tokens and one.lengths is None and one.n_rows == len(run.lengths)
@@ -56,7 +56,7 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
             )
         )
     if not found:
-        raise InputError("quantities", f"{view}.quantities yields nothing to show")
+        raise InputError("quantities", f"{view}.quantities yielded nothing to show")
     return found
 
 
