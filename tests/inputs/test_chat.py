@@ -134,7 +134,7 @@ def test_a_chat_model_whose_template_is_forgotten_is_warned_of(model):
 
 
 REFUSED = [
-    ({"prompts": []}, "prompts", "nothing in prompts"),
+    ({"prompts": []}, "prompts", "prompts is empty"),
     ({"prompts": [*ASKED, "Mary"]}, "prompts", "a chat message in prompts is a dict with a role and a content, both "),
     ({"prompts": [{"role": "user"}]}, "prompts", "a chat message in prompts is a dict with a role and a content"),
     ({"prompts": [{"role": "user", "content": [1]}]}, "prompts", "both text, not {'content': \\[1\\], 'role': 'user'}"),
@@ -219,9 +219,9 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
     for number, (prefill, words) in enumerate(
         [
             ([" a", " b", " c"], "prefill is a text, or a list with one text per prompt, not [' a', ' b', ' c']"),
-            ([1, 2], "edited beginnings of replies are one text a prompt"),
-            ("So", "edited beginnings of replies are one text a prompt"),
-            ([], "edited beginnings of replies are one text a prompt"),
+            ([1, 2], "edited prefills are one text per prompt"),
+            ("So", "edited prefills are one text per prompt"),
+            ([], "edited prefills are one text per prompt"),
         ],
         4,
     ):

@@ -211,7 +211,7 @@ def case(**given):
 REFUSED = [
     (case(tokens="When Mary"), "tokens are the ids that the cache was made on"),
     (case(tokens=3), "tokens are the ids that the cache was made on"),
-    (case(tokens=[]), "there are no tokens: give at least one"),
+    (case(tokens=[]), "tokens are empty: give at least one"),
     (case(tokens=[LONG, SHORT]), "rows of tokens differ in length: give them as they were run, padded"),
     (case(tokens=[[99999] * 9]), "token id 99999 in tokens is outside the vocabulary: ids go from 0 to"),
     (case(tokens=[[5] * 65]), "65 tokens, and this model reads at most 64"),

@@ -44,11 +44,11 @@ def test_one_tuple_holds_for_every_prompt_and_a_list_has_one_entry_each(read):
 
 REFUSED = [
     ({"prompts": ""}, "prompts", "prompts has an empty text"),
-    ({"prompts": []}, "prompts", "nothing in prompts: give at least one text"),
+    ({"prompts": []}, "prompts", "prompts is empty: give at least one text"),
     (
         {"prompts": [PROMPT, 3]},
         "prompts",
-        "prompts is a text, chat messages, token ids, or a list of these, and 3 is none of them",
+        "prompts is a text, chat messages, token ids, or a list of these, not 3",
     ),
     ({"prompts": [PROMPT, [1, 2]]}, "prompts", "prompts mixes texts and token ids: give all in one form"),
     ({"prompts": [[1, 2], []]}, "prompts", "prompts has an empty list: give at least one token"),
@@ -61,7 +61,7 @@ REFUSED = [
     ({"prompts": [1, 2], "corrupted": "a b"}, "corrupted", "corrupted and prompts have different forms: give both in"),
     ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
-    ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
+    ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' has \d+ tokens \(' Mary' · .*single token"),
     ({"answers": (" Mary Tom", " Mary")}, "answers", "' Mary Tom' begins with ' Mary': give two answers that differ"),
     ({"answers": (" Mary\ud800", " Tom")}, "answers", "half a character"),
     ({"answers": (" Mary Tom", " Mary Ann"), "position": 3}, "target_position", "use target_position=None"),
@@ -83,7 +83,11 @@ REFUSED = [
     ),
     ({"answers": ([], " John")}, "answers", "a list of answers is empty"),
     ({"prompts": ["a", "b"], "answers": [" Mary", (" Mary", " John")]}, "answers", "some prompts have a wrong answer"),
-    ({"corrupted": "Tom met Anna"}, "corrupted", r"a corrupted prompt has 4 tokens and its prompt 15: .* · ' met' · "),
+    (
+        {"corrupted": "Tom met Anna"},
+        "corrupted",
+        r"a corrupted prompt has 4 tokens and its prompt has 15: .* · ' met' · ",
+    ),
     ({"corrupted": [PROMPT, PROMPT]}, "corrupted", "2 corrupted prompts for 1 prompt: give"),
     ({"position": 15}, "target_position", "target_position 15 is not in every row: give -15 to 14"),
     ({"position": True}, "target_position", "target_position True"),
@@ -184,7 +188,9 @@ def test_a_refusal_of_something_absurd_is_still_one_readable_sentence(read, give
 
 def test_a_corrupted_prompt_of_another_length_is_shown_where_it_first_differs(read):
     words = " Mary met Tom and Anna" * 8
-    with pytest.raises(InputError, match=r"has 43 tokens .* its prompt 42: one begins with the other, … · ' and' · "):
+    with pytest.raises(
+        InputError, match=r"has 43 tokens .* its prompt has 42: one begins with the other, … · ' and' · "
+    ):
         read("A" + words, corrupted="A" + words + " John")
     with pytest.raises(InputError, match=r"first differ at position 42, … · ' and' · ' Anna' · ' John' against "):
         read("A" + words + " Tom met Mary", corrupted="A" + words + " John")

@@ -131,14 +131,22 @@ def test_a_small_model_of_transformer_lens_own_is_refused_with_the_way_out():
             "answers",
             "'7' in answers names tokens 0 and 1: give the id",
         ),
-        ({"vocabulary": NAMES[1:]}, "vocabulary", "vocabulary has 23 names and the model 24 tokens: give one for each"),
+        (
+            {"vocabulary": NAMES[1:]},
+            "vocabulary",
+            "vocabulary has 23 names and the model has 24 tokens: give one for each",
+        ),
         ({"vocabulary": range(24)}, "vocabulary", "names in vocabulary are texts, and token 0 has 0"),
         (
             {"vocabulary": {"3": 3}},
             "vocabulary",
-            "vocabulary is a list of names, one a token, or a function from id to",
+            "vocabulary is a list of names, one per token, or a function from id to",
         ),
-        ({"vocabulary": 3}, "vocabulary", "vocabulary is a list of names, one a token, or a function from id to name"),
+        (
+            {"vocabulary": 3},
+            "vocabulary",
+            "vocabulary is a list of names, one per token, or a function from id to name",
+        ),
         (
             {"vocabulary": NAMES[:5].__getitem__},
             "vocabulary",

@@ -321,7 +321,7 @@ def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(ex
             ({"prompts": [""]}, "prompts", "an empty text"),
             ({"prompts": "no list"}, "prompts", "a list of texts"),
             ({"answers": [" Mary"]}, "answers", "one pair of texts a prompt"),
-            ({}, "prompts", "an edit changes prompts or answers"),
+            ({}, "prompts", "an edit changes prompts, answers or prefills"),
         ],
         start=2,
     ):

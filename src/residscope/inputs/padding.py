@@ -52,9 +52,7 @@ def real_spans(mask: Any, lengths: Sequence[int]) -> list[Span]:
     if not isinstance(rows, Sequence) or not all(map(_is_marked, rows)):
         raise InputError("mask", "a mask has the tokens' shape, 1 at real tokens and 0 at padding")
     if [len(row) for row in rows] != list(lengths):
-        raise InputError(
-            "mask", "the mask does not have the tokens' shape: give 1 for each real token and 0 for each padding token"
-        )
+        raise InputError("mask", "the mask does not have the tokens' shape: give one mark per token, 1 at real tokens")
     return [_span(row) for row in rows]
 
 

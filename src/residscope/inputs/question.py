@@ -59,7 +59,7 @@ class Question:
         unknown = changes.keys() - Question.__annotations__.keys()
         if unknown:
             raise TypeError(
-                f"there is no input {', '.join(unknown)}; the inputs are {', '.join(Question.__annotations__)}"
+                f"there is no input {', '.join(unknown)}: the inputs are {', '.join(Question.__annotations__)}"
             )
         # A target made by hand stands in place of answers.
         if "answers" in changes and "target" not in changes and self.hand_made:

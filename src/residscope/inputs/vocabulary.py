@@ -157,9 +157,7 @@ def _listed(names: Names, size: int) -> list[str | None]:
         listed = [_called(names, token) for token in range(size)]
     for token, name in enumerate(listed):
         if name is not None and (not isinstance(name, str) or not name):
-            raise InputError(
-                "vocabulary", f"a name in vocabulary is a text that is not empty, and token {token} has {brief(name)}"
-            )
+            raise InputError("vocabulary", f"names in vocabulary are texts, and token {token} has {brief(name)}")
     return listed
 
 

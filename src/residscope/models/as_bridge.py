@@ -180,7 +180,7 @@ def _other(model: Any) -> str:
     if "PeftModel" in kinds:
         return f"a PEFT model's adapter is not in its weights: {_MERGE}"
     return (
-        "model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers returns, or a Hugging "
+        "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers returns, or a Hugging "
         f"Face causal language model with tokenizer=..., not {type(model).__name__}"
     )
 

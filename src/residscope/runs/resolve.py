@@ -1,4 +1,4 @@
-"""What only a run can tell of its inputs: the target where no answers were given, and which spelling is likelier."""
+"""What only a run can say about its inputs: the target without answers, and which spelling is likelier."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from residscope.inputs.target import Answer, Target
 
 
 def resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"]) -> Target:
-    """Return what is explained; without answers it is the model's top token against its second.
+    """Return the target; without answers it is the model's top token against its second.
 
     Args:
         inputs: with answers or none.

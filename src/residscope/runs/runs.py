@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Runs(Generic[R]):
-    """What flows to views; made together, published together, never changed.
+    """What views receive: runs made together, published together, and never changed.
 
     Attributes:
         number: the number of the run in its experiment.
@@ -32,9 +32,9 @@ class Runs(Generic[R]):
 
     @cached_property
     def corrupted(self) -> R | None:
-        """Return the untouched run of the corrupted prompts, or None where there are none.
+        """Return the untouched run of the corrupted prompts, or None without any.
 
-        It is run when it is first asked for, since no view shows it.
+        It runs on first access, since no view shows it.
 
         Raises:
             StaleWeightsError: when the weights have changed since the other runs.

@@ -1,4 +1,4 @@
-"""One frozen run: its tokens, its activations, and the numbers read off them."""
+"""One frozen run: its tokens, its activations, and the numbers computed from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from residscope.runs.trace_heads import TraceHeads
 from residscope.runs.trace_lens import TraceLens
 
 PATTERN_BYTES = 4 * 2**20
-"""Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
+"""A run's patterns up to this packed size are kept and sent with it; larger ones are sent on demand."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class ComponentAttribution:
     """The direct effect of every part of the final residual stream on the target.
 
     Attributes:
-        labels: `embed`, `pos_embed`, per layer `L0.attn` (the sum of its heads), `L0.attn_bias`, `L0.mlp`, then
-            `norm_bias`, `unembed_bias`, and `entropy` for a log-probability. What edits themselves add has rows of its
-            own: `L0.attn_edit`, `L0.mlp_edit`, and `L0.resid_pre_edit` where the stream was edited, which is what was
-            there after less what was before; what an edit multiplies is in the part's own row.
-        values: in the target's unit, positive towards the right answer. They sum to the target.
+        labels: `embed`, `pos_embed`, for each layer `L0.attn` (the sum of its heads), `L0.attn_bias` and `L0.mlp`, then
+            `norm_bias`, `unembed_bias`, and `entropy` for a log-probability. What an edit adds has a row of its own:
+            `L0.attn_edit`, `L0.mlp_edit`, and `L0.resid_pre_edit` for an edit of the residual stream, the stream after
+            it minus the stream before. What an edit multiplies is in the part's own row.
+        values: `[group component]`, in the target's unit, positive towards the right answer. They sum to the target.
     """
 
     labels: list[str]
@@ -48,22 +48,23 @@ class ComponentAttribution:
 class Trace(TraceLens, TraceHeads):
     """One run of a model on a batch of prompts, frozen.
 
-    Made by `Experiment`; never edited. Its methods compute once and remember. Tensors stand on the model's device.
+    `Experiment` makes it, and it never changes. Each method computes once and remembers the result. Tensors are on the
+    model's device.
 
     Attributes:
-        number: the run's number in its experiment, 0 for a pure question (`Experiment.run`).
-        inputs: what was asked.
-        edits: the interventions that the run was made with; all its numbers are under them.
+        number: the run's number in its experiment; 0 for `Experiment.run`.
+        inputs: the inputs of the run.
+        edits: the interventions that the run was made with; all its numbers include their effect.
         tokens: `[row pos]`, right-padded.
         mask: `[row pos]`, True at real tokens.
-        target: what is explained, resolved on this run when no answers were given.
-        target_is_models_own: whether it is the model's top token against its second, for want of answers.
-        target_value: `[group]`, the target on the model's own logits; a group is a row where answers are one token.
-        n_kv_heads: how many heads of keys and values a layer has, which its heads share evenly.
-        windows: how far each layer's attention may look back, None where it has no limit.
-        cache_mismatch: where the activations of `Experiment.from_cache` differ from what the model does; the numbers
-            are those of the cache then. Empty for a run that the model made.
-        warnings: what the reader should know, one sentence each.
+        target: the number being explained; without answers, it is found in this run.
+        target_is_models_own: whether no answers were given, so that it is the model's top token against its second.
+        target_value: `[group]`, the target on the model's own logits, in its unit; usually one group per row.
+        n_kv_heads: how many key and value heads a layer has, which its query heads share evenly.
+        windows: how far each layer's attention can look back, None where there is no limit.
+        cache_mismatch: where the activations of `Experiment.from_cache` first differ from the model's own; the numbers
+            are then the cache's. Empty for a run that the model made.
+        warnings: what the user should know, one sentence each.
     """
 
     is_causal = True
@@ -117,7 +118,7 @@ class Trace(TraceLens, TraceHeads):
         self.target_value = self.target.value(self._recording.logits.float())
         self.cache_mismatch: str = inputs.cached.difference if inputs.cached else ""
         self.warnings: list[str] = [*self.facts.warnings, *inputs.warnings]
-        # Which spelling is likelier is said of the untouched run.
+        # Which spelling is likelier is a question about the untouched run.
         if self.target.is_one_a_row and not self.edits:
             self.warnings += spelling_warnings(inputs, self._recording.logits)
 
@@ -130,7 +131,7 @@ class Trace(TraceLens, TraceHeads):
 
     @property
     def patterns_sent_with_run(self) -> bool:
-        """Tell whether all patterns of this run are small enough to be kept and sent at once."""
+        """Tell whether all patterns of this run are small enough to be kept and sent with it."""
         maps = self.n_layers * self.n_heads
         # Kept, they are padded squares, in twice the bytes.
         kept = 4 * maps * len(self.lengths) * max(self.lengths) ** 2
@@ -139,8 +140,8 @@ class Trace(TraceLens, TraceHeads):
     def head_attribution(self) -> Float[Tensor, "group layer head"]:
         """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
 
-        A head's part is what it writes at the read position, less what it writes whatever it attends to, through the
-        final norm with its scale frozen (direct logit attribution; Elhage et al. 2021, Wang et al. 2023).
+        This is direct logit attribution (Elhage et al. 2021, Wang et al. 2023): what the head writes where the target
+        is read, minus what it writes whatever it attends to, through the final norm with its scale frozen.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -148,7 +149,7 @@ class Trace(TraceLens, TraceHeads):
         return self._decomposed().heads
 
     def component_attribution(self) -> ComponentAttribution:
-        """Return the direct effect of every part of the final residual stream; the parts sum to the target.
+        """Return the direct effect of every part of the final residual stream; the effects sum to the target.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -157,7 +158,7 @@ class Trace(TraceLens, TraceHeads):
         return ComponentAttribution(parts.labels, parts.values)
 
     def sum_check(self) -> list[Check]:
-        """Compare the sum of all parts with the target read off the model's own logits, one check a group.
+        """Compare the sum of all parts with the target on the model's own logits, one check per group.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -166,9 +167,9 @@ class Trace(TraceLens, TraceHeads):
         return sum_check(values, self.target_value, self._decomposed().cancelled, self.logits.dtype)
 
     def layer_check(self) -> list[LayerCheck]:
-        """Compare what each layer's parts add, as vectors, with what the layer adds; the worst layer of each term.
+        """Compare the sum of each layer's parts, as vectors, with what the layer adds; return each term's worst layer.
 
-        A sum of 16-bit numbers cannot tell that one part is missing; this can.
+        In 16-bit precision the sum check can miss an absent part; this check cannot.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -192,5 +193,5 @@ class Trace(TraceLens, TraceHeads):
 
 
 def sent_with_run(maps: int, lengths: Sequence[int]) -> bool:
-    """Tell whether so many maps of rows of these lengths, packed as triangles of float16, go to the browser at once."""
+    """Tell whether this many maps of rows of these lengths, packed as float16 triangles, are sent with the run."""
     return 2 * maps * sum(length * (length + 1) // 2 for length in lengths) <= PATTERN_BYTES

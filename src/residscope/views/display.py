@@ -1,4 +1,4 @@
-"""How a notebook shows a view: its frame at once, and the picture that stands for it once there are numbers."""
+"""How a notebook shows a view: its frame at once, and its still picture once there are numbers."""
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from residscope.live.worker import Priority, Replaced, Ticket
 WAITING = "residscope: running"
 
 A_MOMENT = 0.1
-"""Seconds in which a view of a finished run is mostly filled."""
+"""Seconds within which a view of a finished run is usually filled."""
 
 
 class Part(Protocol):
@@ -25,7 +25,7 @@ class Part(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Tell whether there is nothing more to come of the run that is shown."""
+        """Tell whether all of the run is shown."""
 
 
 class Shown(Protocol):
@@ -39,13 +39,13 @@ class Shown(Protocol):
         """Return the open views in it."""
 
     def figures_now(self) -> list[Figure]:
-        """Return its pictures, of what is there."""
+        """Return its pictures, from what is there."""
 
 
 def show(widget: Shown, bundled: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """Show a widget at once, and its picture when the run is there; what takes longer is added to the picture later.
+    """Show a widget at once and its picture when the run is there; what takes longer is added to the picture later.
 
-    The cell goes on until then, since nothing of a notebook's last cell would be kept otherwise.
+    The cell runs until then, since a notebook would otherwise save no picture for its last cell.
     """
     display(bundled)
     parts = [part for part in widget.parts() if not part.source.closed]
@@ -80,7 +80,7 @@ def _is_ready(part: Any) -> bool:
 
 
 def _wait_aloud(part: Any) -> None:
-    """Wait until a view shows the newest run, with one line of output when it takes longer than a second."""
+    """Wait until a view shows the newest run; print one line if that takes longer than a second."""
     widest = 0
 
     def say(words: str) -> None:

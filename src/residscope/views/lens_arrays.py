@@ -1,4 +1,4 @@
-"""A run that consists of guesses at each depth and position of one prompt."""
+"""A run made of guesses at each depth and position of one prompt."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def lens_run(
     """Return a run of these guesses, with the arguments of `LogitLens.from_arrays`.
 
     Raises:
-        ValueError: for shapes that do not fit each other.
+        ValueError: for shapes that do not fit together.
     """
     given = numbers_of(top_probs, "top_probs")
     given = shaped(given[..., None] if given.ndim == 2 else given, "top_probs", "depth pos k")

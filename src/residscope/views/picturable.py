@@ -1,4 +1,4 @@
-"""What views and boxes of them have in common: still pictures, and how a notebook shows them."""
+"""What views and boxes have in common: still pictures, and how a notebook shows them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ class Picturable(Widget):
 
     @property
     def name(self) -> str:
-        """Return the name of its still picture, by which its source and the page know it, too."""
+        """Return the name of its still picture, which its source and the page also use."""
         return str(self._still)
 
     @property
@@ -29,11 +29,11 @@ class Picturable(Widget):
         return self.comm is None
 
     def figures(self) -> list[Figure]:
-        """Return what it shows as still pictures, drawn by nobody yet."""
+        """Return what it shows as still pictures, not yet drawn."""
         raise NotImplementedError
 
     def figures_now(self) -> list[Figure]:
-        """Return the same of what is there, with nothing computed for it."""
+        """Return the same from what is there, computing nothing."""
         raise NotImplementedError
 
     def lines(self) -> list[str]:
@@ -45,10 +45,10 @@ class Picturable(Widget):
         raise NotImplementedError
 
     def to_svg(self, width: float = WIDTH) -> str:
-        """Return a still picture as SVG, so many pixels wide, on white.
+        """Return a still picture as SVG, this many pixels wide, on white.
 
         Raises:
-            TypeError: for a width that is no number, as a file's name is not.
+            TypeError: for a width that is not a number, such as a file name.
         """
         _check_pixels(
             width, 'to_svg takes a width in pixels and returns the text: Path("a.svg").write_text(view.to_svg())'
@@ -56,10 +56,10 @@ class Picturable(Widget):
         return svg(self.figures(), round(width))
 
     def to_png(self, width: float = WIDTH, zoom: float = 2) -> bytes:
-        """Return a still picture as PNG, `zoom` pixels to each of the SVG's.
+        """Return a still picture as PNG, with `zoom` pixels for each pixel of the SVG.
 
         Raises:
-            TypeError: for a width that is no number, as a file's name is not.
+            TypeError: for a width that is not a number, such as a file name.
         """
         _check_pixels(
             width, 'to_png takes a width in pixels and returns bytes: Path("a.png").write_bytes(view.to_png())'

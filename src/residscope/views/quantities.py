@@ -1,4 +1,4 @@
-"""What a view makes of its quantities: which are shown, what travels to the browser, the table."""
+"""What a view does with its quantities: which it shows, what it sends to the browser, the table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_AXES = 2
-"""How many axes beside the row a block can draw."""
+"""How many axes besides the row a block can draw."""
 
 
 def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> list[Quantity]:
-    """Return the quantities of a view, their texts safe to send and what stands beyond a prompt's tokens left out.
+    """Return the quantities of a view, with texts safe to send and without cells beyond a prompt's tokens.
 
     Args:
-        quantities: what the view yields, or somebody gives it.
-        run: the run that they are of, or None.
+        quantities: what the view yields or was given.
+        run: their run, or None.
         view: the view's name.
 
     Raises:
-        TypeError: for what is no `Quantity`.
-        InputError: for more axes than can be drawn, or other rows than the run has.
+        TypeError: for anything but a `Quantity`.
+        InputError: for more axes than a block can draw, or rows that do not fit the run.
     """
     found = []
     for one in quantities:
@@ -61,7 +61,7 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
 
 
 def payload(quantities: Sequence[Quantity], run: Trace | Given) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays `0.values`, `0.reference` and `0.labels` of each quantity, by its number, and what it is."""
+    """Return the arrays `0.values`, `0.reference` and `0.labels` of each quantity, by index, and its description."""
     arrays: dict[str, Array] = {}
     described = []
     for at, one in enumerate(quantities):
@@ -90,7 +90,7 @@ def payload(quantities: Sequence[Quantity], run: Trace | Given) -> tuple[dict[st
 
 
 def table(quantities: Sequence[Quantity]) -> "pd.DataFrame":
-    """Return the quantities as one table, a row a cell; of several, a column says which is which."""
+    """Return the quantities as one table, one row per cell; with several, a column names the quantity."""
     import pandas as pd
 
     if len(quantities) == 1:
@@ -104,7 +104,7 @@ def table(quantities: Sequence[Quantity]) -> "pd.DataFrame":
 
 
 def shown(one: Quantity, selection: Selection, rows: int) -> tuple[Quantity, int | None]:
-    """Return what is on screen of a quantity, and the row it is of; None for the mean, or where all rows share it."""
+    """Return the part of a quantity on screen and its row; None for the mean, or where all rows share it."""
     row = selection.row if selection.row is not None and selection.row < rows else None
     if one.has_tokens or rows == 1:
         row = row or 0
@@ -116,7 +116,7 @@ def shown(one: Quantity, selection: Selection, rows: int) -> tuple[Quantity, int
 
 
 def labels_of(one: Quantity, run: Trace | Given) -> Array | None:
-    """Return the texts that stand with the numbers; an id's is its token's."""
+    """Return the texts that go with the numbers; for an id, its token's text."""
     if one.labels is None:
         return None
     codes, texts = _coded(one.labels, run)
