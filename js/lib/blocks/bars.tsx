@@ -1,4 +1,4 @@
-/** The bars, one a part: hover, click and keyboard, rings, numbers; one tab stop. */
+/** The bars, one per part: hover, click and keyboard, rings, numbers; one tab stop. */
 
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";

@@ -27,7 +27,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    """What is explained, as terms that stay fixed under interventions: row, position, token ids.
+    """The number being explained, as terms that stay fixed under interventions: row, position, token ids.
 
     With a wrong answer it is the right answer's logit minus the wrong answer's, in logits; with a right answer alone it
     is that answer's log-probability, in nats, or its logit. Positive always means towards the right answer. A single
@@ -39,9 +39,9 @@ class Target:
         positions: where each term's logits are read, counted in its row's own tokens from 0.
         right: the right answer of each term.
         wrong: the wrong answer of each term, or None for right answers alone.
-        alone: what these are explained by, their log-probability or their logit.
-        rows: the row of each term, or None for one term a row.
-        signs: what each term counts in its group, 1 or -1; None is 1 for all.
+        alone: whether right answers alone are explained by their log-probability or their logit.
+        rows: the row of each term, or None for one term per row.
+        signs: the sign of each term in its group, 1 or -1; None is 1 for all.
         groups: the group of each term, counted from 0; None makes each term a group.
     """
 
@@ -109,7 +109,7 @@ class Target:
 
     @property
     def names(self) -> list[str]:
-        """Name the number in words, one a group."""
+        """Name the number in words, one per group."""
         named: dict[int, str] = {}
         for term, (name, sign) in enumerate(zip(self._term_names, self._signs, strict=True)):
             group = term if self.groups is None else self.groups[term]
@@ -206,7 +206,7 @@ class Named:
 
     Attributes:
         positions: where each row ends.
-        names: one a row.
+        names: one per row.
         unit: of all.
     """
 

@@ -1,4 +1,4 @@
-"""What a user may give as a model: a bridge, or a Hugging Face model, which gets a bridge on a copy of its modules."""
+"""Turns a user's model into a bridge: a Hugging Face model gets one on a copy of its modules."""
 
 import weakref
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from residscope.models.tokenizer_copy import TokenizerCopy
 
 @dataclass(frozen=True)
 class _Known:
-    """The bridge of a Hugging Face model, and what that model was then.
+    """The bridge of a Hugging Face model, and the state that the model was in.
 
     Attributes:
         samples: of the model's weights, where the bridge holds copies of some and an edit must be noticed.
@@ -39,7 +39,7 @@ class _Known:
     given: TokenizerCopy = field(default_factory=TokenizerCopy)
 
     def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
-        """Tell whether nothing of the model has been exchanged since."""
+        """Tell whether no part of the model has been replaced since."""
         now = snapshot_of(model)
         return (
             self.tokenizer is tokenizer
@@ -53,11 +53,11 @@ _BRIDGES: "weakref.WeakKeyDictionary[PreTrainedModel, _Known]" = weakref.WeakKey
 
 
 def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
-    """Return the bridge of what was given: itself, or one that shares a Hugging Face model's weights.
+    """Return a given bridge itself, or a bridge that shares a Hugging Face model's weights.
 
     Args:
         model: a bridge or a Hugging Face causal language model, which is not changed.
-        tokenizer: of a Hugging Face model, which has none of its own; None leaves it without.
+        tokenizer: the tokenizer of a Hugging Face model; None leaves it without one.
 
     Raises:
         InputError: for anything else, and for models that are not decoders with attention heads.
@@ -85,7 +85,7 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
 
 
 def check_tokenizer(tokenizer: Any) -> None:
-    """Refuse what is neither a tokenizer of transformers' nor None."""
+    """Refuse anything but a transformers tokenizer or None."""
     if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise InputError(
             "model",
@@ -94,10 +94,10 @@ def check_tokenizer(tokenizer: Any) -> None:
 
 
 def set_tokenizer(bridge: TransformerBridge, tokenizer: Any) -> None:
-    """Give a bridge its own copy of a tokenizer, which gets a padding token where it has none.
+    """Give a bridge its own copy of a tokenizer, with a padding token if it has none.
 
-    TransformerLens would load another by the tokenizer's name, and lose what was changed in memory, and so would its
-    setter, which also takes the tokenizer's size for the model's.
+    TransformerLens would load another by the tokenizer's name and lose changes made in memory. So would its setter,
+    which also mistakes the tokenizer's size for the model's.
     """
     if bridge.tokenizer is tokenizer:
         return
@@ -114,7 +114,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     """Build a bridge on a copy of a Hugging Face model: TransformerLens replaces submodules in place.
 
     Args:
-        model: is not changed.
+        model: the model, which is not changed.
         keep: the tensors that model and bridge share.
 
     Raises:
@@ -152,9 +152,9 @@ def no_bridge(name: str) -> str:
 
 
 def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
-    """Tell whether a bridge computes with these tensors alone: some attentions are given a split copy of one matrix.
+    """Tell whether a bridge computes with these tensors alone: some attention layers get a split copy of one matrix.
 
-    A bias of zeros that TransformerLens adds is no copy of anything.
+    A bias of zeros that TransformerLens adds is not a copy.
     """
     memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
     held = (tensor for root in (bridge, bridge.original_model) for tensor in tensors_of(root))

@@ -70,17 +70,17 @@ class Edit:
 
     @property
     def is_steering(self) -> bool:
-        """Tell whether the part is kept and something added."""
+        """Tell whether the part is kept and something is added."""
         return self.factor == 1 and self.plus is not None
 
     def dosed(self, dose: int | float) -> "Edit":
-        """Return the edit at a dose: 1 leaves the part as it is, 0 makes this edit, half of each lies between."""
+        """Return a weaker edit: at 1 the part is unchanged, at 0 the edit is complete, and between they mix."""
         plus = None if self.plus is None else (1 - dose) * self.plus
         return replace(self, factor=dose + (1 - dose) * self.factor, plus=plus)
 
 
 class Slot(NamedTuple):
-    """What can be edited once at each position. `head` and `z` are two names of one slot."""
+    """A part that can be edited once at each position; `head` and `z` share a slot."""
 
     kind: Kind
     layer: int
@@ -113,7 +113,7 @@ class PlacedEdit:
     def applied(self, value: Float[Tensor, "row pos d"], rest: Float[Tensor, "row pos d"] | None) -> Tensor:
         """Return an activation after the edit of its part; `rest` is what it holds besides the part.
 
-        Where nothing is edited it is the activation, to the bit.
+        Where nothing is edited it equals the activation, bit for bit.
         """
         wide = torch.promote_types(value.dtype, torch.float32)
         where, factor, plus = (one.to(value.device) for one in (self.where, self.factor, self.plus))
@@ -129,7 +129,7 @@ class PlacedEdit:
 
 @dataclass(frozen=True)
 class PlacedEdits:
-    """All edits of a run, one a part."""
+    """All edits of a run, one per part."""
 
     edits: tuple[PlacedEdit, ...] = ()
 

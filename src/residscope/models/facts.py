@@ -1,4 +1,4 @@
-"""What the strip says about a model: name, numbers, processing, and what to be warned of."""
+"""What the strip says about a model: name, type, device, processing and warnings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Parts read off an untouched run, as an edit of them needs: whole, their mean, or other rows'."""
+"""Reads parts of an untouched run that an edit needs: at all positions, their mean, or other rows'."""
 
 from collections.abc import Callable, Sequence
 
@@ -48,7 +48,7 @@ def mean_of(part: Float[Tensor, "row pos d"], lengths: Sequence[int], *, first: 
     Args:
         part: at all positions, of the reference prompts.
         lengths: how many tokens each row has.
-        first: whether the first tokens count too; what is there is unlike all else.
+        first: whether the first tokens count too; their activations are unlike all others.
 
     Raises:
         InputError: when no token is left.

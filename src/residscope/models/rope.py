@@ -1,4 +1,4 @@
-"""Rotary embeddings that turn by the longest text of a run, and what can then not run together."""
+"""Rotary embeddings that depend on the longest text of a run, and which prompts then cannot run together."""
 
 from collections.abc import Sequence
 from typing import Any

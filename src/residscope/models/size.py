@@ -1,4 +1,4 @@
-"""How large a model is, how much memory there is, and which type of weights leaves room for a run."""
+"""How large a model is, how much memory is free, and which dtype leaves room for a run."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def saying_what_to_turn_down(tokens: Tensor) -> Iterator[None]:
-    """Let an error for want of memory say what would need less of it.
+    """Make an out-of-memory error say what would need less memory.
 
     Raises:
         torch.OutOfMemoryError: with that sentence.

@@ -1,4 +1,4 @@
-"""Which models can be shown: decoders with attention heads; and the sentence for each other kind."""
+"""Which models can be shown, decoders with attention heads, and the sentence that refuses any other."""
 
 from textwrap import shorten
 from typing import Any

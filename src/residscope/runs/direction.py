@@ -107,7 +107,7 @@ def carry_back(model: TransformerBridge, direction: Float[Tensor, "term d_model"
 
     Args:
         model: whose weights are read.
-        direction: of the final norm's output, one a term.
+        direction: of the final norm's output, one per term.
         weights: their fingerprint.
     """
     known = _known(model, weights)

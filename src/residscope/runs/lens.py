@@ -25,7 +25,7 @@ class LensReadout:
         entropy: of the next-token distribution, in nats.
         target_value: the target where it is read, in its unit.
         target_rank: how many tokens score above each term's right answer there, or the first of several.
-        checks: of the last depth, one a term.
+        checks: of the last depth, one per term.
     """
 
     top_ids: Int[Tensor, "row depth pos k"]
@@ -91,7 +91,7 @@ def read_curve(
     d_vocab: int,
     step: Step,
 ) -> Float[Tensor, "row depth pos"]:
-    """Read a target of one term a row at each depth and position, NaN at padding.
+    """Read a target of one term per row at each depth and position, NaN at padding.
 
     Logits of answers need no others; a log-probability needs those of the whole vocabulary.
     """

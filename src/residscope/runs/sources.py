@@ -35,7 +35,7 @@ def source_split(
     """Return what a layer's heads move from each key to each query along the target's direction, in its unit.
 
     At each query the final norm's scale is that query's own; where the target is read it sums over keys to the
-    heads' direct effects. The target has one term a row.
+    heads' direct effects. The target has one term per row.
 
     Raises:
         NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
