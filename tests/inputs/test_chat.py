@@ -205,7 +205,7 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
         texts = [rendered(model, asked) + reply for asked, reply in zip(exp.question.prompts, replies, strict=True)]
         return [tuple(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
 
-    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] == [" the store of Mary"] * 2
+    assert strip._payload(exp.trace, None)[1]["inputs"]["prefills"] == [" the store of Mary"] * 2
     strip.set_state({"_edit": {"id": 1, "prompts": ["John went to", "Anna gave"], "prefill": [" John", " Mary"]}})
     assert strip._refused is None
     assert exp.question.prefill == [" John", " Mary"]
@@ -214,7 +214,7 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
     assert exp.question.prefill == " Anna", "it is one for all again"
     strip.set_state({"_edit": {"id": 3, "prefill": None}})
     assert list(exp.trace.inputs.tokens) == tokens("", "")
-    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] == ["", ""]
+    assert strip._payload(exp.trace, None)[1]["inputs"]["prefills"] == ["", ""]
     run = exp.trace
     for number, (prefill, words) in enumerate(
         [
@@ -228,7 +228,7 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
         strip.set_state({"_edit": {"id": number, "prefill": prefill}})
         assert strip._refused == {"id": number, "field": "prefill", "message": words}
     exp.update(prompts=["Mary went", "Anna gave"])
-    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] is None
+    assert strip._payload(exp.trace, None)[1]["inputs"]["prefills"] is None
     strip.set_state({"_edit": {"id": 8, "prefill": [" a", " b"]}})
     assert strip._refused["message"].startswith("prefill begins a chat's reply: give chat messages")
     assert exp.trace.number == run.number + 1

@@ -117,7 +117,7 @@ def work_of(model, length):
         with FlopCounterMode(display=False) as counter:
             trace = experiment.run(prompts=ids(length))
             for view in views:
-                for _ in view.payloads(trace, ticket):
+                for _ in view._payloads(trace, ticket):
                     pass
         done.append((counter.get_total_flops(), trace))
 

@@ -38,7 +38,7 @@ def test_attention_of_any_depth_from_arrays_tensors_or_lists(kind, shape):
     frame = view.to_frame()
     np.testing.assert_allclose(frame["weight"], full[0, 0][query, key], rtol=1e-6)
     assert frame["query_token"].tolist()[-1] == " sat"
-    assert "L0H0 at ·sat (3) looks most at" in view.line()
+    assert "L0H0 at ·sat (3) looks most at" in view._line()
     view.close()
 
 
@@ -67,7 +67,7 @@ def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     heads = rs.HeadAttribution.from_arrays(numbers, name="ablation effect", unit="nats")
     np.testing.assert_array_equal(read(heads._data)[1]["0.values"], numbers[None])
     assert heads.to_frame()["value"].tolist()[:3] == [0.5, -1.5, 2.0]
-    assert heads.line() == "HeadAttribution: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
+    assert heads._line() == "HeadAttribution: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
     layers = rs.LayerAttribution.from_arrays([[1.0, -2.0], [3.0, 0.0]], ["L0.attn", "L0.mlp"], name="effect")
     info, arrays = read(layers._data)
     assert info["quantities"][0]["coords"] == {"component": ["L0.attn", "L0.mlp"]}
@@ -99,7 +99,7 @@ def test_a_lens_of_ones_own_guesses():
     np.testing.assert_allclose(arrays["top_probs.0"], shares, atol=1e-3)
     np.testing.assert_array_equal(arrays["target_value"], [[1.0, 2.0]])
     assert lens.status._header["depths"] == ["early", "late"]
-    assert lens.line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00")
+    assert lens._line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00")
     assert lens.to_frame()["token"].tolist() == ["a", "b", "c", "d", "e", "f", "a", "h"]
     lens.close()
     flat = rs.LogitLens.from_arrays(["x", "y"], [["a", "b"]], [[0.9, 0.8]])
@@ -113,7 +113,7 @@ def test_views_of_arrays_share_a_selection_with_each_other_and_with_an_experimen
     pattern = rs.AttentionPattern.from_arrays(weights(2, 3), TOKENS, selection=selection)
     assert heads.selection is pattern.selection is selection
     selection.update(head="1.2")
-    assert "L1H2" in pattern.line()
+    assert "L1H2" in pattern._line()
     for view in (heads, pattern):
         view.close()
 
@@ -144,7 +144,7 @@ def made_of(number):
 def test_nan_is_blank_in_every_view_and_infinity_is_refused(which):
     view = made_of(np.nan)[which]()
     assert "nan" not in view.to_svg().lower()
-    assert "nan" not in view.line().lower()
+    assert "nan" not in view._line().lower()
     view.to_plotly().to_json()
     assert len(view.to_frame()) > 0
     view.close()
@@ -165,7 +165,7 @@ def test_a_number_that_is_not_there_is_no_zero():
     assert card.to_frame()["name"].tolist().count("b") == 2
     assert "a" not in card.to_frame()["name"].tolist()
     mean = rs.LayerAttribution.from_arrays([[1.0, np.nan], [3.0, 5.0]], ["one", "two"])
-    assert mean.figure(mean.trace).blocks[0].values.tolist() == [2.0, 5.0]
+    assert mean._figure(mean.trace).blocks[0].values.tolist() == [2.0, 5.0]
     for view in (strip, card, mean):
         view.close()
 

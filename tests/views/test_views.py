@@ -86,7 +86,7 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
     for row, of_row in ((None, values.mean(0)), (1, values[1])):
         experiment.selection.update(row=row)
         strongest = labels[int(np.abs(of_row).argmax())]
-        assert f"strongest {strongest} " in view.summary(trace)
+        assert f"strongest {strongest} " in view._summary(trace)
 
 
 @pytest.mark.parametrize("kind", [rs.HeadAttribution, rs.LayerAttribution], ids=lambda kind: kind.__name__)
@@ -170,7 +170,7 @@ def test_an_older_run_never_replaces_a_newer_one_and_a_closed_view_takes_none(ex
     view = rs.HeadAttribution(experiment)
     first = experiment.trace
     second = settled(experiment)
-    list(view.follow(Runs(first.number, first, first), Ticket(0, "show", None, Priority.FIRST, print, {})))
+    list(view._follow(Runs(first.number, first, first), Ticket(0, "show", None, Priority.FIRST, print, {})))
     assert read(view._data)[0] == second.number
     view.close()
     data = view._data
@@ -185,11 +185,11 @@ def test_a_view_that_fails_takes_neither_the_others_nor_on_run_down(experiment, 
         raise ValueError("no picture today")
 
     settle(experiment)
-    monkeypatch.setattr(broken, "payload", fail)
+    monkeypatch.setattr(broken, "_payload", fail)
     trace = settled(experiment)
     assert read(fine._data)[0] == trace.number
     assert experiment.status._error is None, "the others are as they should be"
-    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken.name, "no picture today")]
+    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken._still, "no picture today")]
 
 
 def test_a_view_follows_a_selection_of_another_experiment_and_both_runs_count(experiment, model):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from residscope.live.shared import Extent, Selection, Status
-from residscope.live.source import Follower
+from residscope.live.source import Follow
 from residscope.live.widget import Widget, undone_by
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Around, Cancelled, Job, Priority, Replaced, Ticket, Worker
@@ -49,7 +49,7 @@ class Feed(Generic[R]):
         self.number = 0
         self._describe, self._expect = describe, expect
         self._runs: R | None = None
-        self._followers: dict[str, weakref.ref[Follower[R]]] = {}
+        self._followers: dict[str, weakref.WeakMethod[Follow[R]]] = {}
         self._shows: dict[str, Ticket] = {}
         self._on_run: list[Callable[[R], object]] = []
         self._jobs: dict[str, dict[str, Any]] = {}
@@ -131,27 +131,27 @@ class Feed(Generic[R]):
                 assert self._runs is not None
                 return self._runs
 
-    def attach(self, view: Follower[R]) -> None:
-        """Let a view show the newest runs and all later ones; held weakly."""
+    def attach(self, name: str, follow: Follow[R]) -> None:
+        """Let a view show the newest runs and all later ones, by a method that is held weakly."""
         # Under the lock, else runs that are published meanwhile find no view, and the view no runs.
         with self.lock:
-            self._followers[view.name] = weakref.ref(view)
+            self._followers[name] = weakref.WeakMethod(follow)
             if self._runs is not None:
-                self._show(view.name, self._runs)
+                self._show(name, self._runs)
 
-    def detach(self, view: Follower[R]) -> None:
-        """Release a closed view."""
-        self._followers.pop(view.name, None)
-        self._shows.pop(view.name, None)
-        gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == view.name]
+    def detach(self, name: str) -> None:
+        """Let a view go that is closed."""
+        self._followers.pop(name, None)
+        self._shows.pop(name, None)
+        gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == name]
         for kind in gone:
             self._jobs.pop(kind, None)
         if gone:
             self._tell_jobs()
 
-    def showing(self, view: Follower[R]) -> Ticket:
+    def showing(self, name: str) -> Ticket:
         """Return the job that lets a view show the newest runs."""
-        return self._shows[view.name]
+        return self._shows[name]
 
     def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
         """Do a job on the worker; a newer one of the same key replaces it.
@@ -196,11 +196,11 @@ class Feed(Generic[R]):
         reference = self._followers[name]
 
         def job(ticket: Ticket) -> Iterator[Any] | None:
-            view = reference()
-            if view is None:
+            follow = reference()
+            if follow is None:
                 self._followers.pop(name, None)
                 return None
-            return view.follow(runs, ticket)
+            return follow(runs, ticket)
 
         about = {"run": runs.number, "of": name}
         self._shows[name] = self._worker.submit(f"{_SHOW}{name}", job, Priority.FIRST, about=about)

@@ -1,17 +1,11 @@
 """What a notebook's cells made and show: running a cell again closes what it made, and what is shown is kept alive."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ipywidgets import Output, Widget
 from ipywidgets.widgets import widget
-
-
-class Retired(Protocol):
-    """What a cell makes."""
-
-    def retire(self) -> None:
-        """Close whatever nothing else needs."""
 
 
 class Shown(Protocol):
@@ -24,8 +18,8 @@ class Shown(Protocol):
         """Tell whether it is closed."""
 
 
-_MADE: dict[str, tuple[str, list["weakref.ref[Retired]"]]] = {}
-"""By cell: the last execution that made something, and what it made."""
+_MADE: dict[str, tuple[str, list["weakref.WeakMethod[Callable[[], object]]"]]] = {}
+"""By cell: the execution that made something last, and what retires each thing that it made."""
 
 _SHOWN: dict[str, tuple[str, list[Shown]]] = {}
 """By cell: the last execution that showed something, and what it shows; under "" what is shown outside any cell."""
@@ -37,25 +31,28 @@ _OUTPUTS_OF: dict[str, dict[Output, str]] = {}
 """By cell: each `Output` that it showed something in, with the last execution that did."""
 
 
-def note_made_by_cell(thing: Retired) -> None:
-    """Note that the running cell made this; the first thing that a new execution makes retires the older ones.
+def note_made_by_cell(retire: Callable[[], object]) -> None:
+    """Note what the running cell made; at the first thing of a new execution its older things are retired.
 
-    Nothing is noted outside notebooks, or if the host does not say which cell runs.
+    Outside notebooks, and where a host does not say which cell runs, nothing is noted.
+
+    Args:
+        retire: a method of the thing that closes it, as far as nobody else needs it; held weakly.
     """
     cell, execution = _running()
     if not cell:
         return
     before, things = _MADE.get(cell, ("", []))
     if before == execution:
-        things.append(weakref.ref(thing))
+        things.append(weakref.WeakMethod(retire))
         return
-    _MADE[cell] = execution, [weakref.ref(thing)]
+    _MADE[cell] = execution, [weakref.WeakMethod(retire)]
     _let_go(cell, execution)
     # The newest first: boxes before what they hold, views before what they show.
     for reference in reversed(things):
-        old = reference()
-        if old is not None:
-            old.retire()
+        retire_older = reference()
+        if retire_older is not None:
+            retire_older()
 
 
 def shown(thing: Shown) -> None:

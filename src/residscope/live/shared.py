@@ -151,7 +151,7 @@ class Selection(Widget):
     show = traitlets.Enum(("now", "before", "change"), "now").tag(sync=True)
     """Which numbers are shown: "now", "before" (the untouched run's), or the "change" between them."""
 
-    from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned", "show"})
+    _from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned", "show"})
 
     def __init__(self, **traits: Any) -> None:
         self._owners: weakref.WeakSet[Owner] = weakref.WeakSet()
@@ -170,7 +170,7 @@ class Selection(Widget):
     @property
     def values(self) -> dict[str, Any]:
         """Return what is selected, by name."""
-        return {name: getattr(self, name) for name in sorted(self.from_browser)}
+        return {name: getattr(self, name) for name in sorted(self._from_browser)}
 
     def update(self, **changes: Any) -> None:
         """Change several selected values at once, in one message.
@@ -180,9 +180,9 @@ class Selection(Widget):
             traitlets.TraitError: for a value of the wrong kind; then nothing changes.
             InputError: for a value that no run shown has; then nothing changes.
         """
-        unknown = changes.keys() - self.from_browser
+        unknown = changes.keys() - self._from_browser
         if unknown:
-            raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
+            raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self._from_browser))}")
         traits = self.traits()
         with self.hold_sync():
             values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
@@ -199,8 +199,8 @@ class Selection(Widget):
             self.update(**here, pinned=[name for name in pinned if self._exists("pinned", name)])
 
     def attach(self, owner: Owner) -> None:
-        """Let an owner say what can be selected before its first run has finished."""
-        with self.lock:
+        """Let an owner say what can be selected before its first run has ended."""
+        with self._lock:
             self._owners.add(owner)
 
     def settle(self, owner: Owner, extent: Extent) -> None:
@@ -243,8 +243,8 @@ class Selection(Widget):
         return not reach or any(extent.holds(name, value) for extent in reach)
 
     def _reach(self, name: str) -> list[Extent]:
-        """Return how far the attached runs reach, finished or not, if they can say."""
-        with self.lock:
+        """Return how far the attached runs reach, ended or under way, those that can say."""
+        with self._lock:
             extents = [*self._extents.values(), *(owner.expected for owner in self._owners)]
         return [extent for extent in extents if extent and (name != "depth" or extent.n_depths)]
 
@@ -272,10 +272,16 @@ class Status(Widget):
     """The id of the job to stop."""
     _go: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
-    from_browser = frozenset({"_cancel", "_go"})
+    _from_browser = frozenset({"_cancel", "_go"})
 
 
 def shared_state(widget: Widget, names: Iterable[str]) -> dict[str, Any]:
     """Return traits of a shared model as plain data, for hosts that cannot share it."""
     state = widget.get_state(list(names))
     return {name: value for name, value in state.items() if name in names}
+
+
+def set_shared_state(widget: Widget, asked: Any) -> None:
+    """Set traits of a shared model as such a host asks, as far as the browser may set them."""
+    if isinstance(asked, dict):
+        widget.set_state({name: value for name, value in asked.items() if name in widget._from_browser})

@@ -9,18 +9,10 @@ from residscope.live.worker import Job, Priority, Ticket
 R_co = TypeVar("R_co", covariant=True)
 """The runs that are followed."""
 
-R_contra = TypeVar("R_contra", contravariant=True)
+R = TypeVar("R")
 
-
-class Follower(Protocol[R_contra]):
-    """A view, as its source sees it."""
-
-    @property
-    def name(self) -> str:
-        """Return a name that no other follower has."""
-
-    def follow(self, runs: R_contra, ticket: Ticket) -> Iterator[Any] | None:
-        """Show new runs; yields each time more of them is shown."""
+Follow = Callable[[R, Ticket], Iterator[Any] | None]
+"""A view's method that shows new runs; it yields whenever more of them is shown."""
 
 
 class Source(Protocol[R_co]):
@@ -48,13 +40,18 @@ class Source(Protocol[R_co]):
     def wait(self, told: Callable[[], object] | None = None) -> R_co:
         """Wait for the runs of the newest inputs and raise their error, if any; calls `told` once a second."""
 
-    def attach(self, view: Follower[R_co]) -> None:
-        """Let a view show the newest runs and all later ones; held weakly."""
+    def attach(self, name: str, follow: Follow[R_co]) -> None:
+        """Let a view show the newest runs and all later ones.
 
-    def detach(self, view: Follower[R_co]) -> None:
-        """Release a closed view."""
+        Args:
+            name: the view's, which no other has.
+            follow: shows runs; held as weakly as its view.
+        """
 
-    def showing(self, view: Follower[R_co]) -> Ticket:
+    def detach(self, name: str) -> None:
+        """Let a view go that is closed."""
+
+    def showing(self, name: str) -> Ticket:
         """Return the job that lets a view show the newest runs."""
 
     def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:

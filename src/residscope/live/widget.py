@@ -77,16 +77,16 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
     """An anywidget that refuses undeclared names, from Python and from the browser.
 
     Attributes:
-        from_browser: the traits the browser may write; to any other it gets the true value as the answer.
+        _from_browser: the traits the browser may write; anything else it sends is answered with the true value.
     """
 
     # A string and not a Path: anywidget keeps every instance alive whose bundle is a Path.
     _esm = traitlets.Unicode("export default {};").tag(sync=True)
     _css = traitlets.Unicode("").tag(sync=True)
 
-    from_browser: ClassVar[frozenset[str]] = frozenset()
+    _from_browser: ClassVar[frozenset[str]] = frozenset()
 
-    lock: threading.RLock
+    _lock: threading.RLock
     _to_tell: list[Any] | None = None
     _watched: dict[tuple[int, Any], tuple[traitlets.HasTraits, Sequence[str], Callable[[Any], None]]]
 
@@ -94,9 +94,9 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         """Make what closing needs, because a widget that fails before it is made is closed all the same."""
         made = super().__new__(cls, *args, **traits)
         # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
-        made.lock = threading.RLock()
+        made._lock = threading.RLock()
         made._watched = {}
-        undone_by(made.retire)
+        undone_by(made._retire)
         return made
 
     def __init__(self, **traits: Any) -> None:
@@ -111,7 +111,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         refused: list[str] = []
         with self._alone():  # also while looking: what may be selected changes with the run
             for name, value in sync_data.items():
-                if name in self.from_browser and self._accepts(name, value):
+                if name in self._from_browser and self._accepts(name, value):
                     good[name] = value
                 elif name in self.keys:
                     refused.append(name)
@@ -139,8 +139,8 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other threads out; observers are called after that, because one may wait for another thread."""
-        with ExitStack() as afterwards, self.lock:
+        """Keep other threads out; observers are called when they are let in again, for one may wait for them."""
+        with ExitStack() as afterwards, self._lock:
             if self._to_tell is not None:
                 yield
                 return
@@ -175,7 +175,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         self.comm.on_msg(handle_message)
         open_widgets()[self.model_id] = weakref.proxy(self)
 
-    def watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
+    def _watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
         """Call a method of this widget when traits of another change, until this one is closed.
 
         The other widget does not keep this one alive.
@@ -205,15 +205,15 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             self.layout.close()
         super().close()
 
-    def retire(self) -> None:
-        """Close the widget, but not the widgets that it holds."""
+    def _retire(self) -> None:
+        """Close it, and nothing that it merely holds."""
         self.close()
 
     def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:
         """Close a widget that nothing holds any more; others may still hold what it held."""
         # One that was interrupted before it had what closing needs has nothing to close.
         if "_watched" in vars(self) and not _ends():
-            self.retire()
+            self._retire()
 
     @traitlets.default("layout")
     def _make_layout(self) -> Layout:

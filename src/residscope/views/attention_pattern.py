@@ -49,7 +49,7 @@ class AttentionPattern(View):
     sends the selected and pinned heads.
     """
 
-    bundle_name = "attention_pattern"
+    _bundle_name = "attention_pattern"
 
     colour = traitlets.Enum((ATTENTION, WEIGHTED, EFFECT), ATTENTION).tag(sync=True)
     """What the colours show: "attention"; "value-weighted" (attention times the length of the value it moves); or
@@ -57,7 +57,7 @@ class AttentionPattern(View):
     hide_first = traitlets.Bool(False).tag(sync=True)
     """Whether to blank the first key, where many heads rest; the colours then run to the largest number left."""
 
-    from_browser = View.from_browser | {"colour", "hide_first"}
+    _from_browser = View._from_browser | {"colour", "hide_first"}
 
     @classmethod
     @made_whole()
@@ -83,7 +83,7 @@ class AttentionPattern(View):
             chosen.update(head=(0, 0))
         return cls(fixed, selection=chosen)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         info = {
             "ahead": trace.patterns_sent_with_run,
@@ -159,8 +159,8 @@ class AttentionPattern(View):
         )
         return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
 
-    def summary(self, trace: Run) -> str:
-        """Return what the selected head attends to, or moves, at the selected token or where the target is read."""
+    def _summary(self, trace: Run) -> str:
+        """Say where the selected head looks from the selected token, or where the target is read, or what it moves."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return spot
@@ -180,8 +180,8 @@ class AttentionPattern(View):
         }[self.colour]
         return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
-    def figure(self, trace: Run) -> Figure:
-        """Return the selected head's map, and the pinned heads' small ones, on one scale."""
+    def _figure(self, trace: Run) -> Figure:
+        """Return the selected head's map, and small the pinned ones', in one scale."""
         spot, row = spot_of(trace, self.selection), self.selection.row or 0
         drawn: dict[tuple[int, int], wire.Array] = {}
         if not isinstance(spot, str):
@@ -217,10 +217,10 @@ class AttentionPattern(View):
         (name, selected), *pinned = maps.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
         blocks: list[Block] = [selected, Group(pinned)] if pinned else [selected]
-        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Attention", measured(what, unit), facts(trace), caption(self._summary(trace)), blocks)
 
-    def whole_figure(self, trace: Run) -> Figure:
-        """Return the same picture.
+    def _whole_figure(self, trace: Run) -> Figure:
+        """Return the same.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -228,18 +228,18 @@ class AttentionPattern(View):
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             raise refusal(spot, trace)
-        return self.figure(trace)
+        return self._figure(trace)
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return the keys of the selected and pinned heads' maps, unless these are sent with the run."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return those of the selected head and the pinned ones, as far as their maps do not go with the run."""
         row = self.selection.row or 0
         ahead = trace.patterns_sent_with_run and self.colour == ATTENTION
         if ahead or row >= len(trace.lengths):
             return []
         return [f"pattern/{row}/L{layer}H{head}/{self.colour}" for layer, head in self._wanted(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
-        """Return one head's map in one row, for one choice of colours.
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+        """Return one head's map of a colour in one row.
 
         Raises:
             NoAnswerError: for a key that the run does not have.

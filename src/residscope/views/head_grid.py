@@ -43,18 +43,18 @@ class HeadGrid(View):
     a known kind of head.
     """
 
-    bundle_name = "head_grid"
+    _bundle_name = "head_grid"
 
     shown: Any = traitlets.Unicode(SELECTED).tag(sync=True)
     """Which heads are shown: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
     sort = traitlets.Enum((HEAD, EFFECT, *KINDS), HEAD).tag(sync=True)
     """How they are sorted: by "head", or with the largest "direct effect" or score first."""
 
-    from_browser = View.from_browser | {"shown", "sort"}
+    _from_browser = View._from_browser | {"shown", "sort"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self, ["sort"], self.follow_again)
+        self._watch(self, ["sort"], self._follow_again)
 
     @classmethod
     @made_whole()
@@ -82,8 +82,8 @@ class HeadGrid(View):
             run.numbers["head_attribution"] = lambda: heads
         return cls(Fixed(run), selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return each row's small maps if they go with the run, and the numbers that sort heads [row layer head]."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return each row's small maps where they travel ahead, and what sorts the heads [row layer head]."""
         arrays: dict[str, Any] = {}
         if trace.patterns_sent_with_run:
             layers = []
@@ -120,7 +120,7 @@ class HeadGrid(View):
             )
         return pd.DataFrame(rows)
 
-    def summary(self, trace: Run) -> str:
+    def _summary(self, trace: Run) -> str:
         """Name the heads shown and their order."""
         heads = self._heads(trace)
         if not heads:
@@ -133,7 +133,7 @@ class HeadGrid(View):
         value = number(float(self._values(trace)[row, layer, head]), sign=self.sort == EFFECT)
         return f"attention of {what}, by {self.sort}; L{layer}H{head} comes first, with {value}"
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the small maps with the heads' names."""
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         length = trace.lengths[row]
@@ -145,7 +145,7 @@ class HeadGrid(View):
             labels = [str(position) for position in range(length)]
             maps.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
         what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
-        return Figure("Head maps", what, facts(trace), caption(self.summary(trace)), [Group(maps)])
+        return Figure("Head maps", what, facts(trace), caption(self._summary(trace)), [Group(maps)])
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:
@@ -182,14 +182,14 @@ class HeadGrid(View):
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return the keys of the heads shown, unless their maps are sent with the run."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return those of the heads shown, where their maps do not go with the run."""
         row = self.selection.row or 0
         if trace.patterns_sent_with_run or row >= len(trace.lengths):
             return []
         return [f"map/{row}/L{layer}H{head}" for layer, head in self._heads(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
         """Return one head's small map in one row.
 
         Raises:

@@ -32,7 +32,7 @@ class HeadReadout(View):
     target, and how much it behaves like a known kind of head.
     """
 
-    bundle_name = "head_readout"
+    _bundle_name = "head_readout"
 
     @classmethod
     @made_whole()
@@ -73,20 +73,20 @@ class HeadReadout(View):
             chosen.update(head=(0, 0))
         return cls(fixed, selection=chosen)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> Sent:
-        """Send nothing of the run itself: the card of the selected head goes with it."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> Sent:
+        """Send nothing of the run itself: the card of what is selected goes with it."""
         del trace, ticket
         return {}, {}
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return the key of the selected head's card."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return that of the card of what is selected."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return []
         layer, head, row, position = spot
         return [f"card/{row}/L{layer}H{head}/{position}"]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
         """Return the card of one head at one position of one row.
 
         Raises:
@@ -103,8 +103,8 @@ class HeadReadout(View):
             raise NoAnswerError(f"Layer {layer} has no attention heads.")
         return {}, _sent(trace, card)
 
-    def card(self, trace: Run) -> HeadSummary | str:
-        """Return the summary of the selected head, or why there is none."""
+    def _card(self, trace: Run) -> HeadSummary | str:
+        """Return what there is to say of the selected head, or why there is nothing."""
         spot = spot_of(trace, self.selection)
         return (
             spot if isinstance(spot, str) else head_summary(trace, *spot) or f"layer {spot[0]} has no attention heads"
@@ -119,7 +119,7 @@ class HeadReadout(View):
         import pandas as pd
 
         trace = self.trace
-        card = self.card(trace)
+        card = self._card(trace)
         if isinstance(card, str):
             raise refusal(card, trace)
         rows: list[tuple[str, str, float]] = []
@@ -134,9 +134,9 @@ class HeadReadout(View):
         frame.insert(0, "head", f"L{card.layer}H{card.head}")
         return frame
 
-    def summary(self, trace: Run) -> str:
-        """Say what the head attends to, promotes and adds."""
-        card = self.card(trace)
+    def _summary(self, trace: Run) -> str:
+        """Say where the head looks, what it promotes and what it adds."""
+        card = self._card(trace)
         if isinstance(card, str):
             return card
         tokens = tokens_of(trace, card.row)
@@ -151,9 +151,9 @@ class HeadReadout(View):
             words.append(f"adds {amount} to {target_name(trace, card.row)}")
         return "; ".join(words)
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the card's lists side by side."""
-        card = self.card(trace)
+        card = self._card(trace)
         if isinstance(card, str):
             return Figure("Head", "", facts(trace), caption(card))
         tokens = tokens_of(trace, card.row)
@@ -167,18 +167,18 @@ class HeadReadout(View):
             scores = [(kind, number(value)) for kind, value in card.scores.items()]
             blocks.append(Table("head scores · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        return Figure("Head", what, facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Head", what, facts(trace), caption(self._summary(trace)), blocks)
 
-    def whole_figure(self, trace: Run) -> Figure:
-        """Return the same picture.
+    def _whole_figure(self, trace: Run) -> Figure:
+        """Return the same.
 
         Raises:
             ValueError: when no head of the run is selected.
         """
-        card = self.card(trace)
+        card = self._card(trace)
         if isinstance(card, str):
             raise refusal(card, trace)
-        return self.figure(trace)
+        return self._figure(trace)
 
 
 def _sent(trace: Run, card: HeadSummary) -> dict[str, Any]:

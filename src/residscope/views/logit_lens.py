@@ -55,9 +55,9 @@ class LogitLens(View):
     covers all positions.
     """
 
-    bundle_name = "logit_lens"
+    _bundle_name = "logit_lens"
 
-    ask_priority = Priority.SCREEN
+    _ask_priority = Priority.SCREEN
     _grid: LensGrid | None = None
 
     @classmethod
@@ -92,8 +92,8 @@ class LogitLens(View):
         run = lens_run(tokens, top_tokens, top_probs, depths=depths, target=target, name=name, unit=unit)
         return cls(Fixed(run), selection=selection)
 
-    def payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
-        """Yield the lens's cells by row, the target at each depth, its curve at every position, and the check.
+    def _payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
+        """Return the lens's cells by row, the target at each depth, its curve at every position, and the check.
 
         The column where the target is read comes first, unless all cells are read at once.
         """
@@ -119,7 +119,7 @@ class LogitLens(View):
                 sent_at = time.monotonic() if is_due else sent_at
         yield self._so_far(trace, target, curve)
 
-    def answer(self, trace: Run, key: str, ticket: Ticket) -> Generator[None, None, Sent]:
+    def _answer_to(self, trace: Run, key: str, ticket: Ticket) -> Generator[None, None, Sent]:
         """Return the cells at some positions of one row, at all depths.
 
         Raises:
@@ -133,11 +133,10 @@ class LogitLens(View):
         grid = self._grid_of(trace)
         return grid.packed(row, start, stop), {"texts": texts_of(trace, grid.tokens(row, start, stop))}
 
-    @property
-    def complete(self) -> bool:
-        """Tell whether all cells are here that are read without being requested."""
-        runs, grid = self.source.now(), self._grid
-        if not super().complete or runs is None or grid is None or grid.number != runs.number:
+    def _is_complete(self) -> bool:
+        """Tell whether all cells are here that are read unasked."""
+        runs, grid = self._source.now(), self._grid
+        if not super()._is_complete() or runs is None or grid is None or grid.number != runs.number:
             return False
         return all(grid.gap(row, *span) is None for row, span in enumerate(_wanted(runs.trace)))
 
@@ -203,24 +202,24 @@ class LogitLens(View):
             }
         )
 
-    def summary(self, trace: Run) -> str:
+    def _summary(self, trace: Run) -> str:
         """Say what leads at the selected depth and position, and how large the target is there."""
         return self._said(trace, at_once=False)
 
-    def figure(self, trace: Run) -> Figure:
-        """Return the grid around the selected position, its most likely tokens and the target's curve."""
-        return self._figure(trace, *self._pictured(trace), at_once=False)
+    def _figure(self, trace: Run) -> Figure:
+        """Return the grid about the selected position, its likeliest tokens and the target's curve."""
+        return self._drawn(trace, *self._pictured(trace), at_once=False)
 
-    def figure_now(self, trace: Run) -> Figure:
-        """Return the same from the cells that are here."""
+    def _figure_now(self, trace: Run) -> Figure:
+        """Return the same of the cells that are here."""
         if self._grid_of(trace).count() == 0:
-            return super().figure_now(trace)
-        return self._figure(trace, *self._pictured(trace), at_once=True)
+            return super()._figure_now(trace)
+        return self._drawn(trace, *self._pictured(trace), at_once=True)
 
-    def whole_figure(self, trace: Run) -> Figure:
+    def _whole_figure(self, trace: Run) -> Figure:
         """Return the same with all positions."""
         row, _, _ = self._spot(trace)
-        return self._figure(trace, 0, trace.lengths[row], at_once=False)
+        return self._drawn(trace, 0, trace.lengths[row], at_once=False)
 
     def _pictured(self, trace: Run) -> tuple[int, int]:
         """Return the positions that a picture shows."""
@@ -250,7 +249,7 @@ class LogitLens(View):
         told = f"; {target_name(trace, row)} = {number(target)} {trace.target.unit}".rstrip()
         return words if np.isnan(target) else words + told
 
-    def _figure(self, trace: Run, start: int, stop: int, *, at_once: bool) -> Figure:
+    def _drawn(self, trace: Run, start: int, stop: int, *, at_once: bool) -> Figure:
         row, depth, position = self._spot(trace)
         ids, probabilities = self._cells(trace, row, start, stop, at_once=at_once)
         grid = Map(

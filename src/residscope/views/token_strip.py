@@ -35,7 +35,7 @@ class TokenStrip(View):
     A click on a token selects its position. Prompts and answers are edited in place; Enter runs them.
     """
 
-    bundle_name = "token_strip"
+    _bundle_name = "token_strip"
 
     colour = traitlets.Enum(("none", EFFECT), "none").tag(sync=True)
     """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, move from each token to
@@ -43,11 +43,11 @@ class TokenStrip(View):
     _edit: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _refused: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
-    from_browser = View.from_browser | {"_edit", "colour"}
+    _from_browser = View._from_browser | {"_edit", "colour"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self, ["colour"], self.follow_again)
+        self._watch(self, ["colour"], self._follow_again)
 
     @classmethod
     @made_whole()
@@ -74,8 +74,8 @@ class TokenStrip(View):
         """
         return cls(Fixed(_tinted(tokens, values, name, unit)), selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the editable inputs, the presets and, if requested, `sources` [row layer head key]."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
         del ticket
         sources, refused = self._sources(trace)
         arrays = {} if sources is None else {"sources": sources}
@@ -119,15 +119,15 @@ class TokenStrip(View):
             ]
         )
 
-    def summary(self, trace: Run) -> str:
-        """Say how long the prompt is and how large the target is."""
+    def _summary(self, trace: Run) -> str:
+        """Name the prompt's length and the target's value."""
         tokens = " and ".join(str(length) for length in trace.lengths)
         words = f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens"
         if isinstance(trace, ArrayRun):
             return words
         return "; ".join([words, *(target_words(trace, row) for row in range(len(trace.lengths)))])
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the tokens of each prompt, tinted as on screen."""
         sources, refused = self._sources(trace)
         tints = [None] * len(trace.lengths) if sources is None else list(self._tints(trace, sources))
@@ -147,7 +147,7 @@ class TokenStrip(View):
             for row, (length, tint) in enumerate(zip(trace.lengths, tints, strict=True))
         ]
         model = "" if isinstance(trace, ArrayRun) else f"{text(trace.facts.name)} · {trace.facts.dtype}"
-        said = ". ".join(filter(None, [self.summary(trace), text(refused)]))
+        said = ". ".join(filter(None, [self._summary(trace), text(refused)]))
         return Figure(
             "Prompt", "", facts(trace, model), caption(said), rows, [text(warning) for warning in trace.warnings]
         )
