@@ -245,7 +245,7 @@ class Experiment(Intervening):
         reference: Prompts | None = None,
         **changes: Any,
     ) -> Trace:
-        """Ask a pure question: the run of these inputs, changed so; nothing moves on screen.
+        """Return a run of these inputs with the given changes; nothing changes on screen.
 
         The interventions in force hold, unless others are given: these are then the only ones.
 

@@ -45,7 +45,7 @@ class Fixed:
         self._ticket = self.ask("show", lambda ticket: follow(self._runs, ticket))
 
     def detach(self, _name: str) -> None:
-        """Close with the one view that shows this."""
+        """Close together with the only view that shows this."""
         self.selection.close()
         self.status.close()
 

@@ -60,7 +60,7 @@ REFUSED = [
     (rs.Ablation("L0H1", positions=[7]), "row 1 has no position 7 to edit L0H1 at: it has positions 0 to 6"),
     (rs.Ablation("L0H1", positions=[[1], [2], [3]]), "give one list for all rows, or one for each of the 2 rows"),
     (rs.Ablation("L0H1", "resample"), "nothing to resample row 0 from: give it a corrupted prompt, or another prompt"),
-    (rs.Ablation("L0H1", reference=["", "a"]), "an empty text in prompts: give at least one token"),
+    (rs.Ablation("L0H1", reference=["", "a"]), "prompts has an empty text: give at least one token"),
     (rs.Ablation("L0H1", reference=[[5]]), "no token is left to take a mean over"),
     (rs.Steering(0, [1.0, 2.0, 3.0]), "the vector has the shape \\[3\\]: give one of \\[32\\], this model's d_model"),
     (rs.Steering(0, torch.full((32,), torch.inf)), "the vector holds numbers that are not finite"),

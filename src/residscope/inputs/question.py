@@ -73,7 +73,7 @@ class Question:
             given = changes["interventions"]
             listed = () if given is None else (given,) if isinstance(given, Intervention) else tuple(given)
             changes = {**changes, "interventions": listed}
-        # A mask is of the ids that it was given with.
+        # A mask belongs to the ids that it was given with.
         if "prompts" in changes and "mask" not in changes:
             changes = {**changes, "mask": None}
         return replace(self, **changes).copy()

@@ -140,7 +140,7 @@ class Feed(Generic[R]):
                 self._show(name, self._runs)
 
     def detach(self, name: str) -> None:
-        """Let a view go that is closed."""
+        """Release a closed view."""
         self._followers.pop(name, None)
         self._shows.pop(name, None)
         gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == name]

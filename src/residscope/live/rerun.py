@@ -34,7 +34,7 @@ _OUTPUTS_OF: dict[str, dict[Output, str]] = {}
 def note_made_by_cell(retire: Callable[[], object]) -> None:
     """Note what the running cell made; at the first thing of a new execution its older things are retired.
 
-    Outside notebooks, and where a host does not say which cell runs, nothing is noted.
+    Nothing is noted outside notebooks, or if the host does not say which cell runs.
 
     Args:
         retire: a method of the thing that closes it, as far as nobody else needs it; held weakly.

@@ -199,7 +199,7 @@ class Selection(Widget):
             self.update(**here, pinned=[name for name in pinned if self._exists("pinned", name)])
 
     def attach(self, owner: Owner) -> None:
-        """Let an owner say what can be selected before its first run has ended."""
+        """Let an owner say what can be selected before its first run has finished."""
         with self._lock:
             self._owners.add(owner)
 
@@ -243,7 +243,7 @@ class Selection(Widget):
         return not reach or any(extent.holds(name, value) for extent in reach)
 
     def _reach(self, name: str) -> list[Extent]:
-        """Return how far the attached runs reach, ended or under way, those that can say."""
+        """Return how far the attached runs reach, finished or not, if they can say."""
         with self._lock:
             extents = [*self._extents.values(), *(owner.expected for owner in self._owners)]
         return [extent for extent in extents if extent and (name != "depth" or extent.n_depths)]

@@ -49,7 +49,7 @@ class Source(Protocol[R_co]):
         """
 
     def detach(self, name: str) -> None:
-        """Let a view go that is closed."""
+        """Release a closed view."""
 
     def showing(self, name: str) -> Ticket:
         """Return the job that lets a view show the newest runs."""

@@ -77,7 +77,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
     """An anywidget that refuses undeclared names, from Python and from the browser.
 
     Attributes:
-        _from_browser: the traits the browser may write; anything else it sends is answered with the true value.
+        _from_browser: the traits the browser may write; to any other it gets the true value as the answer.
     """
 
     # A string and not a Path: anywidget keeps every instance alive whose bundle is a Path.
@@ -139,7 +139,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other threads out; observers are called when they are let in again, for one may wait for them."""
+        """Keep other threads out; observers are called after that, because one may wait for another thread."""
         with ExitStack() as afterwards, self._lock:
             if self._to_tell is not None:
                 yield
@@ -206,7 +206,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         super().close()
 
     def _retire(self) -> None:
-        """Close it, and nothing that it merely holds."""
+        """Close the widget, but not the widgets that it holds."""
         self.close()
 
     def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:

@@ -5,7 +5,7 @@ Locks are taken in this order, and one thread never takes them the other way rou
 1. `Feed.lock`: an experiment's question, its history and which run is the newest.
 2. `Worker._changed`: which jobs wait. No thread computes or calls other code while holding it.
 3. `Runs`' own and `Memory`'s: each number of a run is computed once.
-4. `Twin.lock`: one forward at a time on a model, whoever asks; the tokenizer has one of its own, taken alone.
+4. `Twin.lock`: one forward at a time on a model; the tokenizer has its own lock, taken alone.
 5. `Widget._lock`: the traits of one widget; observers are called when it is free again.
 
 Views of arrays have no worker; `Fixed` does their jobs one at a time, and its lock comes before all others. The locks

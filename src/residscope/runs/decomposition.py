@@ -37,7 +37,7 @@ class Decomposition:
 def decompose(
     model: TransformerBridge, run: Recording, target: Target, weights: bytes, *, read_as: Recording | None = None
 ) -> Decomposition:
-    """Take a recorded run apart along the target's direction, in float32 or better.
+    """Decompose a recorded run along the target's direction, in float32 or better.
 
     Args:
         model: the model that has run.

@@ -123,7 +123,7 @@ class Trace(TraceLens, TraceHeads):
         )
         self.target_value = self.target.value(self._recording.logits.float())
         self.cache_mismatch: str = inputs.cached.difference if inputs.cached else ""
-        # Which spelling is likelier is said of the untouched run.
+        # Which spelling is likelier is a question about the untouched run.
         untouched = self.target.is_one_a_row and not self.edits
         self._spellings = spelling_warnings(inputs, self._recording.logits) if untouched else []
 

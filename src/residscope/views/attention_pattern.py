@@ -160,7 +160,7 @@ class AttentionPattern(View):
         return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
 
     def _summary(self, trace: Run) -> str:
-        """Say where the selected head looks from the selected token, or where the target is read, or what it moves."""
+        """Return what the selected head attends to, or moves, at the selected token or where the target is read."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return spot
@@ -181,7 +181,7 @@ class AttentionPattern(View):
         return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
     def _figure(self, trace: Run) -> Figure:
-        """Return the selected head's map, and small the pinned ones', in one scale."""
+        """Return the selected head's map, and the pinned heads' small ones, on one scale."""
         spot, row = spot_of(trace, self.selection), self.selection.row or 0
         drawn: dict[tuple[int, int], wire.Array] = {}
         if not isinstance(spot, str):
@@ -220,7 +220,7 @@ class AttentionPattern(View):
         return Figure("Attention", measured(what, unit), facts(trace), caption(self._summary(trace)), blocks)
 
     def _whole_figure(self, trace: Run) -> Figure:
-        """Return the same.
+        """Return the same picture.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -231,7 +231,7 @@ class AttentionPattern(View):
         return self._figure(trace)
 
     def _selected_keys(self, trace: Run) -> list[str]:
-        """Return those of the selected head and the pinned ones, as far as their maps do not go with the run."""
+        """Return the keys of the selected and pinned heads' maps, unless these are sent with the run."""
         row = self.selection.row or 0
         ahead = trace.patterns_sent_with_run and self.colour == ATTENTION
         if ahead or row >= len(trace.lengths):
@@ -239,7 +239,7 @@ class AttentionPattern(View):
         return [f"pattern/{row}/L{layer}H{head}/{self.colour}" for layer, head in self._wanted(trace)]
 
     def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
-        """Return one head's map of a colour in one row.
+        """Return one head's map in one row, for one choice of colours.
 
         Raises:
             NoAnswerError: for a key that the run does not have.

@@ -185,7 +185,7 @@ class View(Picturable):
         return source_of_either(self.experiment)
 
     def _follow(self, runs: Runs[Any], ticket: Ticket) -> Iterator[None]:
-        """Show runs, ever more of them, unless newer ones are shown already or the view is closed."""
+        """Show runs, a part at a time, unless newer ones are shown already or the view is closed."""
         trace: Any = runs.trace
         experiment = self._experiment
         if experiment is None or trace.number < self._shown:
@@ -215,27 +215,27 @@ class View(Picturable):
             yield
 
     def _follow_again(self, _change: Any = None) -> None:
-        """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
+        """Show the current run again, on the worker, after a trait has changed what is shown of it."""
         runs = self._last
         if runs is not None:
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
                 self._source.ask(f"again {self._still}", lambda ticket: self._follow(runs, ticket), of=self._still)
 
     def _payloads(self, trace: Any, ticket: Ticket) -> Iterator[Sent | None]:
-        """Return what is sent of a run: one payload, or ever more complete ones, and None between forwards."""
+        """Yield what is sent of a run: one payload, or several ever more complete ones, and None between forwards."""
         yield self._payload(trace, ticket)
 
     def _payload(self, trace: Any, ticket: Ticket | None) -> Sent:
-        """Return the arrays of a run and what is said about them."""
+        """Return the arrays of a run and the facts about them."""
         del ticket
         return payload(self._shows(trace), trace)
 
     def _selected_keys(self, _trace: Run) -> list[str]:
-        """Return what the browser would ask for, of what is selected."""
+        """Return the keys that the browser would ask for, given the selection."""
         return []
 
     def _answer_to(self, trace: Run, key: str, ticket: Ticket) -> Sent | Generator[None, None, Sent]:
-        """Return what a key names, in one go or with a yield between forwards.
+        """Return what a key names, at once or with a yield between forwards.
 
         Raises:
             NoAnswerError: when the run has nothing of that name; the reason is shown.
@@ -244,7 +244,7 @@ class View(Picturable):
         raise NoAnswerError(f"there is no {key!r:.80}")
 
     def _is_complete(self) -> bool:
-        """Tell whether there is nothing more to come of the newest run."""
+        """Tell whether the view shows all of the newest run."""
         runs = self._source.now()
         return runs is not None and self._shown == runs.number
 
@@ -253,15 +253,15 @@ class View(Picturable):
         return table(self._shows(self.trace))
 
     def _summary(self, trace: Any) -> str:
-        """Say in a line what the view shows."""
+        """Return one line that says what the view shows."""
         return pictures.summary(self._shows(trace), trace, self.selection)
 
     def _figure(self, trace: Any) -> Figure:
-        """Return what the view shows of a run as a still picture, drawn by nobody yet."""
+        """Return what the view shows of a run as a still picture, not yet drawn."""
         return pictures.figure(self._about["title"], self._shows(trace), trace, self.selection)
 
     def _whole_figure(self, trace: Any) -> Figure:
-        """Return the same with all that a figure can hold in which one moves about."""
+        """Return the same for a figure that can be zoomed and panned, which has room for everything."""
         return self._figure(trace)
 
     def to_plotly(self) -> "PlotlyFigure":
@@ -269,9 +269,9 @@ class View(Picturable):
         return plotly_figure(self._whole_figure(self.trace))
 
     def _figure_now(self, trace: Run) -> Figure:
-        """Return the same of what is there, with nothing computed for it."""
+        """Return the same from what is there, computing nothing."""
         if self._shown < trace.number:
-            return Figure(type(self).__name__, "", facts(trace), "Not here yet.")
+            return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
         return self._figure(trace)
 
     def _figures(self) -> list[Figure]:
@@ -279,7 +279,7 @@ class View(Picturable):
         return [self._figure(self.trace)]
 
     def _figures_now(self) -> list[Figure]:
-        """Return its one picture, of what is there."""
+        """Return its one picture, from what is there."""
         return [self._figure_now(self.trace)]
 
     def _parts(self) -> list[Part]:
@@ -291,7 +291,7 @@ class View(Picturable):
         return [self._line()]
 
     def _line(self) -> str:
-        """Return what the view is, of which run where there is one, and its summary."""
+        """Return the view's name, its run if there is one, and its summary."""
         trace = self.trace
         run = f", run {trace.number}" if isinstance(trace, Trace) else ""
         return f"{type(self).__name__}{run}: {self._summary(trace)}"
@@ -323,7 +323,7 @@ class View(Picturable):
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
-            raise NoModelError(f"these are arrays: there is no model to compute {change['new']!r} with")
+            raise NoModelError(f"this view shows arrays: there is no model to compute {change['new']!r} with")
         self._follow_again(change)
 
     def close(self) -> None:
@@ -333,7 +333,7 @@ class View(Picturable):
             return
         source_of_either(self._experiment).detach(self._still)
         with self._lock:
-            # A notebook's Out keeps this object, and must not keep the run.
+            # A notebook's Out keeps this object and must not keep the run.
             self._experiment, self._last, self._data, self._answer = None, None, b"", b""
 
     @traitlets.observe("_link")

@@ -51,7 +51,7 @@ class Box(Picturable):
         super().close()
 
     def _retire(self) -> None:
-        """Close the box alone, and none of the views in it, which others may hold too."""
+        """Close the box but not the views in it, which may also be held elsewhere."""
         super().close()
 
     def _views(self) -> list[View]:
@@ -67,7 +67,7 @@ class Box(Picturable):
         return [figure for view in self._open_views() for figure in view._figures()]
 
     def _figures_now(self) -> list[Figure]:
-        """Return the same of what is there."""
+        """Return the same from what is there."""
         return [figure for view in self._open_views() for figure in view._figures_now()]
 
     def _parts(self) -> list[Part]:

@@ -83,7 +83,7 @@ class HeadGrid(View):
         return cls(Fixed(run), selection=selection)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return each row's small maps where they travel ahead, and what sorts the heads [row layer head]."""
+        """Return each row's small maps if they go with the run, and the numbers that sort heads [row layer head]."""
         arrays: dict[str, Any] = {}
         if trace.patterns_sent_with_run:
             layers = []
@@ -183,7 +183,7 @@ class HeadGrid(View):
         return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
 
     def _selected_keys(self, trace: Run) -> list[str]:
-        """Return those of the heads shown, where their maps do not go with the run."""
+        """Return the keys of the heads shown, unless their maps are sent with the run."""
         row = self.selection.row or 0
         if trace.patterns_sent_with_run or row >= len(trace.lengths):
             return []

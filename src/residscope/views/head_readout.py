@@ -74,12 +74,12 @@ class HeadReadout(View):
         return cls(fixed, selection=chosen)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> Sent:
-        """Send nothing of the run itself: the card of what is selected goes with it."""
+        """Send nothing of the run itself: the card of the selected head goes with it."""
         del trace, ticket
         return {}, {}
 
     def _selected_keys(self, trace: Run) -> list[str]:
-        """Return that of the card of what is selected."""
+        """Return the key of the selected head's card."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return []
@@ -104,7 +104,7 @@ class HeadReadout(View):
         return {}, _sent(trace, card)
 
     def _card(self, trace: Run) -> HeadSummary | str:
-        """Return what there is to say of the selected head, or why there is nothing."""
+        """Return the summary of the selected head, or why there is none."""
         spot = spot_of(trace, self.selection)
         return (
             spot if isinstance(spot, str) else head_summary(trace, *spot) or f"layer {spot[0]} has no attention heads"
@@ -135,7 +135,7 @@ class HeadReadout(View):
         return frame
 
     def _summary(self, trace: Run) -> str:
-        """Say where the head looks, what it promotes and what it adds."""
+        """Say what the head attends to, promotes and adds."""
         card = self._card(trace)
         if isinstance(card, str):
             return card
@@ -170,7 +170,7 @@ class HeadReadout(View):
         return Figure("Head", what, facts(trace), caption(self._summary(trace)), blocks)
 
     def _whole_figure(self, trace: Run) -> Figure:
-        """Return the same.
+        """Return the same picture.
 
         Raises:
             ValueError: when no head of the run is selected.

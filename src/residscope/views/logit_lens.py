@@ -134,7 +134,7 @@ class LogitLens(View):
         return grid.packed(row, start, stop), {"texts": texts_of(trace, grid.tokens(row, start, stop))}
 
     def _is_complete(self) -> bool:
-        """Tell whether all cells are here that are read unasked."""
+        """Tell whether all cells are here that are read without being requested."""
         runs, grid = self._source.now(), self._grid
         if not super()._is_complete() or runs is None or grid is None or grid.number != runs.number:
             return False
@@ -207,11 +207,11 @@ class LogitLens(View):
         return self._said(trace, at_once=False)
 
     def _figure(self, trace: Run) -> Figure:
-        """Return the grid about the selected position, its likeliest tokens and the target's curve."""
+        """Return the grid around the selected position, its most likely tokens and the target's curve."""
         return self._drawn(trace, *self._pictured(trace), at_once=False)
 
     def _figure_now(self, trace: Run) -> Figure:
-        """Return the same of the cells that are here."""
+        """Return the same from the cells that are here."""
         if self._grid_of(trace).count() == 0:
             return super()._figure_now(trace)
         return self._drawn(trace, *self._pictured(trace), at_once=True)

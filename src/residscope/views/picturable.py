@@ -24,11 +24,11 @@ class Picturable(Widget):
         return self.comm is None
 
     def _figures(self) -> list[Figure]:
-        """Return what it shows as still pictures, drawn by nobody yet."""
+        """Return what it shows as still pictures, not yet drawn."""
         raise NotImplementedError
 
     def _figures_now(self) -> list[Figure]:
-        """Return the same of what is there, with nothing computed for it."""
+        """Return the same from what is there, computing nothing."""
         raise NotImplementedError
 
     def _lines(self) -> list[str]:

@@ -75,7 +75,7 @@ class TokenStrip(View):
         return cls(Fixed(_tinted(tokens, values, name, unit)), selection=selection)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
+        """Return the editable inputs, the presets and, if requested, `sources` [row layer head key]."""
         del ticket
         sources, refused = self._sources(trace)
         arrays = {} if sources is None else {"sources": sources}
@@ -120,7 +120,7 @@ class TokenStrip(View):
         )
 
     def _summary(self, trace: Run) -> str:
-        """Name the prompt's length and the target's value."""
+        """Say how long the prompt is and how large the target is."""
         tokens = " and ".join(str(length) for length in trace.lengths)
         words = f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens"
         if isinstance(trace, ArrayRun):
