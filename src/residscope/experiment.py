@@ -58,7 +58,7 @@ class Experiment(Intervening):
             one, whose prompts are token ids.
         mask: for padded token ids, 1 at real tokens; new prompts need a new mask.
         vocabulary: names for the tokens of a model without a tokenizer, a list or a function from id to name.
-        interventions: what is changed in the run from the start, such as `[rs.Ablation("L3H0")]`.
+        interventions: the interventions to start with, such as `[rs.Ablation("L3H0")]`.
 
     Raises:
         InputError: for the first input that cannot be used, before anything runs.
@@ -183,7 +183,7 @@ class Experiment(Intervening):
 
     @property
     def interventions(self) -> tuple[Intervention, ...]:
-        """Return what is in force, the oldest first, as Python that can be pasted; assign to exchange all of it."""
+        """Return the current interventions, oldest first, shown as Python code; assign to replace them all."""
         return tuple(self._question.interventions)
 
     @interventions.setter
@@ -247,15 +247,15 @@ class Experiment(Intervening):
     ) -> Trace:
         """Return a run of these inputs with the given changes; nothing changes on screen.
 
-        The interventions in force hold, unless others are given: these are then the only ones.
+        The run keeps the current interventions, unless it is given others, which then replace them all.
 
         Args:
-            ablate: parts to switch off, as for `ablate`.
-            scale: parts to multiply and by what, `("L3H0", 2)` or `{"L3H0": 2, "L2.mlp": 0.5}`.
-            steer: the layer, the vector, and what to multiply it by, `(2, vector, 4)`.
-            kind: of the ablation.
-            reference: the prompts that a mean is taken over.
-            changes: inputs, such as `prompts`, or `interventions`; none (`()`) is the untouched run.
+            ablate: parts to ablate, as for `ablate`.
+            scale: parts to multiply, and by what: `("L3H0", 2)` or `{"L3H0": 2, "L2.mlp": 0.5}`.
+            steer: the layer, the vector, and what to multiply it by: `(2, vector, 4)`.
+            kind: the kind of ablation.
+            reference: the prompts to take a mean over.
+            changes: inputs, such as `prompts` or `interventions`; `interventions=()` is the untouched run.
 
         Raises:
             TypeError: for a name that is not an input.
@@ -264,7 +264,7 @@ class Experiment(Intervening):
         named = asked_for(ablate, scale, steer, kind, reference)
         if named is not None:
             if "interventions" in changes:
-                raise TypeError("run takes interventions, or ablate, scale and steer, and not both")
+                raise TypeError("run takes either interventions, or ablate, scale and steer")
             changes["interventions"] = named
         model = self._model_now()
         inputs, question = self._question.changed(changes).fitted(model, changes)

@@ -109,8 +109,8 @@ class Question:
         if inputs.cached is not None:
             raise InputError(
                 "interventions",
-                "these activations are a cache's and not what this model does, so they cannot be intervened in: give "
-                "prompts, which the model runs itself",
+                "these activations come from a cache and differ from what this model computes, so interventions "
+                "are not possible: give prompts, which the model runs itself",
             )
         lengths = list(map(len, inputs.tokens))
         asked = words.checked(
@@ -133,7 +133,7 @@ class Question:
                 field = error.field
                 if field == "interventions" and field not in changes:
                     kept, gone = question._fitting(model)
-                    notes += [f"Set aside, since it no longer fits: {one!r} ({sentence})." for one, sentence in gone]
+                    notes += [f"Dropped {one!r}, which no longer fits: {sentence}." for one, sentence in gone]
                     question = replace(question, interventions=kept)
                     continue
                 if field not in _SET_ASIDE or field in changes or getattr(question, field) is None:

@@ -37,7 +37,7 @@ class Inputs:
         prefills: what the reply to each prompt begins with, or None where no chat template is in use.
         form: what the prompts were written as: "texts", "messages" or "ids".
         cached: the activations to be read in place of a run, where they are not what the model does.
-        interventions: what is changed in the run, the oldest first.
+        interventions: what is changed in the run, oldest first.
         warnings: what the reader should know, one sentence each.
     """
 

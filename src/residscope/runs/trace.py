@@ -136,27 +136,27 @@ class Trace(TraceLens, TraceHeads):
 
     @property
     def baseline(self) -> "Trace":
-        """Return the untouched run of the same inputs; without interventions the run itself."""
+        """Return the untouched run of the same inputs, or the run itself if it has no interventions."""
         return self if self._untouched is None else self._untouched
 
     @property
     def warnings(self) -> list[str]:
-        """Return what the reader should know, one sentence each."""
+        """Return the warnings about this run, one sentence each."""
         return [*self.facts.warnings, *self.inputs.warnings, *self._spellings]
 
     @property
     def hand_made_target(self) -> Target | None:
-        """Return the target, where it was made by hand."""
+        """Return the target if it was made by hand."""
         return None if self.target_is_models_own or self.inputs.answers is not None else self.target
 
     def asked_again(self, inputs: Inputs, number: int) -> "Trace":
-        """Return this run for the same inputs under another number; what is known of it is known of both."""
+        """Return this run for the same inputs under another number; both share what has been computed."""
         other = copy.copy(self)
         other.inputs, other.number = inputs, number
         return other
 
     def intervened(self, inputs: Inputs, *, number: int, step: Step) -> "Trace":
-        """Run the interventions of some inputs, of which this is the untouched run; the target stays what it is here.
+        """Run the inputs of this untouched run with their interventions, with the same target.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -168,7 +168,7 @@ class Trace(TraceLens, TraceHeads):
         return run
 
     def is_of(self, model: TransformerBridge) -> bool:
-        """Tell whether this is what the model would do now."""
+        """Tell whether the model would still give this run."""
         return model is self._model and self._memory.is_current()
 
     @property
@@ -219,11 +219,11 @@ class Trace(TraceLens, TraceHeads):
         return self._memory.of(("layers",), lambda twin: check_layers(twin, self._recording, self.weights))
 
     def changes(self) -> Changes:
-        """Return what the interventions change in each part's direct effect, now less before.
+        """Return how the interventions change each part's direct effect, now minus before, in the target's unit.
 
-        Both are read along the untouched run's direction and at its final norm's scale; what the moved scale does is
-        a row of its own, and the rows sum to the target's change. Parts that grow in later layers answer the
-        intervention (self-repair; McGrath et al. 2023). Without interventions all is 0.
+        Both are read along the untouched run's direction and at its final norm's scale; the effect of the changed scale
+        has a row of its own, and the rows sum to the target's change. Later parts whose effect grows compensate for the
+        intervention (self-repair; McGrath et al. 2023). Without interventions all changes are 0.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -231,13 +231,13 @@ class Trace(TraceLens, TraceHeads):
         return self._memory.of(("changes",), lambda twin: self._changes(twin))
 
     def what_answered(self, k: int = 5) -> list[tuple[str, float]]:
-        """Name the later heads and MLPs whose direct effect an intervention moved most, the largest change first.
+        """Return the later heads and MLPs whose direct effect changed most, with the change, the largest first.
 
-        Changes are at the untouched run's scale, in the target's unit, on average over rows. Only what stands in
-        later layers than the first intervention is named. Without interventions nothing is.
+        Changes are at the untouched run's scale, in the target's unit, averaged over rows. Only parts in later layers
+        than the first intervention count. Without interventions the list is empty.
 
         Args:
-            k: how many at most.
+            k: the most to return.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -255,10 +255,10 @@ class Trace(TraceLens, TraceHeads):
         return sorted(known, key=lambda one: -abs(one[1]))[:k]
 
     def top_heads(self, k: int = 5) -> list[str]:
-        """Name the heads with the largest direct effects of either sign, on average over rows, the largest first.
+        """Return the names of the heads with the largest direct effects of either sign, averaged over rows.
 
         Args:
-            k: how many at most.
+            k: the most to return.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -277,8 +277,8 @@ class Trace(TraceLens, TraceHeads):
         if self.edits and self.inputs.cached is not None:
             raise InputError(
                 "interventions",
-                "these activations come from a cache and differ from what this model computes, so they cannot be "
-                "edited: give prompts, which the model runs itself",
+                "these activations come from a cache and differ from what this model computes, so interventions "
+                "are not possible: give prompts, which the model runs itself",
             )
         if self.edits and target is None and self.inputs.answers is None:
             raise InputError(
