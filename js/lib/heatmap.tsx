@@ -132,7 +132,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
       ? props.speakLabel?.(cursor)
       : exists(cursor)
         ? props.speak(cursor)
-        : "no such cell";
+        : "no cell here";
   const told = cursor && !(isCell(cursor) && !exists(cursor)) ? cursor : hover;
   const tip = told && (isCell(told) ? props.tooltip(told) : props.labelTip?.(told));
   const overLive = isCell(hover) || (hover?.row != null ? props.onRowLabel : props.onColLabel);

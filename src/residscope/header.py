@@ -1,4 +1,4 @@
-"""What all views of a run need once: its tokens, targets, depths, model and warnings, as plain data."""
+"""What all views of a run share: its tokens, targets, depths, model and warnings, as plain data."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ from residscope.runs.trace import Trace
 
 
 def header_of(trace: Run | Given) -> dict[str, Any]:
-    """Return the run's header, the value of `Status._header`; of arrays there is no model to tell of."""
+    """Return the run's header, the value of `Status._header`; arrays have no model to describe."""
     if isinstance(trace, Given):
         return _given(trace)
     ids = {token for row in trace.inputs.tokens for token in row}
@@ -64,7 +64,7 @@ def text_of(trace: Run, token: int) -> str:
 
 
 def name_of(trace: Run, token: int) -> str:
-    """Return a token's text for a still picture: the spaces at its edges marked, BOS by that name."""
+    """Return a token's text for a still picture, with the spaces at its edges marked, and BOS called "BOS"."""
     return "BOS" if token == trace.inputs.bos else visible(text_of(trace, token))
 
 
@@ -74,7 +74,7 @@ def tokens_of(trace: Run, row: int) -> list[str]:
 
 
 def _given(run: Given) -> dict[str, Any]:
-    """Return the header of quantities that somebody has."""
+    """Return the header of quantities that the user gave."""
     texts = list(dict.fromkeys(text(token) for row in run.tokens for token in row))
     ids = {token: at for at, token in enumerate(texts)}
     first = run.quantities[0]

@@ -226,7 +226,7 @@ def test_of_a_long_row_cells_come_when_they_are_on_screen(open_views):
     assert saved(page, "lens") == [], "what is on screen at first is here"
     set_state(page, "selection", position=100)
     page.get_by_text("over layers, after ").wait_for()
-    assert "the likeliest token is not here yet" in say(page)
+    assert "the most likely token has not arrived yet" in say(page)
     page.wait_for_function("window.residscope.saved.length > 0")
     asked = saved(page, "lens")[0]["_ask"]
     ((kind, row, start, stop),) = (key.split("/") for key in asked["keys"])

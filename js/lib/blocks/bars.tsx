@@ -1,4 +1,4 @@
-/** The bars, one a part: hover, click and keyboard, rings, numbers; one tab stop. */
+/** The bars, one per part: hover, click and keyboard, rings, numbers; one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
@@ -224,7 +224,7 @@ function numbersAt(spread: Float32Array[], part: number): number[] {
 }
 
 function range(values: number[]): string {
-  if (values.length === 0) return "no prompt has it";
+  if (values.length === 0) return "no prompt has a value";
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return `${values.length} prompts: ${preciseSigned(low)} to ${preciseSigned(high)}`;
 }

@@ -127,7 +127,7 @@ export function LensGrid(props: Props): JSX.Element {
         ref={scroller}
         style={{ width: size.width }}
         role="grid"
-        aria-label={`likeliest next token, ${depths} depths by ${positions} positions`}
+        aria-label={`most likely next token, ${depths} depths by ${positions} positions`}
         aria-rowcount={depths}
         aria-colcount={positions}
         aria-activedescendant={cursor ? `${id}-cell` : undefined}
