@@ -139,8 +139,8 @@ class Trace(TraceLens, TraceHeads):
     def head_attribution(self) -> Float[Tensor, "group layer head"]:
         """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
 
-        A head's part is what it writes at the read position, less what it writes whatever it attends to, through the
-        final norm with its scale frozen (direct logit attribution; Elhage et al. 2021, Wang et al. 2023).
+        A head's part is what it writes where the target is read, less what it writes whatever it attends to, through
+        the final norm with its scale frozen (direct logit attribution; Elhage et al. 2021, Wang et al. 2023).
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.

@@ -111,7 +111,7 @@ class TokenStrip(View):
                     "token": trace.decode(token),
                     "token_id": token,
                     "special": token in trace.special_ids,
-                    "read": position == trace.target.positions[row],
+                    "is_target_position": position == trace.target.positions[row],
                 }
                 | ({} if effects is None else {column: effects[row, position]})
                 for row, ids in enumerate(trace.inputs.tokens)
