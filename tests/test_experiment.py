@@ -356,7 +356,8 @@ def test_a_closed_experiment_says_so():
 def test_tab_shows_what_a_user_needs_and_nothing_else():
     shown = {name for name in dir(rs.Experiment) if not name.startswith("_")}
     reads = {"answers", "baseline", "history", "inputs", "prompts", "question", "selection", "status", "target"}
-    reads |= {"trace", "trace_or_none", "warnings"}
+    reads |= {"interventions", "trace", "trace_or_none", "warnings"}
+    intervenes = {"ablate", "ablated", "reset", "scale", "steer"}
     does = {"back", "cancel", "close", "fork", "forward", "from_cache", "on_run", "run", "update", "wait"}
-    assert shown == reads | does
+    assert shown == reads | does | intervenes
     assert all(getattr(rs.Experiment, name).__doc__ for name in shown)

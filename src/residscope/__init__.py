@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from residscope.errors import InputError
     from residscope.experiment import Experiment
+    from residscope.inputs.interventions import Ablation, Scaling, Steering
     from residscope.inputs.target import Answer, Target
     from residscope.live.shared import Selection
     from residscope.live.worker import Cancelled
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Ablation": "inputs.interventions",
     "Answer": "inputs.target",
     "AttentionPattern": "views",
     "Cancelled": "live.worker",
@@ -52,8 +54,10 @@ _HOMES = {
     "NoSplitError": "runs.sources",
     "Quantity": "quantity",
     "Row": "views",
+    "Scaling": "inputs.interventions",
     "Selection": "live.shared",
     "StaleWeightsError": "runs.memory",
+    "Steering": "inputs.interventions",
     "Target": "inputs.target",
     "TokenStrip": "views",
     "Trace": "runs.trace",
@@ -65,6 +69,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Ablation",
     "Answer",
     "AttentionPattern",
     "Cancelled",
@@ -79,8 +84,10 @@ __all__ = [
     "NoSplitError",
     "Quantity",
     "Row",
+    "Scaling",
     "Selection",
     "StaleWeightsError",
+    "Steering",
     "Target",
     "TokenStrip",
     "Trace",

@@ -14,11 +14,13 @@ from residscope.header import expected_extent, extent_of, header_of
 from residscope.inputs.answers import Answers
 from residscope.inputs.given_cache import parse_cache
 from residscope.inputs.history import History, Past
+from residscope.inputs.interventions import AblationKind, Intervention
 from residscope.inputs.prompts import Prompts
 from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
 from residscope.inputs.vocabulary import Names
+from residscope.intervening import Change, Intervening, asked_for
 from residscope.live.feed import Feed
 from residscope.live.shared import Extent, Selection, Status
 from residscope.live.source import Source
@@ -30,7 +32,7 @@ from residscope.runs.runs import Runs, run_all
 from residscope.runs.trace import Trace
 
 
-class Experiment:
+class Experiment(Intervening):
     """A model, prompts and answers, run anew at each change, with the views that show them.
 
     Args:
@@ -56,6 +58,7 @@ class Experiment:
             asked with token ids.
         mask: of prompts that are padded token ids, 1 at real tokens; new prompts need a new one.
         vocabulary: names for the tokens of a model without a tokenizer, a list or a function from id to name.
+        interventions: what is changed in the run from the start, such as `[rs.Ablation("L3H0")]`.
 
     Raises:
         InputError: for the first input that cannot be used; nothing has run then.
@@ -77,12 +80,13 @@ class Experiment:
         tokenizer: Any = None,
         mask: Any = None,
         vocabulary: Names | None = None,
+        interventions: Sequence[Intervention] = (),
     ) -> None:
         self._given = model, tokenizer
         self.model = as_bridge(model, tokenizer)
         self._question = Question(
             prompts, answers, corrupted, target, target_position, prepend_bos, chat_template, prefill, mask, vocabulary
-        ).copy()
+        ).changed({"interventions": interventions})
         self._inputs = self._question.parse(self.model)
         me = weakref.ref(self)
         self._feed: Feed[Runs[Trace]] = Feed(
@@ -179,6 +183,15 @@ class Experiment:
         self.update(answers=value)
 
     @property
+    def interventions(self) -> tuple[Intervention, ...]:
+        """Return what is in force, the oldest first, as Python that can be pasted; assign to exchange all of it."""
+        return tuple(self._question.interventions)
+
+    @interventions.setter
+    def interventions(self, value: Sequence[Intervention]) -> None:
+        self.update(interventions=value)
+
+    @property
     def warnings(self) -> list[str]:
         """Return what the reader should know about the newest finished run, one sentence each."""
         return self.trace.warnings
@@ -223,16 +236,40 @@ class Experiment:
             inputs, question = self._question.changed(changes).fitted(self.model, changes)
             self._run(inputs, question, self._history.add)
 
-    def run(self, **changes: Any) -> Trace:
+    def run(
+        self,
+        *,
+        ablate: Any = None,
+        scale: Any = None,
+        steer: Any = None,
+        kind: AblationKind = "mean",
+        reference: Prompts | None = None,
+        **changes: Any,
+    ) -> Trace:
         """Ask a pure question: the run of these inputs, changed so; nothing moves on screen.
+
+        The interventions in force hold, unless others are given: these are then the only ones.
+
+        Args:
+            ablate: parts to switch off, as for `ablate`.
+            scale: parts to multiply and by what, `("L3H0", 2)` or `{"L3H0": 2, "L2.mlp": 0.5}`.
+            steer: the layer, the vector, and what to multiply it by, `(2, vector, 4)`.
+            kind: of the ablation.
+            reference: the prompts that a mean is taken over.
+            changes: inputs, such as `prompts`, or `interventions`; none (`()`) is the untouched run.
 
         Raises:
             TypeError: for a name that is not an input.
             InputError: for an input that cannot be used.
         """
+        named = asked_for(ablate, scale, steer, kind, reference)
+        if named is not None:
+            if "interventions" in changes:
+                raise TypeError("run takes interventions, or ablate, scale and steer, and not both")
+            changes["interventions"] = named
         model = self._model_now()
         inputs, question = self._question.changed(changes).fitted(model, changes)
-        return Trace(model, inputs, target=question.hand_made)
+        return run_all(model, inputs, target=question.hand_made, before=self._feed.now()).trace
 
     def fork(self, **changes: Any) -> "Experiment":
         """Return an experiment of its own on the same model and inputs, changed so, with a copy of the selection.
@@ -286,6 +323,10 @@ class Experiment:
         self._feed.close()
         self._history = History()
 
+    def _change_interventions(self, change: Change) -> None:
+        with self._feed.lock:
+            self.update(interventions=change(self.interventions))
+
     def _model_now(self) -> TransformerBridge:
         """Return the model, which is another bridge when the Hugging Face model that was given has changed."""
         model, tokenizer = self._given
@@ -297,7 +338,8 @@ class Experiment:
 
         def make(ticket: Ticket) -> Runs[Trace]:
             step = partial(ticket.step, "layer")
-            return run_all(model, inputs, target=question.hand_made, number=ticket.about["run"], step=step)
+            number, before = ticket.about["run"], feed.now()
+            return run_all(model, inputs, target=question.hand_made, number=number, step=step, before=before)
 
         def made(runs: Runs[Trace]) -> None:
             history.finish(runs.number, runs.trace.target.names, runs.trace.target_value.tolist())

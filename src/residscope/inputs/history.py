@@ -31,7 +31,8 @@ class Past:
     def __repr__(self) -> str:
         prompt = self.prompts[0] if len(self.prompts) == 1 else f"{len(self.prompts)} prompts"
         told = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.target, self.value, strict=True))
-        return f"run {self.number}: {prompt!r}{': ' if told else ''}{told}"
+        changed = "".join(f", {one!r}" for one in self.question.interventions)
+        return f"run {self.number}: {prompt!r}{changed}{': ' if told else ''}{told}"
 
 
 class History(Sequence[Past]):

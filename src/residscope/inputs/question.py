@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from residscope.errors import InputError, brief
+from residscope.inputs import interventions as words
 from residscope.inputs.answers import Answers
 from residscope.inputs.encoding import Settings
+from residscope.inputs.interventions import Intervention
 from residscope.inputs.prompts import Prompts, plain
 from residscope.inputs.reader import Inputs, Reader
 from residscope.inputs.target import Alone, Target
@@ -31,6 +33,7 @@ class Question:
     prefill: str | Sequence[str] | None
     mask: Any = None
     vocabulary: Names | None = None
+    interventions: Sequence[Intervention] = ()
 
     @property
     def hand_made(self) -> Target | None:
@@ -70,6 +73,10 @@ class Question:
             changes = {**changes, "target": None}
         elif isinstance(changes.get("target"), Target) and "answers" not in changes:
             changes = {**changes, "answers": None}
+        if "interventions" in changes:
+            given = changes["interventions"]
+            listed = () if given is None else (given,) if isinstance(given, Intervention) else tuple(given)
+            changes = {**changes, "interventions": listed}
         # A mask is of the ids that it was given with.
         if "prompts" in changes and "mask" not in changes:
             changes = {**changes, "mask": None}
@@ -98,7 +105,23 @@ class Question:
         sentence = why_not_together(model, [len(row) for row in inputs.tokens])
         if sentence:
             raise InputError("prompts", sentence)
-        return inputs
+        return self._with_interventions(inputs, model, reader)
+
+    def _with_interventions(self, inputs: Inputs, model: TransformerBridge, reader: Reader) -> Inputs:
+        if not self.interventions:
+            return inputs
+        if inputs.cached is not None:
+            raise InputError(
+                "interventions",
+                "these activations are a cache's and not what this model does, so they cannot be intervened in: give "
+                "prompts, which the model runs itself",
+            )
+        lengths = list(map(len, inputs.tokens))
+        asked = words.checked(
+            self.interventions, model, lengths, reader.tokens_of, has_corrupted=inputs.corrupted is not None
+        )
+        notes = words.notes_on(asked, lengths)
+        return replace(inputs, interventions=asked, warnings=(*inputs.warnings, *notes))
 
     def fitted(self, model: TransformerBridge, changes: Mapping[str, Any]) -> tuple[Inputs, "Question"]:
         """Read these inputs after a change; older ones that no longer fit it are set aside, with a warning.
@@ -112,6 +135,11 @@ class Question:
                 inputs = question.parse(model)
             except InputError as error:
                 field = error.field
+                if field == "interventions" and field not in changes:
+                    kept, gone = question._fitting(model)
+                    notes += [f"Set aside, since it no longer fits: {one!r} ({sentence})." for one, sentence in gone]
+                    question = replace(question, interventions=kept)
+                    continue
                 if field not in _SET_ASIDE or field in changes or getattr(question, field) is None:
                     raise
                 notes.append(f"Set aside, since it no longer fits: {error}.")
@@ -119,3 +147,17 @@ class Question:
                 question = replace(question, **nothing)
             else:
                 return replace(inputs, warnings=(*inputs.warnings, *notes)), question
+
+    def _fitting(self, model: TransformerBridge) -> tuple[tuple[Intervention, ...], list[tuple[Intervention, str]]]:
+        """Return the interventions that these inputs can have, and those that they cannot, each with the reason."""
+        kept, gone = [], []
+        for one in self.interventions:
+            try:
+                replace(self, interventions=(one,)).parse(model)
+            except InputError as error:
+                if error.field != "interventions":
+                    raise
+                gone.append((one, str(error)))
+            else:
+                kept.append(one)
+        return tuple(kept), gone

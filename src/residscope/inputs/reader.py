@@ -7,6 +7,7 @@ from typing import Any
 from residscope.errors import InputError, brief, count, whole_number
 from residscope.inputs.answers import AnswerPair, Answers, form_note, parse_answers
 from residscope.inputs.encoding import Encoded, Encoding, Settings
+from residscope.inputs.interventions import Asked
 from residscope.inputs.padding import as_rows, padding_note, unpacked
 from residscope.inputs.prompts import Form, Prompts, form_of, parse_prompts, plain, written
 from residscope.inputs.target import Alone, Target
@@ -36,6 +37,7 @@ class Inputs:
         prefills: what the reply to each prompt begins with, or None where no chat template is in use.
         form: what the prompts were written as: "texts", "messages" or "ids".
         cached: the activations to be read in place of a run, where they are not what the model does.
+        interventions: what is changed in the run, the oldest first.
         warnings: what the reader should know, one sentence each.
     """
 
@@ -53,6 +55,7 @@ class Inputs:
     prefills: tuple[str, ...] | None = None
     form: Form = "texts"
     cached: CachedRun | None = None
+    interventions: tuple[Asked, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -156,6 +159,17 @@ class Reader:
         rows = parse_prompts("prompts", prompts, mask)
         sources = _sources([self._encoding.text_of(row) for row in rows], texts)
         return [written(self._encoding.edited(rows[row], text)) for row, text in zip(sources, texts, strict=True)]
+
+    def tokens_of(self, prompts: Prompts) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of prompts that an intervention reads, written in any form.
+
+        Raises:
+            InputError: for prompts that cannot be used.
+        """
+        try:
+            return tuple(row.ids for row in self._encoding.rows("prompts", parse_prompts("prompts", prompts)))
+        except InputError as error:
+            raise InputError("interventions", str(error)) from None
 
     def check_target(self, target: Target, inputs: Inputs) -> None:
         """Refuse a target made by hand that does not fit the prompts."""

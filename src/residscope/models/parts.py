@@ -8,18 +8,21 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.errors import InputError, count
-from residscope.models.activations import Activations, Watch
+from residscope.models.activations import Activations, Watch, whole
 from residscope.models.edit_hooks import Rests, point_of
 from residscope.models.edits import Site, Slot, checked_slot
 
 
-def read_parts(model: TransformerBridge, run: Activations, sites: Sequence[Site]) -> list[Float[Tensor, "row pos d"]]:
-    """Return what these parts are in a run, each at all positions, in one forward; their sites' positions do not count.
+def read_parts(
+    model: TransformerBridge, run: Activations, sites: Sequence[Site], take: Callable[[Tensor], Tensor] = whole
+) -> list[Tensor]:
+    """Return what these parts are in a run, in one forward; their sites' positions do not count.
 
     Args:
         model: which runs.
         run: an untouched run.
         sites: of the parts.
+        take: makes of a part `[row pos d]` what is kept.
 
     Raises:
         InputError: for a part that the model does not have.
@@ -28,13 +31,13 @@ def read_parts(model: TransformerBridge, run: Activations, sites: Sequence[Site]
     rests, parts = Rests(model, slots), dict[Slot, Tensor]()
 
     def look(slot: Slot) -> Callable[..., None]:
-        def take(value: Tensor, **_: object) -> None:
+        def see(value: Tensor, **_: object) -> None:
             rest = rests.of(slot, value)
             own = value if slot.head is None else value[:, :, slot.head]
             own = own.to(torch.promote_types(own.dtype, torch.float32))
-            parts[slot] = own if rest is None else own - rest.to(own)
+            parts[slot] = take(own if rest is None else own - rest.to(own))
 
-        return take
+        return see
 
     needed = [Watch(str(point), hook) for point, hook in (*rests.hooks_of_heads, *rests.hooks_of_stream)]
     watches = [Watch(point_of(model, slot), look(slot)) for slot in dict.fromkeys(slots)]

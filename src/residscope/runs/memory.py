@@ -57,6 +57,11 @@ class Memory:
                 self._large = {key: value}
             return value
 
+    def is_current(self) -> bool:
+        """Tell whether the weights are those of the run."""
+        with self._twin.use():
+            return self._twin.weights == self.weights
+
     @property
     def keys(self) -> list[Any]:
         """Return the names of what is remembered."""

@@ -47,12 +47,39 @@ def run_all(
     inputs: Inputs,
     *,
     target: Target | None,
-    number: int,
-    step: Step,
+    number: int = 0,
+    step: Step = lambda _done, _of: None,
+    before: Runs[Trace] | None = None,
 ) -> Runs[Trace]:
-    """Run what is asked."""
-    trace = Trace(model, inputs, target=target, number=number, step=step)
-    return Runs(number, trace, trace, None if inputs.corrupted is None else lambda: _corrupted(model, trace))
+    """Run what is asked, first untouched and then with its interventions.
+
+    Args:
+        model: which runs.
+        inputs: what is asked.
+        target: made by hand, or None.
+        number: of the runs in their experiment; 0 for a pure question.
+        step: called before each layer.
+        before: the experiment's runs so far; their untouched run is taken where it is that of these inputs, too.
+    """
+    untouched = replace(inputs, interventions=())
+    baseline = None if before is None else _reused(before, model, inputs, target)
+    if baseline is None:
+        baseline = Trace(model, untouched, target=target, number=number, step=step)
+    else:
+        baseline = baseline.asked_again(untouched, number)
+    trace = baseline.intervened(inputs, number=number, step=step) if inputs.interventions else baseline
+    corrupted = None if inputs.corrupted is None else lambda: _corrupted(model, baseline)
+    return Runs(number, baseline, trace, corrupted)
+
+
+def _reused(before: Runs[Trace], model: TransformerBridge, inputs: Inputs, target: Target | None) -> Trace | None:
+    """Return the untouched run of these inputs if it is there; what has no interventions is always run anew."""
+    old, had = before.baseline, before.trace is not before.baseline
+    if not (had or inputs.interventions):
+        return None
+    plain = replace(inputs, interventions=(), warnings=())
+    same = replace(old.inputs, interventions=(), warnings=()) == plain
+    return old if same and old.hand_made_target == target and old.is_of(model) else None
 
 
 def _corrupted(model: TransformerBridge, baseline: Trace) -> Trace:

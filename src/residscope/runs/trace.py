@@ -1,5 +1,6 @@
 """One frozen run: its tokens, its activations, and the numbers read off them."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,10 @@ from residscope.models.recording import recall, record
 from residscope.models.terms import Terms
 from residscope.models.twin import Twin, twin_of
 from residscope.models.windows import windows_of
+from residscope.runs.changes import Changes, changes_between
 from residscope.runs.decomposition import Decomposition, check_layers, decompose
-from residscope.runs.memory import Memory
+from residscope.runs.interventions import edits_of
+from residscope.runs.memory import Memory, StaleWeightsError
 from residscope.runs.resolve import resolve, spelling_warnings
 from residscope.runs.trace_heads import TraceHeads
 from residscope.runs.trace_lens import TraceLens
@@ -63,7 +66,6 @@ class Trace(TraceLens, TraceHeads):
         windows: how far each layer's attention may look back, None where it has no limit.
         cache_mismatch: where the activations of `Experiment.from_cache` differ from what the model does; the numbers
             are those of the cache then. Empty for a run that the model made.
-        warnings: what the reader should know, one sentence each.
     """
 
     is_causal = True
@@ -76,11 +78,13 @@ class Trace(TraceLens, TraceHeads):
         target: Target | None = None,
         number: int = 0,
         edits: Sequence[Edit] = (),
+        baseline: "Trace | None" = None,
         step: Step = lambda _done, _of: None,
     ) -> None:
         self.number = number
         self.inputs = inputs
         self.edits = tuple(edits)
+        self._untouched = baseline
         self._check_edits(target)
         self.facts = facts_of(model)
         self.n_layers = int(model.cfg.n_layers)
@@ -113,13 +117,14 @@ class Trace(TraceLens, TraceHeads):
                 "numbers: check the weights, or load the model with dtype=torch.float32"
             )
         self.target = target or resolve(inputs, self._recording.logits)
-        self.target_is_models_own: bool = target is None and inputs.answers is None
+        self.target_is_models_own: bool = (
+            target is None and inputs.answers is None if baseline is None else baseline.target_is_models_own
+        )
         self.target_value = self.target.value(self._recording.logits.float())
         self.cache_mismatch: str = inputs.cached.difference if inputs.cached else ""
-        self.warnings: list[str] = [*self.facts.warnings, *inputs.warnings]
         # Which spelling is likelier is said of the untouched run.
-        if self.target.is_one_a_row and not self.edits:
-            self.warnings += spelling_warnings(inputs, self._recording.logits)
+        untouched = self.target.is_one_a_row and not self.edits
+        self._spellings = spelling_warnings(inputs, self._recording.logits) if untouched else []
 
     def __repr__(self) -> str:
         rows = ", ".join(
@@ -127,6 +132,43 @@ class Trace(TraceLens, TraceHeads):
             for name, value in zip(self.target.names, self.target_value.tolist(), strict=True)
         )
         return f"<Trace of run {self.number}: {self.facts.name}, {count(len(self.lengths), 'row')}, {rows}>"
+
+    @property
+    def baseline(self) -> "Trace":
+        """Return the untouched run of the same inputs; without interventions the run itself."""
+        return self if self._untouched is None else self._untouched
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what the reader should know, one sentence each."""
+        return [*self.facts.warnings, *self.inputs.warnings, *self._spellings]
+
+    @property
+    def hand_made_target(self) -> Target | None:
+        """Return the target, where it was made by hand."""
+        return None if self.target_is_models_own or self.inputs.answers is not None else self.target
+
+    def asked_again(self, inputs: Inputs, number: int) -> "Trace":
+        """Return this run for the same inputs under another number; what is known of it is known of both."""
+        other = copy.copy(self)
+        other.inputs, other.number = inputs, number
+        return other
+
+    def intervened(self, inputs: Inputs, *, number: int, step: Step) -> "Trace":
+        """Run the interventions of some inputs, of which this is the untouched run; the target stays what it is here.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        edits = edits_of(inputs, self._memory)
+        run = Trace(self._model, inputs, target=self.target, number=number, edits=edits, baseline=self, step=step)
+        if run.weights != self.weights:
+            raise StaleWeightsError
+        return run
+
+    def is_of(self, model: TransformerBridge) -> bool:
+        """Tell whether this is what the model would do now."""
+        return model is self._model and self._memory.is_current()
 
     @property
     def patterns_sent_with_run(self) -> bool:
@@ -174,6 +216,61 @@ class Trace(TraceLens, TraceHeads):
             StaleWeightsError: when the weights have changed since this run.
         """
         return self._memory.of(("layers",), lambda twin: check_layers(twin, self._recording, self.weights))
+
+    def changes(self) -> Changes:
+        """Return what the interventions change in each part's direct effect, now less before.
+
+        Both are read along the untouched run's direction and at its final norm's scale; what the moved scale does is
+        a row of its own, and the rows sum to the target's change. Parts that grow in later layers answer the
+        intervention (self-repair; McGrath et al. 2023). Without interventions all is 0.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._memory.of(("changes",), lambda twin: self._changes(twin))
+
+    def what_answered(self, k: int = 5) -> list[tuple[str, float]]:
+        """Name the later heads and MLPs whose direct effect an intervention moved most, the largest change first.
+
+        Changes are at the untouched run's scale, in the target's unit, on average over rows. Only what stands in
+        later layers than the first intervention is named. Without interventions nothing is.
+
+        Args:
+            k: how many at most.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        if not self.edits:
+            return []
+        first = min(edit.site.layer for edit in self.edits)
+        changes = self.changes()
+        columns = dict(zip(changes.labels, changes.values.mean(0).tolist(), strict=True))
+        heads = changes.heads.mean(0)
+        later = range(first + 1, self.n_layers)
+        moved = {f"L{layer}H{head}": float(heads[layer, head]) for layer in later for head in range(self.n_heads)}
+        moved |= {f"L{layer}.mlp": columns[f"L{layer}.mlp"] for layer in later}
+        known = [(name, change) for name, change in moved.items() if change == change and change]
+        return sorted(known, key=lambda one: -abs(one[1]))[:k]
+
+    def top_heads(self, k: int = 5) -> list[str]:
+        """Name the heads with the largest direct effects of either sign, on average over rows, the largest first.
+
+        Args:
+            k: how many at most.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        effects = self.head_attribution().mean(0).abs().flatten().nan_to_num(-1)
+        order = effects.argsort(descending=True, stable=True)[: max(0, k)]
+        return [f"L{at // self.n_heads}H{at % self.n_heads}" for at in order.tolist() if effects[at] >= 0]
+
+    def _changes(self, twin: TransformerBridge) -> Changes:
+        before = self.baseline
+        read_as = decompose(twin, self._recording, self.target, self.weights, read_as=before._recording)
+        moved = self.target_value - before.target_value
+        return changes_between(before._decomposed(), self._decomposed(), read_as, moved, self.logits.dtype)
 
     def _check_edits(self, target: Target | None) -> None:
         if self.edits and self.inputs.cached is not None:
