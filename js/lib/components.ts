@@ -20,7 +20,11 @@ const BIASES = "biases";
 
 const IN_LAYER: Record<string, Words> = {
   attn: { subject: "attention", group: ATTENTION, about: "the sum of its heads" },
-  attn_bias: { subject: "attention bias", group: BIASES, about: "added wherever its heads look" },
+  attn_bias: {
+    subject: "attention bias",
+    group: BIASES,
+    about: "the same whatever the heads look at",
+  },
   mixer: { subject: "mixer", group: MIXERS },
   mlp: { subject: "MLP", group: MLPS },
 };
@@ -30,8 +34,16 @@ const ALONE: Record<string, Words> = {
   pos_embed: { subject: "The position's embedding", group: EMBEDDING },
   norm_bias: { subject: "The final norm's bias", group: BIASES },
   unembed_bias: { subject: "The unembedding's bias", group: BIASES },
-  entropy: { subject: "The entropy", group: "entropy", about: "of the next token, with a minus" },
-  soft_cap: { subject: "The soft cap", group: "soft cap", about: "what it takes off the logits" },
+  entropy: {
+    subject: "The entropy",
+    group: "entropy",
+    about: "of the next token, with a minus sign",
+  },
+  soft_cap: {
+    subject: "The soft cap",
+    group: "soft cap",
+    about: "what it subtracts from the logits",
+  },
 };
 
 function wordsOf(name: string): Partial<Words> {

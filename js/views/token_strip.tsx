@@ -49,17 +49,18 @@ const COLOURS = ["none", EFFECT];
 const NO_INPUTS: Inputs = { prompts: [], answers: null, prefills: null, own: false };
 
 const HELP = [
-  "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
-    "capitals a special token, grey what a chat template added. The flag marks where the target is read: what the model predicts " +
-    "there is what is explained.",
-  "The colour can be what the selected head, or all heads when none is selected, move from each token " +
-    "to where the target is read, in the target's unit: positive pushes towards the right answer. It is " +
-    "the direct path alone, and a token's column in the stream may hold what earlier layers put there.",
-  "Click a token to look at its position in every view; click it again to look where the target " +
+  "These are the tokens that the model reads, in order. · is a space at a token's edge and ⏎ a newline. " +
+    "Small capitals mark special tokens; grey marks what a chat template added. The flag marks where the " +
+    "target is read: every view explains what the model predicts there.",
+  "The colour can show what the selected head moves from each token to where the target is read, or what " +
+    "all heads move when none is selected. It is in the target's unit, and positive pushes towards the " +
+    "right answer. This is the direct path alone: the residual stream at a token may also hold what " +
+    "earlier layers put there.",
+  "Click a token to select its position in every view. Click it again to go back to where the target " +
     "is read.",
-  "Edit with the button, a double click or the key e: Enter runs, Shift+Enter breaks the line, " +
-    "Escape leaves. Of a chat, what the user said last and what the reply begins with are edited. One answer alone is explained by its log-probability; without answers the " +
-    "model's top token is explained against its second.",
+  "To edit, press the button or e, or double-click. Enter runs, Shift+Enter starts a new line, Escape " +
+    "cancels. In a chat you edit the last user message and the beginning of the reply. With one answer, " +
+    "its log-probability is explained; with none, the model's top token against its second.",
 ];
 
 function TokenStrip({ view }: { view: View<Model> }): JSX.Element {

@@ -179,7 +179,7 @@ function metaWords(
 function blankWords(shown: Shown[]): string | null {
   const isBlank = ({ values }: Shown) => values.every((value) => Number.isNaN(value));
   if (shown.length === 0 || !shown.every(isBlank)) return null;
-  return shown.map(({ of }) => of.blank).find(Boolean) ?? "There is no number here.";
+  return shown.map(({ of }) => of.blank).find(Boolean) ?? "There are no numbers here.";
 }
 
 function choiceOf(view: View<Model>, trait: string): unknown {

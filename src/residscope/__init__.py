@@ -1,6 +1,6 @@
 """Linked, live views of a transformer's insides for Jupyter.
 
-The names below load on first use, so that `import residscope` costs neither torch nor transformer_lens.
+The names below load on first use, so that `import residscope` loads neither torch nor transformer_lens.
 """
 
 import gc
@@ -110,9 +110,9 @@ def __getattr__(name: str) -> Any:
 
 @contextmanager
 def _collector_resting() -> Iterator[None]:
-    """Keep the garbage collector from an import, where it takes a fifth of the time.
+    """Pause the garbage collector during an import, where it takes a fifth of the time.
 
-    torch and TransformerLens make half a million objects that stay, and it would look through them again and again.
+    torch and TransformerLens make half a million lasting objects, which it would scan again and again.
     """
     collects = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""What a view follows in place of an experiment: a run that never changes."""
+"""What a view follows instead of an experiment: a run that never changes."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from residscope.runs.runs import Runs
 
 
 class Fixed:
-    """Arrays to be shown, with a selection and a status of their own. A `Source`."""
+    """A `Source` of arrays, with a selection and a status of its own."""
 
     closed = False
 
@@ -30,7 +30,7 @@ class Fixed:
 
     @property
     def expected(self) -> None:
-        """Return None: there will be no other run."""
+        """Return None: no other run will come."""
 
     def now(self) -> Runs[ArrayRun | Given]:
         """Return the arrays."""
@@ -45,7 +45,7 @@ class Fixed:
         self._ticket = self.ask("show", lambda ticket: follow(self._runs, ticket))
 
     def detach(self, _name: str) -> None:
-        """Close with the one view that shows this."""
+        """Close together with the only view that shows this."""
         self.selection.close()
         self.status.close()
 

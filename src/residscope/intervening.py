@@ -1,8 +1,9 @@
-"""The verbs of interventions: they change which are in force, and the runs follow."""
+"""The methods that change an experiment's interventions; its runs follow."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 from residscope.inputs.interventions import (
@@ -13,26 +14,30 @@ from residscope.inputs.interventions import (
     Scaling,
     Steering,
     added,
+    part_names,
     without,
 )
 from residscope.inputs.prompts import Prompts
 from residscope.models.edits import Positions
 
+GESTURES = ("switch", "ablate", "reset")
+"""What a view asks for."""
+
 Change = Callable[[tuple[Intervention, ...]], Sequence[Intervention]]
-"""Returns the interventions that are to be in force, given those that are."""
+"""Returns the new interventions, given the current ones."""
 
 
 class Intervening(ABC):
-    """Parts of the model switched off, scaled or steered in every later run, and put back."""
+    """Ablates, scales and steers parts of the model in every later run, and undoes that."""
 
     @property
     @abstractmethod
     def interventions(self) -> tuple[Intervention, ...]:
-        """Return what is in force, the oldest first, as Python that can be pasted; assign to exchange all of it."""
+        """Return the current interventions, oldest first, shown as Python code; assign to replace them all."""
 
     @abstractmethod
     def _change_interventions(self, change: Change) -> None:
-        """Exchange the interventions in force, and run."""
+        """Change the current interventions, and run."""
 
     def ablate(
         self,
@@ -45,23 +50,23 @@ class Intervening(ABC):
         seed: int = 0,
         dose: float = 0,
     ) -> None:
-        """Switch parts of the model off, in all runs from now on.
+        """Ablate parts of the model, in all runs from now on.
 
         Args:
             what: a head ("L3H0", "3.0" or (3, 0)), "L3.attn", "L3.mlp", "L3" for both, or a list of these, such as
                 `exp.trace.top_heads(5)`.
-            kind: "mean" puts the part's mean over the reference prompts in its place, "zero" nothing, "resample" what
-                the part is in the corrupted prompt, or, where there is none, in another prompt.
-            positions: in each row's own tokens, negative from its end: one list for all rows, or one a row. None is
-                all; for a mean all but each row's first.
-            reference: the prompts that a mean is taken over; None is the experiment's own.
-            first: whether a mean counts and replaces the first position, too.
-            seed: decides which other prompt a row takes from.
-            dose: 0 switches the part off, 1 leaves it as it is, 2 doubles what sets it apart.
+            kind: what replaces the part: "mean" its mean over the reference prompts, "zero" zeros, "resample" its value
+                in the corrupted prompt or, without one, in another prompt.
+            positions: counted in each row's own tokens, negative from its end: one list for all rows, or one per row.
+                None is all positions, or for a mean all except each row's first.
+            reference: the prompts to take a mean over; None is the experiment's own.
+            first: whether a mean also includes and replaces the first position.
+            seed: decides which other prompt a row is resampled from.
+            dose: 0 ablates the part, 1 leaves it unchanged, 2 moves it as far the other way.
 
         Raises:
-            InputError: for a part that the model does not have, positions that a row does not have, and a kind that
-                lacks the prompts it needs; nothing changes then.
+            InputError: for a part that the model does not have, positions that a row does not have, or a kind without
+                the prompts it needs; then nothing changes.
         """
         options: dict[str, Any] = {"positions": positions, "reference": reference, "first": first}
         new = Ablation(what, kind, **options, seed=seed, dose=dose)
@@ -76,7 +81,7 @@ class Intervening(ABC):
             positions: as for `ablate`.
 
         Raises:
-            InputError: for a part or positions that there are not; nothing changes then.
+            InputError: for a part or positions that do not exist; then nothing changes.
         """
         new = Scaling(what, factor, positions)
         self._change_interventions(lambda before: added(before, new))
@@ -88,24 +93,23 @@ class Intervening(ABC):
 
         Args:
             layer: counted from 0.
-            vector: `[d_model]`, in the stream's unit; or two lists of prompts, whose means' difference it is, the
-                first's less the second's.
-            factor: what the vector is multiplied by.
+            vector: `[d_model]`, in the stream's unit; or two lists of prompts, for the difference of their means, first
+                minus second.
+            factor: what to multiply the vector by.
             positions: as for `ablate`.
-            at: "pre" the layer's attention, "mid" between attention and MLP, or "post" its MLP.
+            at: "pre" (before the layer's attention), "mid" (between attention and MLP) or "post" (after its MLP).
 
         Raises:
-            InputError: for a stop or positions that there are not, or a vector that does not fit; nothing changes
-                then.
+            InputError: for a place or positions that do not exist, or a vector that does not fit; then nothing changes.
         """
         new = Steering(layer, vector, factor, positions, at)
         self._change_interventions(lambda before: added(before, new))
 
     def reset(self, *which: Intervention | str) -> None:
-        """Take interventions away: these, or all.
+        """Remove interventions: these, or all.
 
         Args:
-            which: of `interventions`, or names of parts, such as "L3H0". With none, all are taken away.
+            which: members of `interventions`, or names of parts, such as "L3H0". Without any, all are removed.
         """
 
         def change(before: tuple[Intervention, ...]) -> tuple[Intervention, ...]:
@@ -119,7 +123,7 @@ class Intervening(ABC):
 
     @contextmanager
     def ablated(self, what: Any, kind: AblationKind = "mean", **options: Any) -> Iterator[Self]:
-        """Switch parts off within a `with` statement; on leaving it takes away its own intervention alone.
+        """Ablate parts within a `with` statement; leaving it removes only this intervention.
 
         Args:
             what: as for `ablate`.
@@ -134,17 +138,45 @@ class Intervening(ABC):
             self._change_interventions(lambda before: tuple(one for one in before if one is not new))
 
 
+def asked_by_browser(before: tuple[Intervention, ...], asked: Any) -> Sequence[Intervention]:
+    """Return the interventions in force after a gesture in a view.
+
+    Args:
+        before: those in force.
+        asked: what to `do` with which `parts`: "switch" them off by the kind used last, or on again when all are off;
+            "ablate" them by a `kind` and at a `dose`; "reset" what is done to them, or to all where none are named.
+
+    Raises:
+        InputError: for what cannot be done.
+    """
+    names = part_names(asked.get("parts")) if asked.get("parts") or asked["do"] != "reset" else ()
+    rest = before
+    for name in names:
+        rest = without(rest, name)
+    if asked["do"] == "reset":
+        return rest if names else ()
+    ablations = [one for one in before if isinstance(one, Ablation)]
+    off = {name for one in ablations for name in one.what}
+    if asked["do"] == "switch" and off.issuperset(names):
+        return rest
+    last = ablations[-1] if ablations else Ablation(names)
+    kept = replace(last, what=names, dose=0.0)
+    if asked["do"] == "ablate":
+        kept = replace(kept, kind=asked.get("kind") or last.kind, dose=asked.get("dose") or 0.0)
+    return added(rest, kept if kept.kind == "mean" else replace(kept, reference=None))
+
+
 def asked_for(
     ablate: Any, scale: Any, steer: Any, kind: AblationKind, reference: Prompts | None
 ) -> list[Intervention] | None:
-    """Return the interventions that a pure question names; None where it names none.
+    """Return the interventions that the arguments of `Experiment.run` name; None if they name none.
 
     Args:
-        ablate: parts to switch off.
+        ablate: parts to ablate.
         scale: `(what, factor)`, or `{what: factor}`.
         steer: `(layer, vector)`, `(layer, vector, factor)`, or a `Steering`.
-        kind: of the ablation.
-        reference: of the ablation.
+        kind: the ablation's kind.
+        reference: the ablation's reference.
     """
     if ablate is None and scale is None and steer is None:
         return None

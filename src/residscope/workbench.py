@@ -23,7 +23,7 @@ from residscope.views.followed import checked
 class Workbench(Box):
     """All views of one experiment in one widget: prompt, heads, attention, the selected head, lens, layers, small maps.
 
-    The strongest head is selected at first, so that there is something to see.
+    The strongest head is selected at first, so that every view has something to show.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -47,7 +47,7 @@ class Workbench(Box):
 
 
 class _Chooser:
-    """Selects the strongest head of the first run, where none is selected."""
+    """Selects the strongest head of the first run, unless one is selected."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection: Selection | None = selection

@@ -122,8 +122,8 @@ def test_where_the_templates_words_cannot_be_told_from_the_users_none_are_said_t
 def test_a_chat_model_whose_template_is_forgotten_is_warned_of(model):
     (warning,) = read(model, "Mary met John").warnings
     assert warning == (
-        "This model has a chat template and the prompt is not in it: chat_template=True puts it there, "
-        "chat_template=False says that this is meant."
+        "This model has a chat template, and the prompt does not use it: chat_template=True applies it, "
+        "chat_template=False accepts the prompt as it is."
     )
     assert read(model, "Mary met John", chat_template=False).warnings == ()
     assert read(model, "Mary met John", chat_template=True).warnings == ()
@@ -135,11 +135,11 @@ def test_a_chat_model_whose_template_is_forgotten_is_warned_of(model):
 
 
 REFUSED = [
-    ({"prompts": []}, "prompts", "nothing in prompts"),
+    ({"prompts": []}, "prompts", "prompts is empty"),
     ({"prompts": [*ASKED, "Mary"]}, "prompts", "a chat message in prompts is a dict with a role and a content, both "),
     ({"prompts": [{"role": "user"}]}, "prompts", "a chat message in prompts is a dict with a role and a content"),
     ({"prompts": [{"role": "user", "content": [1]}]}, "prompts", "both text, not {'content': \\[1\\], 'role': 'user'}"),
-    ({"prompts": LONG[:3]}, "prompts", "is the assistant's: end with the user's, and begin the reply by prefill="),
+    ({"prompts": LONG[:3]}, "prompts", "is the assistant's: end with the user's, and begin the reply with prefill="),
     ({"prompts": [ASKED, "Mary"]}, "prompts", "prompts mixes chat messages and texts: give all in one form"),
     ({"prompts": ASKED, "chat_template": False}, "chat_template", "need the model's chat template: use chat_template="),
     ({"prompts": "Mary", "chat_template": "yes"}, "chat_template", "True, False or a dict of its arguments, not 'yes'"),
@@ -150,8 +150,12 @@ REFUSED = [
         "the chat template decides whether there is a BOS: leave pr",
     ),
     ({"prompts": "Mary", "prefill": "So"}, "prefill", "prefill begins a chat's reply: give chat messages or chat_tem"),
-    ({"prompts": ASKED, "prefill": ["So", "No"]}, "prefill", r"a text, or a list of 1, one a prompt, not \['So', 'No'"),
-    ({"prompts": ASKED, "prefill": 3}, "prefill", "prefill is a text, or a list of 1, one a prompt, not 3"),
+    (
+        {"prompts": ASKED, "prefill": ["So", "No"]},
+        "prefill",
+        r"a text, or a list with one text per prompt, not \['So', 'No'",
+    ),
+    ({"prompts": ASKED, "prefill": 3}, "prefill", "prefill is a text, or a list with one text per prompt, not 3"),
 ]
 
 
@@ -215,10 +219,10 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
     run = exp.trace
     for number, (prefill, words) in enumerate(
         [
-            ([" a", " b", " c"], "prefill is a text, or a list of 2, one a prompt, not [' a', ' b', ' c']"),
-            ([1, 2], "edited beginnings of replies are one text a prompt"),
-            ("So", "edited beginnings of replies are one text a prompt"),
-            ([], "edited beginnings of replies are one text a prompt"),
+            ([" a", " b", " c"], "prefill is a text, or a list with one text per prompt, not [' a', ' b', ' c']"),
+            ([1, 2], "edited prefills are one text per prompt"),
+            ("So", "edited prefills are one text per prompt"),
+            ([], "edited prefills are one text per prompt"),
         ],
         4,
     ):
@@ -253,5 +257,5 @@ def test_prefills_that_no_longer_fit_are_set_aside_and_named(model):
     exp = rs.Experiment(model, [ASKED, LONG], prefill=[" Mary", " John"])
     exp.prompts = [ASKED]
     assert exp.question.prefill is None
-    assert any("Set aside, since it no longer fits: prefill" in warning for warning in exp.warnings)
+    assert any("Dropped prefill, which no longer fits: prefill" in warning for warning in exp.warnings)
     exp.close()

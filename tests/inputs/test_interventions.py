@@ -59,13 +59,13 @@ REFUSED = [
     (rs.Ablation("L0H4"), "there is no head 4: this model has heads 0 to 3"),
     (rs.Ablation("L0H1", positions=[7]), "row 1 has no position 7 to edit L0H1 at: it has positions 0 to 6"),
     (rs.Ablation("L0H1", positions=[[1], [2], [3]]), "give one list for all rows, or one for each of the 2 rows"),
-    (rs.Ablation("L0H1", "resample"), "nothing to resample row 0 from: give it a corrupted prompt, or another prompt"),
-    (rs.Ablation("L0H1", reference=["", "a"]), "an empty text in prompts: give at least one token"),
-    (rs.Ablation("L0H1", reference=[[5]]), "no token is left to take a mean over"),
-    (rs.Steering(0, [1.0, 2.0, 3.0]), "the vector has the shape \\[3\\]: give one of \\[32\\], this model's d_model"),
-    (rs.Steering(0, torch.full((32,), torch.inf)), "the vector holds numbers that are not finite"),
+    (rs.Ablation("L0H1", "resample"), "nothing to resample row 0 from: give a corrupted prompt, or another prompt"),
+    (rs.Ablation("L0H1", reference=["", "a"]), "prompts has an empty text: give at least one token"),
+    (rs.Ablation("L0H1", reference=[[5]]), "there is no token to take a mean over"),
+    (rs.Steering(0, [1.0, 2.0, 3.0]), "the vector has the shape \\[3\\]: give \\[32\\], this model's d_model"),
+    (rs.Steering(0, torch.full((32,), torch.inf)), "the vector has NaN or infinity"),
     (rs.Steering(5, VECTOR), "there is no layer 5: this model has layers 0 to 2"),
-    ("L0H1", "'L0H1' is no intervention: give rs.Ablation\\(...\\), rs.Scaling\\(...\\) or rs.Steering"),
+    ("L0H1", "'L0H1' is not an intervention: give rs.Ablation\\(...\\), rs.Scaling\\(...\\) or rs.Steering"),
 ]
 
 
@@ -79,14 +79,17 @@ def test_what_cannot_be_done_is_refused_and_nothing_changes(experiment, one, sen
 
 
 NEVER = [
-    (lambda: rs.Ablation("L0H1", "median"), 'of the kind "mean", "zero" or "resample", not \'median\''),
-    (lambda: rs.Ablation("L0H1", "zero", reference="Tom met"), 'is what a mean is taken over, and this is kind="zero"'),
-    (lambda: rs.Ablation("L0H1", dose=float("nan")), "dose is nan: give a finite number"),
-    (lambda: rs.Scaling("L0H1", "2"), "factor is '2': give a finite number"),
-    (lambda: rs.Scaling("L0H1", True), "factor is True: give a finite number"),
+    (lambda: rs.Ablation("L0H1", "median"), 'kind of an ablation is "mean", "zero" or "resample", not \'median\''),
+    (
+        lambda: rs.Ablation("L0H1", "zero", reference="Tom met"),
+        'reference= is for kind="mean", and this is kind="zero"',
+    ),
+    (lambda: rs.Ablation("L0H1", dose=float("nan")), "dose is a finite number, not nan"),
+    (lambda: rs.Scaling("L0H1", "2"), "factor is a finite number, not '2'"),
+    (lambda: rs.Scaling("L0H1", True), "factor is a finite number, not True"),
     (lambda: rs.Steering(0, VECTOR, at="top"), 'a vector is added at "pre", "mid" or "post", not at \'top\''),
-    (lambda: rs.Steering(0, VECTOR, factor=None), "factor is None: give a finite number"),
-    (lambda: rs.Steering(0, "north"), "is no vector: give numbers \\[d_model\\], or two lists of prompts"),
+    (lambda: rs.Steering(0, VECTOR, factor=None), "factor is a finite number, not None"),
+    (lambda: rs.Steering(0, "north"), "is not a vector: give numbers \\[d_model\\], or two lists of prompts"),
 ]
 
 
@@ -102,7 +105,7 @@ def test_a_caches_run_that_is_not_the_models_is_not_intervened_in(model):
         _, cache = model.run_with_cache(tokens)
     changed = {name: value * 1.5 if name == "blocks.1.hook_mlp_out" else value for name, value in cache.items()}
     experiment = rs.Experiment.from_cache(model, changed, tokens, (7, 8))
-    with pytest.raises(rs.InputError, match="activations are a cache's and not what this model does"):
+    with pytest.raises(rs.InputError, match="these activations come from a cache"):
         experiment.ablate("L1H1")
     experiment.close()
 
@@ -168,12 +171,11 @@ def test_new_prompts_keep_the_interventions_that_fit_and_say_which_do_not(model)
     experiment.interventions = [fits, too_far, needs_corrupted]
     experiment.update(prompts="Tom met Anna", corrupted=None)
     assert experiment.interventions == (fits,)
-    told = [warning for warning in experiment.warnings if warning.startswith("Set aside")]
-    assert [told[0][:80], told[1][:70]] == [
-        f"Set aside, since it no longer fits: {too_far!r}"[:80],
-        f"Set aside, since it no longer fits: {needs_corrupted!r}"[:70],
-    ]
-    assert any("The mean of L1H1 is over 3 tokens" in warning for warning in experiment.warnings)
+    told = [warning for warning in experiment.warnings if warning.startswith("Dropped")]
+    assert len(told) == 2
+    assert told[0].startswith(f"Dropped {too_far!r}, which no longer fits: ")
+    assert told[1].startswith(f"Dropped {needs_corrupted!r}, which no longer fits: ")
+    assert any("The mean of L1H1 is over only 3 tokens" in warning for warning in experiment.warnings)
     experiment.back()
     assert experiment.interventions == (fits, too_far, needs_corrupted)
     experiment.close()

@@ -138,7 +138,7 @@ def test_the_keyboard_reaches_cells_and_labels(open_views):
     page.keyboard.press("Enter")
     for key in ["ArrowDown", "End"]:
         page.keyboard.press(key)
-    assert told.inner_text() == "no such cell"
+    assert told.inner_text() == "no cell here"
     page.keyboard.press("Enter")
     page.keyboard.press("p")
     assert saved(page, "selection") == [{"position": 2}, {"key": 0}]
@@ -397,7 +397,7 @@ def test_however_long_the_prompt_no_more_is_painted(open_views):
 def test_a_layer_that_looks_back_so_far_says_so(open_views):
     local = data(windows=[None, None, None, {"size": 512, "chunked": False}])
     page = open_views(models(_data=local))
-    assert "local: the last 512 tokens" in page.inner_text(".rs-title")
+    assert "local attention: the last 512 tokens" in page.inner_text(".rs-title")
     set_state(page, "selection", head=[0, 0])
     page.get_by_text("L0H0 at").wait_for()
     assert "local" not in page.inner_text(".rs-title")

@@ -165,7 +165,7 @@ def test_a_slider_step_paints_at_once_and_sends_traits(open_views):
 
 def test_the_curve_selects_a_depth(open_views):
     page = open_views(models(), width=1240)
-    curve = page.locator(".rs-lens-curve svg")
+    curve = page.locator(".rs-lens-curve .rs-curve svg")
     assert curve.locator("circle").count() == DEPTHS
     point = curve.locator("circle").nth(3).bounding_box()
     page.mouse.click(point["x"] + 2, point["y"] + 2)
@@ -226,7 +226,7 @@ def test_of_a_long_row_cells_come_when_they_are_on_screen(open_views):
     assert saved(page, "lens") == [], "what is on screen at first is here"
     set_state(page, "selection", position=100)
     page.get_by_text("over layers, after ").wait_for()
-    assert "the likeliest token is not here yet" in say(page)
+    assert "the most likely token has not arrived yet" in say(page)
     page.wait_for_function("window.residscope.saved.length > 0")
     asked = saved(page, "lens")[0]["_ask"]
     ((kind, row, start, stop),) = (key.split("/") for key in asked["keys"])

@@ -173,7 +173,7 @@ def test_an_edit_is_one_message_of_what_changed(open_views):
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     assert saved(page, "strip") == [{"_edit": {"id": 1, "prompts": [f"{PROMPT} Tom\nand"]}}]
-    page.get_by_text("sent to the kernel").wait_for()
+    page.get_by_text("waiting for the kernel").wait_for()
     set_state(page, "status", _header=make_run(8), run=8)
     set_state(page, "strip", _data=data(8, prompts=[f"{PROMPT} Tom\nand"]))
     page.get_by_role("grid").wait_for()
@@ -211,7 +211,7 @@ def test_what_a_reply_begins_with_is_edited_beside_its_prompt(open_views):
     page.keyboard.press("Enter")
     edited = {"id": 1, "prompts": ["Germany?", "Italy?"], "prefill": ["In Germany", ""]}
     assert saved(page, "strip") == [{"_edit": edited}]
-    message = "prefill is a text, or a list of 2, one a prompt"
+    message = "prefill is a text, or a list with one text per prompt"
     set_state(page, "strip", _refused={"id": 1, "field": "prefill", "message": message})
     assert page.get_by_role("alert").inner_text() == message
     assert first.get_attribute("aria-invalid") == "true"
@@ -248,7 +248,7 @@ def test_a_refused_edit_keeps_the_text_and_says_why(open_views):
     field = edit(page)
     field.fill("")
     page.keyboard.press("Enter")
-    message = "an empty text in prompts: give at least one token"
+    message = "prompts has an empty text: give at least one token"
     set_state(page, "strip", _refused={"id": 1, "field": "prompts", "message": message})
     assert page.get_by_role("alert").inner_text() == message
     assert field.input_value() == ""

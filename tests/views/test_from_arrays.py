@@ -72,7 +72,7 @@ def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     info, arrays = read(layers._data)
     assert info["quantities"][0]["coords"] == {"component": ["L0.attn", "L0.mlp"]}
     layers.selection.update(pinned=["L0.mlp"])
-    with pytest.raises(rs.InputError, match=r"no run here has the component 'L1\.mlp'; the nearest names are L0\.mlp"):
+    with pytest.raises(rs.InputError, match=r"no run shown has the component 'L1\.mlp'; similar names are L0\.mlp"):
         layers.selection.update(pinned=["L1.mlp"])
     np.testing.assert_array_equal(arrays["0.values"], [[1, -2], [3, 0]])
     strip = rs.TokenStrip.from_arrays(TOKENS, [0.1, 0.2, -0.3, 0.4], name="surprise")
@@ -201,7 +201,9 @@ def test_the_attentions_of_transformers_are_layers(kind, given):
     same = kind.from_arrays(given(layer[0] for layer in layers), TOKENS)
     np.testing.assert_array_equal(same.trace.attention(1, 4)[0].numpy(), rows[1, 0, 4])
     same.close()
-    with pytest.raises(TypeError, match='weights hold None, as transformers gives without attn_implementation="eager"'):
+    with pytest.raises(
+        TypeError, match='weights has None, which transformers returns without attn_implementation="eager"'
+    ):
         kind.from_arrays(given([None, None]), TOKENS)
     with pytest.raises(ValueError, match="the layers' weights have different shapes"):
         kind.from_arrays(given([torch.ones(1, 2, 4, 4), torch.ones(1, 3, 4, 4)]), TOKENS)
@@ -210,24 +212,27 @@ def test_the_attentions_of_transformers_are_layers(kind, given):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: rs.AttentionPattern.from_arrays(np.ones((3, 3)), "cat"), "tokens are texts, in a list"),
-        (lambda: rs.AttentionPattern.from_arrays(np.ones((3, 3)), None), "tokens are texts, in a list"),
-        (lambda: rs.AttentionPattern.from_arrays(np.full((1, 1), 1e5), ["a"]), "weights are at most 65,504 in size"),
-        (lambda: rs.TokenStrip.from_arrays([1, 2]), "tokens are texts, in a list"),
-        (lambda: rs.TokenStrip.from_arrays("cat"), "tokens are texts, in a list"),
-        (lambda: rs.TokenStrip.from_arrays([["a"], [2]]), "tokens are texts, in a list"),
-        (lambda: rs.LogitLens.from_arrays(["x"], [[3]], [[0.1]]), "top_tokens are texts"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((3, 3)), "cat"), "tokens is a list of texts"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((3, 3)), None), "tokens is a list of texts"),
+        (
+            lambda: rs.AttentionPattern.from_arrays(np.full((1, 1), 1e5), ["a"]),
+            "weights must be at most 65,504 in size",
+        ),
+        (lambda: rs.TokenStrip.from_arrays([1, 2]), "tokens is a list of texts"),
+        (lambda: rs.TokenStrip.from_arrays("cat"), "tokens is a list of texts"),
+        (lambda: rs.TokenStrip.from_arrays([["a"], [2]]), "tokens is a list of texts"),
+        (lambda: rs.LogitLens.from_arrays(["x"], [[3]], [[0.1]]), "top_tokens holds texts"),
         (lambda: rs.HeadAttribution.from_arrays([[10**400]]), "hold infinity"),
         (lambda: rs.AttentionPattern.from_arrays(np.ones((2, 3)), ["a"]), "2 queries by 3 keys: give square maps"),
-        (lambda: rs.AttentionPattern.from_arrays(np.ones((4, 4)), ["a"]), "1 rows of 4 tokens, and there are 1 tokens"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((4, 4)), ["a"]), "1 rows of 4 tokens, and tokens has 1"),
         (lambda: rs.AttentionPattern.from_arrays(np.ones(4), ["a"]), r"weights have the shape \[query key\] or"),
         (lambda: rs.AttentionPattern.from_arrays("weights", ["a"]), "weights are numbers, as an array"),
-        (lambda: rs.AttentionPattern.from_arrays(np.ones((1, 1)), [3]), "tokens are texts"),
+        (lambda: rs.AttentionPattern.from_arrays(np.ones((1, 1)), [3]), "tokens is a list of texts"),
         (lambda: rs.HeadAttribution.from_arrays([[1, 2], [3]]), "values are numbers.*equal lengths"),
         (lambda: rs.HeadAttribution.from_arrays([]), r"values have the shape \[layer head\]"),
         (lambda: rs.LayerAttribution.from_arrays([1.0], ["a", "b"]), "2 labels for 1 components"),
-        (lambda: rs.TokenStrip.from_arrays(TOKENS, [1.0]), "1 rows of 1 tokens, and there are 4"),
-        (lambda: rs.LogitLens.from_arrays(["x"], [["a"]], [[0.1, 0.2]]), "have one shape"),
+        (lambda: rs.TokenStrip.from_arrays(TOKENS, [1.0]), "1 rows of 1 tokens, and tokens has 4"),
+        (lambda: rs.LogitLens.from_arrays(["x"], [["a"]], [[0.1, 0.2]]), "must have the shape of top_probs"),
         (lambda: rs.LogitLens.from_arrays(["x"], [["a"]], [[0.1]], depths=["a", "b"]), "top_probs has 1 depths"),
     ],
 )
@@ -238,7 +243,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(make, sentence):
 
 def test_what_only_a_model_could_compute_is_refused():
     heads = rs.HeadAttribution.from_arrays(np.ones((2, 3)))
-    with pytest.raises(NoModelError, match="these are arrays: there is no model to compute 'induction' with"):
+    with pytest.raises(NoModelError, match="this view shows arrays: there is no model to compute 'induction' with"):
         heads.colour = "induction"
     heads.close()
 

@@ -153,7 +153,7 @@ def test_numbers_without_a_model_are_a_view_too():
 
 def test_a_menu_of_numbers_without_a_model_is_refused():
     view = Sizes.from_quantities([rs.Quantity("norm", np.ones((2, 3)), "layer head")])
-    with pytest.raises(NoModelError, match="these are arrays: there is no model to compute 'induction' with"):
+    with pytest.raises(NoModelError, match="this view shows arrays: there is no model to compute 'induction' with"):
         view.of = "induction"
     view.close()
 
@@ -180,13 +180,13 @@ ROWS = rs.Quantity("norm", np.ones((3, 2)), "row layer")
     [
         (rs.View, NotImplementedError, r"View needs a method quantities\(trace\) that yields rs.Quantity"),
         (of_class(np.ones(3)), TypeError, "Own.quantities yields rs.Quantity, not ndarray"),
-        (of_class(), InputError, "Own.quantities yields nothing to show"),
+        (of_class(), InputError, "Own.quantities yielded nothing to show"),
         (of_class(rs.Quantity("all", np.ones((1, 1, 1)), "layer head pos")), InputError, "a view draws 2 axes beside"),
         (of_class(ROWS), InputError, "norm has 3 rows, and the run has 2"),
-        (given(), InputError, "View.quantities yields nothing to show"),
-        (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and there are 1 token"),
+        (given(), InputError, "View.quantities yielded nothing to show"),
+        (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and tokens has 1 token"),
         (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens have 2 and 3 rows"),
-        (given(NORMS, tokens="cat"), TypeError, "tokens are texts, in a list"),
+        (given(NORMS, tokens="cat"), TypeError, "tokens is a list of texts"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_a_sentence(experiment, make, error, sentence):

@@ -116,13 +116,13 @@ def test_plotly_has_the_lens_of_all_positions_and_a_picture_says_which_it_shows(
     figure = lens.to_plotly()
     assert np.array(figure.data[0].z).shape == (len(experiment.trace.depths), length)
     assert len(figure.layout.xaxis.ticktext) == length
-    assert f"Shown are the last 10 of {length} tokens." in words(lens)
+    assert f"This shows the last 10 of {length} tokens." in words(lens)
     experiment.selection.update(position=2)
-    assert f"Shown are the first 10 of {length} tokens." in words(lens)
+    assert f"This shows the first 10 of {length} tokens." in words(lens)
     experiment.selection.update(position=11)
-    assert f"Shown are positions 2 to 11 of {length} tokens." in words(lens)
+    assert f"This shows positions 2 to 11 of {length} tokens." in words(lens)
     experiment.selection.update(row=1, position=None)
-    assert "Shown are" not in words(lens), "all seven are shown"
+    assert "This shows" not in words(lens), "all seven are shown"
 
 
 def test_plotly_has_the_tokens_of_all_prompts(experiment):

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { nounOf } from "../components";
+import { aboutOf, nounOf } from "../components";
 import { MLP_SHADE } from "../palette";
 import { chosenAt, picked, tickOf } from "../quantity";
 import { strongest } from "../quantity-words";
@@ -10,7 +10,7 @@ import { css } from "../rgb";
 import { togglePin } from "../state";
 import { type Layout, layOut } from "./bar-layout";
 import { Bars } from "./bars";
-import { type BlockProps, beside } from "./block";
+import { type BlockProps, Told } from "./block";
 
 export function BarsBlock(props: BlockProps): JSX.Element {
   const { shown, run, scale, selection } = props;
@@ -45,10 +45,16 @@ export function BarsBlock(props: BlockProps): JSX.Element {
         head={isPart ? selection.head : null}
         start={newestPin ?? chosenAt(shown, selection, run)[0] ?? strongest(values)}
         onChoose={choose}
-        beside={(at) => beside(shown, [at])}
+        tip={(at) => <Told {...props} at={[at]} more={moreOf(names[at]!)} />}
       />
     </div>
   );
+}
+
+/** What a part is, where its name does not say all of it. */
+function moreOf(name: string): string {
+  const about = aboutOf(name);
+  return about === name ? "" : about;
 }
 
 /** The part that was pinned last, if one of them was. */

@@ -20,7 +20,7 @@ import {
 import { ends, endWords, type Ranked, ranked } from "../quantity-words";
 import { type Part, plain, Say } from "../sentence";
 import { headName, parseHead, togglePin } from "../state";
-import { type BlockProps, beside, written } from "./block";
+import { type BlockProps, Told } from "./block";
 import { fold } from "./fold";
 
 const LISTED = 3;
@@ -93,7 +93,7 @@ export function MapBlock(props: BlockProps): JSX.Element {
         {...(of.labels ? { rowHeight: TEXT_HEIGHT, size: [NARROWEST, WIDEST] } : {})}
         rings={rings}
         start={start}
-        tooltip={(cell) => <CellTip {...props} at={folded.at(cell.row, cell.col)} />}
+        tooltip={(cell) => <Told {...props} at={folded.at(cell.row, cell.col)} />}
         labelTip={tokensAcross ? label : undefined}
         speak={(cell: Cell) => {
           const at = folded.at(cell.row, cell.col);
@@ -111,23 +111,6 @@ export function MapBlock(props: BlockProps): JSX.Element {
       )}
       {heads && <Strongest {...props} wide={wide} onSelect={select} />}
     </div>
-  );
-}
-
-export function CellTip({ shown, run, at }: BlockProps & { at: number[] }): JSX.Element {
-  const index = indexOf(shown, at);
-  const [text, compared] = [labelOf(shown, index), beside(shown, at)];
-  return (
-    <>
-      <b>{nameOf(shown, at, run)}</b> {text && `${text} `}
-      {written(shown, shown.values[index]!)}
-      {compared && (
-        <>
-          <br />
-          <span class="rs-soft">{compared}</span>
-        </>
-      )}
-    </>
   );
 }
 

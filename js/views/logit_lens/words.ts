@@ -13,7 +13,7 @@ export function sentence(run: Header, lens: Lens, depth: number, position: numbe
   const after: Part[] = [" after ", token(tokenAt(run, lens.row, position)), ` (${position}), `];
   const leads: Part[] = top
     ? [token(lens.name(top.id)), " leads with ", strong(share(top.probability))]
-    : ["the likeliest token is not here yet"];
+    : ["the most likely token has not arrived yet"];
   return [
     "At ",
     strong(depthWords(run, depth)),

@@ -1,4 +1,4 @@
-"""Interventions as a user writes them: parts switched off or scaled, and vectors added to the residual stream."""
+"""Interventions as a user writes them: parts ablated or scaled, and vectors added to the residual stream."""
 
 import math
 import re
@@ -18,10 +18,10 @@ from residscope.models.edits import Positions, Site, checked_positions, checked_
 AblationKind = Literal["mean", "zero", "resample"]
 At = Literal["pre", "mid", "post"]
 Rows = tuple[tuple[int, ...], ...]
-"""Token ids, a tuple a row."""
+"""Token ids, one tuple per row."""
 
 FEW_TOKENS = 8
-"""A mean over fewer tokens than these is warned of."""
+"""A mean over fewer tokens than this gets a warning."""
 
 _NAME = re.compile(r"L(\d+)(?:H(\d+)|\.(attn|mlp|resid_pre|resid_mid|resid_post))?")
 _SHORT_HEAD = re.compile(r"(\d+)\.(\d+)")
@@ -38,29 +38,30 @@ class _OfParts:
         self._check()
 
     def _check(self) -> None:
-        """Refuse what no model could do."""
+        """Refuse what no model can do."""
 
     def without(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of its parts but these."""
+        """Return the names of its parts, without these."""
         return tuple(name for name in self.what if name not in names)
 
 
 @dataclass(frozen=True, repr=False)
 class Ablation(_OfParts):
-    """Parts of the model switched off.
+    """An ablation of parts of the model.
 
     Attributes:
         what: a head ("L3H0", "3.0" or (3, 0)), "L3.attn" (the sum of a layer's heads), "L3.mlp", "L3" (both), the
-            stream at a stop ("L3.resid_post"), or a list of these.
-        kind: what the part becomes. "mean": its mean over the reference prompts, at every position but each prompt's
-            first, where activations are unlike all others. "zero": nothing. "resample": what it is in the corrupted
-            prompt, or, where there is none, in another prompt.
-        positions: in each row's own tokens, negative from its end: one list for all rows or one a row. None is all.
-        reference: the prompts that a mean is taken over, each of their tokens but the first counting once; None is the
-            experiment's own.
-        first: whether a mean is also taken over, and replaces, what is at the first position.
-        seed: decides which other prompt a row takes from.
-        dose: 0 switches the part off, 1 leaves it as it is, half of each lies between, 2 moves it as far the other way.
+            residual stream at one place ("L3.resid_post"), or a list of these.
+        kind: what replaces the part. "mean": its mean over the reference prompts, at every position except each
+            prompt's first, where activations are unlike all others. "zero": zeros. "resample": its value in the
+            corrupted prompt or, without one, in another prompt.
+        positions: counted in each row's own tokens, negative from its end: one list for all rows or one per row. None
+            is all positions.
+        reference: the prompts to take a mean over, counting each token except the first once; None is the experiment's
+            own prompts.
+        first: whether the mean also includes and replaces the first position.
+        seed: decides which other prompt a row is resampled from.
+        dose: 0 ablates the part, 1 leaves it unchanged, values between mix the two, 2 moves it as far the other way.
     """
 
     kind: AblationKind = "mean"
@@ -76,9 +77,9 @@ class Ablation(_OfParts):
     def _check(self) -> None:
         _check_number("dose", self.dose)
         if self.kind not in get_args(AblationKind):
-            raise _refused(f'an ablation is of the kind "mean", "zero" or "resample", not {brief(self.kind)}')
+            raise _refused(f'the kind of an ablation is "mean", "zero" or "resample", not {brief(self.kind)}')
         if self.reference is not None and self.kind != "mean":
-            raise _refused(f'reference= is what a mean is taken over, and this is kind="{self.kind}": leave it out')
+            raise _refused(f'reference= is for kind="mean", and this is kind="{self.kind}": leave it out')
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +88,7 @@ class Scaling(_OfParts):
 
     Attributes:
         what: the parts, as for an `Ablation`.
-        factor: what they are multiplied by; 1 changes nothing, 0 is zero ablation.
+        factor: the number; 1 changes nothing, 0 is zero ablation.
         positions: as for an `Ablation`.
     """
 
@@ -107,11 +108,12 @@ class Steering:
 
     Attributes:
         layer: counted from 0.
-        vector: `[d_model]`, in the stream's unit; or two lists of prompts, whose means' difference it is, the first
-            list's less the second's, over all tokens but each prompt's first.
-        factor: what the vector is multiplied by before it is added.
+        vector: `[d_model]`, in the stream's unit; or two lists of prompts, for the difference of their means, first
+            minus second, over all tokens except each prompt's first.
+        factor: what to multiply the vector by before adding it.
         positions: as for an `Ablation`.
-        at: where in the layer: "pre" its attention, "mid" between attention and MLP, or "post" its MLP.
+        at: where in the layer: "pre" (before the attention), "mid" (between attention and MLP) or "post" (after the
+            MLP).
     """
 
     layer: int
@@ -148,7 +150,7 @@ class Steering:
 
     @property
     def name(self) -> str:
-        """Name the stop that it is added at."""
+        """Return the name of the place where it is added."""
         return f"L{self.layer}.resid_{self.at}"
 
 
@@ -161,8 +163,8 @@ class Asked:
 
     Attributes:
         intervention: as the user wrote it.
-        references: the rows of each list of prompts that it names: none, the one a mean is of, or the two whose
-            difference is a vector.
+        references: the rows of each list of prompts that it names: none, one for a mean, or two for the difference
+            that is a vector.
     """
 
     intervention: Intervention
@@ -170,10 +172,10 @@ class Asked:
 
 
 def part_names(what: Any) -> tuple[str, ...]:
-    """Return the names of the parts that are meant, each once: "L3H0", "L3.mlp", "L3", ...
+    """Return the names of the parts, each once: "L3H0", "L3.mlp", "L3", ...
 
     Raises:
-        InputError: for what names no part.
+        InputError: for anything that does not name a part.
     """
     given = what.tolist() if hasattr(what, "tolist") else what
     single = isinstance(given, str) or (isinstance(given, tuple) and _is_pair(given))
@@ -198,7 +200,7 @@ def sites_of(intervention: Intervention, positions: Positions | None) -> list[Si
 
 
 def added(before: Sequence[Intervention], new: Intervention) -> tuple[Intervention, ...]:
-    """Return interventions with a newer one, which takes the place of older ones of the same parts and positions."""
+    """Return interventions with a newer one, which replaces older ones of the same parts and positions."""
     kept: list[Intervention] = []
     for one in before:
         if isinstance(one, Steering) or isinstance(new, Steering) or one.positions != new.positions:
@@ -234,20 +236,20 @@ def checked(
 
     Args:
         interventions: the oldest first.
-        model: which will run.
+        model: the model that will run.
         lengths: how many tokens each row has.
         read: tokenises prompts.
-        has_corrupted: whether there is a corrupted prompt a row.
+        has_corrupted: whether each row has a corrupted prompt.
 
     Raises:
-        InputError: for the first that cannot be made.
+        InputError: for the first intervention that is not possible.
     """
     listed = list(interventions) if isinstance(interventions, list | tuple) else [interventions]
     asked = []
     for one in listed:
         if not isinstance(one, Intervention):
             raise _refused(
-                f"{brief(one)} is no intervention: give rs.Ablation(...), rs.Scaling(...) or rs.Steering(...)"
+                f"{brief(one)} is not an intervention: give rs.Ablation(...), rs.Scaling(...) or rs.Steering(...)"
             )
         for site in sites_of(one, one.positions):
             checked_slot(site, model)
@@ -257,7 +259,7 @@ def checked(
 
 
 def notes_on(asked: Sequence[Asked], lengths: Sequence[int]) -> list[str]:
-    """Return what the reader should know about interventions, one sentence each."""
+    """Return warnings about interventions, one sentence each."""
     notes = []
     for one in asked:
         if isinstance(one.intervention, Ablation) and one.intervention.kind == "mean":
@@ -265,8 +267,8 @@ def notes_on(asked: Sequence[Asked], lengths: Sequence[int]) -> list[str]:
             counted = _counted(rows, first=one.intervention.first)
             if counted < FEW_TOKENS:
                 notes.append(
-                    f"The mean of {', '.join(one.intervention.what)} is over {count(counted, 'token')}, so it is much "
-                    "like the prompt itself: give reference= more prompts."
+                    f"The mean of {', '.join(one.intervention.what)} is over only {count(counted, 'token')}, so it is "
+                    "much like the prompt itself: give more prompts as reference=."
                 )
     return notes
 
@@ -293,7 +295,7 @@ def _references(
         for row, length in enumerate(lengths):
             if not donors(row, lengths):
                 raise _refused(
-                    f"nothing to resample row {row} from: give it a corrupted prompt, or another prompt of "
+                    f"there is nothing to resample row {row} from: give a corrupted prompt, or another prompt of "
                     f"{count(length, 'token')} or more"
                 )
     if one.kind != "mean":
@@ -304,7 +306,7 @@ def _references(
 
 
 def donors(row: int, lengths: Sequence[int]) -> list[int]:
-    """Return the other rows that are long enough for a row to take from."""
+    """Return the other rows that are long enough to resample a row from."""
     return [other for other, length in enumerate(lengths) if other != row and length >= lengths[row]]
 
 
@@ -315,21 +317,21 @@ def _counted(lengths: Sequence[int], *, first: bool) -> int:
 def _check_counted(lengths: Sequence[int], *, first: bool) -> None:
     if not _counted(lengths, first=first):
         raise _refused(
-            "no token is left to take a mean over, since each prompt's first does not count: give reference= prompts "
-            "of two tokens or more"
+            "there is no token to take a mean over, since each prompt's first is left out: give prompts of two tokens "
+            "or more as reference="
         )
 
 
 def _check_number(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _refused(f"{name} is {brief(value)}: give a finite number")
+        raise _refused(f"{name} is a finite number, not {brief(value)}")
 
 
 def _check_vector(vector: Float[Tensor, "*any"], d_model: int) -> None:
     if tuple(vector.shape) != (d_model,):
-        raise _refused(f"the vector has the shape {list(vector.shape)}: give one of [{d_model}], this model's d_model")
+        raise _refused(f"the vector has the shape {list(vector.shape)}: give [{d_model}], this model's d_model")
     if not vector.isfinite().all():
-        raise _refused("the vector holds numbers that are not finite: give finite ones")
+        raise _refused("the vector has NaN or infinity: give finite numbers")
 
 
 def _vector(given: Any) -> Tensor:
@@ -337,8 +339,8 @@ def _vector(given: Any) -> Tensor:
         vector = given.detach().clone() if isinstance(given, Tensor) else torch.tensor(plain(given))
     except (TypeError, ValueError, RuntimeError):
         raise _refused(
-            f"{brief(given)} is no vector: give numbers [d_model], or two lists of prompts, whose means' difference is "
-            "added"
+            f"{brief(given)} is not a vector: give numbers [d_model], or two lists of prompts, for the difference "
+            "of their means"
         ) from None
     return vector if vector.is_floating_point() else vector.float()
 
@@ -361,7 +363,7 @@ def _is_pair(value: Sequence[Any]) -> bool:
 
 
 def _written(one: Any) -> str:
-    """Write an intervention as Python that makes it again; a vector stands by its size alone."""
+    """Write an intervention as Python that makes it again, with only the size of a vector."""
     kind, *arguments = type(one).__name__, *_arguments(one)
     return f"rs.{kind}({', '.join(arguments)})"
 

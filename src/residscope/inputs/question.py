@@ -21,7 +21,7 @@ _SET_ASIDE = ("corrupted", "answers", "target", "target_position", "prefill")
 
 @dataclass(frozen=True)
 class Question:
-    """What the user wrote, as written: the next change is made to this."""
+    """What the user wrote, as written; the next change applies to this."""
 
     prompts: Prompts
     answers: Answers | None
@@ -60,14 +60,16 @@ class Question:
         )
 
     def changed(self, changes: Mapping[str, Any]) -> "Question":
-        """Return these inputs, changed so.
+        """Return these inputs with the changes.
 
         Raises:
             TypeError: for a name that is not an input.
         """
         unknown = changes.keys() - Question.__annotations__.keys()
         if unknown:
-            raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Question.__annotations__)}")
+            raise TypeError(
+                f"there is no input {', '.join(unknown)}: the inputs are {', '.join(Question.__annotations__)}"
+            )
         # A target made by hand stands in place of answers.
         if "answers" in changes and "target" not in changes and self.hand_made:
             changes = {**changes, "target": None}
@@ -77,7 +79,7 @@ class Question:
             given = changes["interventions"]
             listed = () if given is None else (given,) if isinstance(given, Intervention) else tuple(given)
             changes = {**changes, "interventions": listed}
-        # A mask is of the ids that it was given with.
+        # A mask belongs to the ids that it was given with.
         if "prompts" in changes and "mask" not in changes:
             changes = {**changes, "mask": None}
         return replace(self, **changes).copy()
@@ -90,7 +92,7 @@ class Question:
         """
         reader = Reader(model, self.settings)
         if self.hand_made and self.answers is not None:
-            raise InputError("target", "both target and answers were given: give one of the two")
+            raise InputError("target", "target and answers cannot be combined: give one of the two")
         if self.hand_made and self.target_position is not None:
             raise InputError(
                 "target_position", "a Target says where it is read: leave target_position out, or set its positions"
@@ -113,8 +115,8 @@ class Question:
         if inputs.cached is not None:
             raise InputError(
                 "interventions",
-                "these activations are a cache's and not what this model does, so they cannot be intervened in: give "
-                "prompts, which the model runs itself",
+                "these activations come from a cache and differ from what this model computes, so interventions "
+                "are not possible: give prompts, which the model runs itself",
             )
         lengths = list(map(len, inputs.tokens))
         asked = words.checked(
@@ -124,7 +126,7 @@ class Question:
         return replace(inputs, interventions=asked, warnings=(*inputs.warnings, *notes))
 
     def fitted(self, model: TransformerBridge, changes: Mapping[str, Any]) -> tuple[Inputs, "Question"]:
-        """Read these inputs after a change; older ones that no longer fit it are set aside, with a warning.
+        """Read these inputs after a change; older ones that no longer fit are dropped, with a warning.
 
         Raises:
             InputError: for the first input that cannot be used.
@@ -137,12 +139,12 @@ class Question:
                 field = error.field
                 if field == "interventions" and field not in changes:
                     kept, gone = question._fitting(model)
-                    notes += [f"Set aside, since it no longer fits: {one!r} ({sentence})." for one, sentence in gone]
+                    notes += [f"Dropped {one!r}, which no longer fits: {sentence}." for one, sentence in gone]
                     question = replace(question, interventions=kept)
                     continue
                 if field not in _SET_ASIDE or field in changes or getattr(question, field) is None:
                     raise
-                notes.append(f"Set aside, since it no longer fits: {error}.")
+                notes.append(f"Dropped {field}, which no longer fits: {error}.")
                 nothing: dict[str, Any] = {field: None}
                 question = replace(question, **nothing)
             else:

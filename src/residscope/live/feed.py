@@ -1,4 +1,4 @@
-"""How runs come about and reach the views that follow them: one worker, one selection, one status."""
+"""How runs are made and reach the views that follow them: one worker, one selection, one status."""
 
 import logging
 import threading
@@ -25,16 +25,16 @@ R = TypeVar("R", bound=Numbered)
 
 
 class Feed(Generic[R]):
-    """The runs of an experiment, the newest of which all its views show. A `Source`.
+    """The runs of an experiment; all its views show the newest. A `Source`.
 
     Args:
-        describe: gives what all views of some runs need once, and how far a selection may reach in them.
-        expect: gives how far it will reach in the runs of the newest inputs, or None.
-        around: stands around each turn of a job.
+        describe: returns what all views of some runs share, and how far a selection may reach in them.
+        expect: returns how far a selection will reach in the runs of the newest inputs, or None.
+        around: a context manager around each turn of a job.
 
     Attributes:
         lock: held while the newest inputs, or the newest runs, are exchanged.
-        number: that of the newest inputs.
+        number: the number of the newest inputs.
     """
 
     def __init__(
@@ -67,20 +67,20 @@ class Feed(Generic[R]):
 
     @property
     def closed(self) -> bool:
-        """Tell whether there will be no more jobs."""
+        """Tell whether no more jobs will run."""
         return self._worker.closed
 
     def close(self) -> None:
-        """Stop all jobs, let the runs go, and close the shared models."""
+        """Stop all jobs, release the runs and close the shared models."""
         _close(self._worker, self.selection, self.status)
         self._runs = None
 
     def close_with(self, owner: object) -> None:
-        """Stop all jobs and close the shared models once nobody holds the owner."""
+        """Stop all jobs and close the shared models once the owner is garbage."""
         weakref.finalize(owner, _close, self._worker, self.selection, self.status).atexit = False
 
     def run(self, make: Callable[[Ticket], R], made: Callable[[R], object]) -> None:
-        """Make the runs of new inputs; all jobs of older ones are stopped.
+        """Make the runs of new inputs and stop all jobs of older ones.
 
         Args:
             make: makes them, on the worker.
@@ -105,14 +105,14 @@ class Feed(Generic[R]):
         return self._runs
 
     def wait(self, told: Callable[[], object] | None = None) -> R:
-        """Wait for the runs of the newest inputs; on the worker's own thread, give those in hand.
+        """Wait for the runs of the newest inputs; on the worker's own thread, return the current ones.
 
         Args:
             told: called about once a second while waiting.
         """
         if self._worker.is_current_thread():
             if self._runs is None:
-                raise RuntimeError("there is no finished run yet: use the trace that on_run hands over")
+                raise RuntimeError("there is no finished run yet: use the trace that on_run passes to your function")
             return self._runs
         while True:
             ticket = self._ticket
@@ -140,7 +140,7 @@ class Feed(Generic[R]):
                 self._show(name, self._runs)
 
     def detach(self, name: str) -> None:
-        """Let a view go that is closed."""
+        """Release a closed view."""
         self._followers.pop(name, None)
         self._shows.pop(name, None)
         gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == name]
@@ -162,13 +162,17 @@ class Feed(Generic[R]):
         return self._worker.submit(key, job, priority, about={"run": self.number, "of": of})
 
     def on_run(self, fn: Callable[[R], object]) -> Callable[[], None]:
-        """Call fn with all later runs, on the worker's thread and outside every lock; returns what undoes this."""
+        """Call fn with all later runs, on the worker's thread, without a lock; returns a function that undoes this."""
         self._on_run.append(fn)
         return lambda: self._on_run.remove(fn) if fn in self._on_run else None
 
     def cancel(self, version: int | None = None) -> None:
         """Stop one job, or all."""
         self._worker.cancel(version)
+
+    def tell(self, message: str) -> None:
+        """Show in all views, until the next run, why what they asked cannot be done."""
+        self.status._error = {"run": self.number, "message": text(message)}
 
     def _publish(self, runs: R, made: Callable[[R], object]) -> None:
         header, extent = self._describe(runs)
@@ -213,7 +217,7 @@ class Feed(Generic[R]):
                 _LOG.exception("a function given to on_run failed")
 
     def _report(self, ticket: Ticket) -> None:
-        """Let the shared status tell how far a job is, or how it has ended; on the worker's thread."""
+        """Show in the shared status how far a job is, or how it ended; on the worker's thread."""
         about, before = ticket.about, self._jobs.pop(ticket.kind, None)
         if not about or about["run"] != self.number or (about["of"] and about["of"] not in self._followers):
             return
@@ -242,7 +246,7 @@ class Feed(Generic[R]):
         return text(str(ticket.error) or type(ticket.error).__name__)
 
 
-CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
+CANCELLED = "Cancelled: change an input, or call exp.update(), to run again."
 
 _SHOW, _TOLD = "show ", "told "
 
@@ -250,7 +254,7 @@ _LOG = logging.getLogger("residscope")
 
 
 def _close(worker: Worker, *models: Widget) -> None:
-    """End what an experiment leaves behind; ipywidgets would keep its models for ever."""
+    """Close what an experiment leaves behind; ipywidgets would keep its models for ever."""
     worker.close()
     for model in models:
         model.close()

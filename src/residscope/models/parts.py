@@ -1,4 +1,4 @@
-"""Parts read off an untouched run, as an edit of them needs: whole, their mean, or other rows'."""
+"""Reads parts of an untouched run that an edit needs: at all positions, their mean, or other rows'."""
 
 from collections.abc import Callable, Sequence
 
@@ -51,7 +51,7 @@ def mean_of(part: Float[Tensor, "row pos d"], lengths: Sequence[int], *, first: 
     Args:
         part: at all positions, of the reference prompts.
         lengths: how many tokens each row has.
-        first: whether the first tokens count too; what is there is unlike all else.
+        first: whether the first tokens count too; their activations are unlike all others.
 
     Raises:
         InputError: when no token is left.
@@ -62,7 +62,7 @@ def mean_of(part: Float[Tensor, "row pos d"], lengths: Sequence[int], *, first: 
     if not counted.any():
         raise InputError(
             "interventions",
-            "no token is left to take a mean over: each prompt's first does not count, so give prompts of two tokens "
+            "there is no token to take a mean over, since each prompt's first is left out: give prompts of two tokens "
             "or more",
         )
     return part[counted].mean(0)
@@ -91,7 +91,7 @@ def of_rows(
         if sources[source] < length:
             raise InputError(
                 "interventions",
-                f"row {row} has {count(length, 'token')} and row {source}, which it takes from, {sources[source]}: "
+                f"row {row} has {count(length, 'token')} and takes from row {source}, which has {sources[source]}: "
                 "take from a row that is as long",
             )
     taken = part.new_zeros((len(rows), max(lengths), part.shape[-1]))

@@ -24,7 +24,7 @@ _TWINS_LOCK = threading.Lock()
 
 
 class Twin:
-    """The module tree of one model copied with its tensors shared, on which all forwards of residscope run.
+    """A copy of a model's modules that shares its tensors; all forwards of residscope run on it.
 
     The user's model is never touched: hooks that a notebook sets on it, permanent ones too, are not on the
     twin, and hooks that residscope sets on the twin are not on the model.
@@ -42,13 +42,13 @@ class Twin:
 
     @property
     def tokenizer(self) -> Any:
-        """Return a private copy of the model's tokenizer as it is now, or None where the model has none.
+        """Return a private copy of the model's tokenizer as it is now, or None if it has none.
 
-        Reading inputs does not wait for a run in progress.
+        Reading inputs does not wait for a running job.
         """
         model = self._model()
         if model is None:
-            raise ReferenceError("the model of this experiment is gone: make the experiment again")
+            raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
         return self._tokenizer.of(model.tokenizer)
 
     @contextmanager
@@ -69,7 +69,7 @@ class Twin:
         ):
             model = self._model()
             if model is None:
-                raise ReferenceError("the model of this experiment is gone: make the experiment again")
+                raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
             look = self._last = self._look(model)
             if look.copy is None:
                 training = model.training

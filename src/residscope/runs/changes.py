@@ -1,4 +1,4 @@
-"""What interventions change: each part's direct effect now less before, at the untouched run's scale."""
+"""What interventions change: each part's direct effect now minus before, at the untouched run's scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Changes:
 
     Attributes:
         labels: the parts' names, as in `ComponentAttribution`, and last `final_norm`.
-        values: each part's effect now less before, both along the untouched run's direction and at its final norm's
-            scale. What the moved scale, and for a log-probability the moved direction, does to all parts together is
-            `final_norm`. They sum to the change of the target.
+        values: each part's effect now minus before, both along the untouched run's direction and at its final norm's
+            scale. `final_norm` is what the changed scale, and for a log-probability the changed direction, does to all
+            parts together. They sum to the change of the target.
         heads: the same for each head; those of a layer sum to its `attn`.
-        checks: the sum of the changes against the change of the target, one a group.
+        checks: the sum of the changes against the change of the target, one per group.
     """
 
     labels: list[str]
@@ -51,7 +51,7 @@ def changes_between(
     labels = _merged(now.labels, before.labels)
     own, fixed, old = (_by_name(one, labels) for one in (now, at_untouched_scale, before))
     of_logits = torch.tensor([label in ("entropy", "soft_cap") for label in labels], device=own.device)
-    # What is made of the logits lies along no direction.
+    # What is computed from the logits has no direction.
     reached = torch.where(of_logits, own, fixed)
     values = torch.cat([reached - old, (own - reached).sum(-1, keepdim=True)], -1)
     sizes = (own.abs() + fixed.abs() + old.abs()).sum(-1) + now.cancelled + before.cancelled

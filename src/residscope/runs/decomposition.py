@@ -1,4 +1,4 @@
-"""A recording taken apart: what each part of the residual stream adds to the target."""
+"""Decomposes a recorded run: what each part of the residual stream adds to the target."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class Decomposition:
         labels: the parts' names, `embed` to `soft_cap`.
         values: they sum to the target.
         heads: NaN for layers without attention heads.
-        cancelled: what the sum check's tolerance counts besides the parts: the sum of |token weight| |logit|, and what
-            cancels between the terms of a group.
+        cancelled: what the sum check's tolerance includes besides the parts: the sum of |token weight| |logit|, and
+            what cancels between the terms of a group.
     """
 
     labels: list[str]
@@ -37,11 +37,11 @@ class Decomposition:
 def decompose(
     model: TransformerBridge, run: Recording, target: Target, weights: bytes, *, read_as: Recording | None = None
 ) -> Decomposition:
-    """Take a recorded run apart along the target's direction, in float32 or better.
+    """Decompose a recorded run along the target's direction, in float32 or better.
 
     Args:
-        model: which has run.
-        run: what it left behind.
+        model: the model that has run.
+        run: its recording.
         target: what is explained.
         weights: the fingerprint of the model's.
         read_as: a run of the same terms whose direction and final norm's scale are used instead of the run's own.
@@ -109,7 +109,7 @@ def _with_edits(layer: int, parts: dict[str, Tensor], edits: dict[EditRow, Tenso
 
 
 def possible_labels(n_layers: int) -> tuple[str, ...]:
-    """Return every label that a decomposition of so many layers may have, in their order."""
+    """Return every label that a decomposition of this many layers can have, in order."""
     around = ("attn", "attn_edit", "attn_bias", "mixer", "resid_mid_edit", "mlp", "mlp_edit")
     parts = ("resid_pre_edit", *around, "resid_post_edit")
     layers = [f"L{layer}.{part}" for layer in range(n_layers) for part in parts]
@@ -133,8 +133,8 @@ def check_layers(model: TransformerBridge, run: Recording, weights: bytes) -> li
     """Compare what each layer's parts add, as vectors, with what the layer adds; return each term's worst layer.
 
     Args:
-        model: which has run.
-        run: what it left behind.
+        model: the model that has run.
+        run: its recording.
         weights: the fingerprint of the model's.
     """
     wide = torch.promote_types(run.logits.dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""Interventions made into edits: the values that parts take are read off untouched runs, once."""
+"""Turns interventions into edits: the values that replace parts are read off untouched runs, once."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ def _resampled(one: Ablation, inputs: Inputs, memory: Memory) -> list[Edit]:
 
 
 def _difference(site: Site, references: Sequence[Rows], memory: Memory) -> Float[Tensor, "d_model"]:
-    """Return the mean of the stream over the first prompts less that over the second."""
+    """Return the mean of the stream over the first prompts minus that over the second."""
     one, other = (_means([site], rows, memory, first=False)[_key(site)] for rows in references)
     return one - other
 

@@ -1,4 +1,4 @@
-"""Rows and columns of views, mounted by our own bundle: hosts that draw no ipywidgets boxes draw these."""
+"""Rows and columns of views, mounted by our own bundle, for hosts that cannot draw ipywidgets boxes."""
 
 import uuid
 from collections.abc import Iterable
@@ -45,13 +45,13 @@ class Box(Picturable):
         rerun.note_made_by_cell(self._retire)
 
     def close(self) -> None:
-        """Close the box and all it holds."""
+        """Close the box and everything in it."""
         for child in self.children:
             child.close()
         super().close()
 
     def _retire(self) -> None:
-        """Close the box alone, and none of the views in it, which others may hold too."""
+        """Close the box but not the views in it, which may also be held elsewhere."""
         super().close()
 
     def _views(self) -> list[View]:
@@ -67,7 +67,7 @@ class Box(Picturable):
         return [figure for view in self._open_views() for figure in view._figures()]
 
     def _figures_now(self) -> list[Figure]:
-        """Return the same of what is there."""
+        """Return the same from what is there."""
         return [figure for view in self._open_views() for figure in view._figures_now()]
 
     def _parts(self) -> list[Part]:
@@ -80,7 +80,7 @@ class Box(Picturable):
 
 
 class Row(Box):
-    """Views side by side; they wrap where there is no room."""
+    """Views side by side; they wrap if there is no room."""
 
     def __init__(self, children: Iterable[anywidget.AnyWidget], *more: object) -> None:
         super().__init__(children, *more, _layout="row")

@@ -1,4 +1,4 @@
-"""How a notebook shows a view: its frame at once, and the picture that stands for it once there are numbers."""
+"""How a notebook shows a view: its frame at once, and its still picture once there are numbers."""
 
 import weakref
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from residscope.live.worker import Priority, Replaced, Ticket
 WAITING = "residscope: running"
 
 A_MOMENT = 0.1
-"""Seconds in which a view of a finished run is mostly filled."""
+"""Seconds within which a view of a finished run is usually filled."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def show(
     figures: Callable[[], list[Figure]],
     bundled: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
-    """Show a widget at once, and its picture when the run is there; what takes longer is added to the picture later.
+    """Show a widget at once and its picture when the run is there; what takes longer is added to the picture later.
 
-    The cell goes on until then, since nothing of a notebook's last cell would be kept otherwise.
+    The cell runs until then, since a notebook would otherwise save no picture for its last cell.
 
     Args:
         name: of the picture.
@@ -87,7 +87,7 @@ def _is_ready(part: Part) -> bool:
 
 
 def _wait_aloud(part: Part) -> None:
-    """Wait until a view shows the newest run, with one line of output when it takes longer than a second."""
+    """Wait until a view shows the newest run; print one line if that takes longer than a second."""
     widest = 0
 
     def say(words: str) -> None:

@@ -1,4 +1,4 @@
-"""One head on one card: where it looks, what it writes, what it adds to the target, what kind it is."""
+"""One head on one card: what it attends to, what it writes, what it adds to the target, what kind it is."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,8 @@ _KEY = re.compile(r"card/(\d{1,6})/L(\d{1,4})H(\d{1,4})/(\d{1,9})")
 class HeadReadout(View):
     """The selected head at the selected position, on one card.
 
-    Where it looks, the tokens that its output promotes and suppresses most, its direct effect on the target, and how
-    much it behaves like a head of a known kind.
+    The card shows what it attends to, the tokens that its output promotes and suppresses most, its direct effect on the
+    target, and how much it behaves like a known kind of head.
     """
 
     _bundle_name = "head_readout"
@@ -48,21 +48,21 @@ class HeadReadout(View):
         unit: str = "",
         selection: Selection | None = None,
     ) -> "HeadReadout":
-        """Show what you have of each head; there is no model.
+        """Show numbers that you have for each head, without a model.
 
         Args:
             weights: attention weights, as for `AttentionPattern.from_arrays`.
-            tokens: their texts.
-            effects: `[layer head]`, any number that each head has, NaN where there is none.
-            writes: `[layer head vocab]`, what each head adds to the logits of each word, at every position alike; words
-                with NaN are not listed.
+            tokens: the tokens' texts.
+            effects: `[layer head]`, any number per head, NaN where there is none.
+            writes: `[layer head vocab]`, what each head adds to the logit of each word, the same at every position;
+                words with NaN are not listed.
             vocabulary: the words' texts.
             name: what the effects are.
-            unit: theirs.
-            selection: share this one, so that a click in other views selects here.
+            unit: their unit.
+            selection: a selection to share, so that a click in other views also selects here.
 
         Raises:
-            ValueError: for shapes that do not fit each other.
+            ValueError: for shapes that do not fit together.
         """
         run = head_summary_run(
             weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit
@@ -74,12 +74,12 @@ class HeadReadout(View):
         return cls(fixed, selection=chosen)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> Sent:
-        """Send nothing of the run itself: the card of what is selected goes with it."""
+        """Send nothing of the run itself: the card of the selected head goes with it."""
         del trace, ticket
         return {}, {}
 
     def _selected_keys(self, trace: Run) -> list[str]:
-        """Return that of the card of what is selected."""
+        """Return the key of the selected head's card."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return []
@@ -90,7 +90,7 @@ class HeadReadout(View):
         """Return the card of one head at one position of one row.
 
         Raises:
-            NoAnswerError: for what the run does not have, and for a layer without heads.
+            NoAnswerError: for a key that the run does not have, and for a layer without heads.
         """
         match = _KEY.fullmatch(key)
         if not match:
@@ -104,14 +104,14 @@ class HeadReadout(View):
         return {}, _sent(trace, card)
 
     def _card(self, trace: Run) -> HeadSummary | str:
-        """Return what there is to say of the selected head, or why there is nothing."""
+        """Return the summary of the selected head, or why there is none."""
         spot = spot_of(trace, self.selection)
         return (
             spot if isinstance(spot, str) else head_summary(trace, *spot) or f"layer {spot[0]} has no attention heads"
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per number on the card: what it looks at, promotes, suppresses, its effect and scores.
+        """Return one row per number on the card: what the head looks at, promotes, suppresses and adds, its scores.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -135,7 +135,7 @@ class HeadReadout(View):
         return frame
 
     def _summary(self, trace: Run) -> str:
-        """Say where the head looks, what it promotes and what it adds."""
+        """Say what the head attends to, promotes and adds."""
         card = self._card(trace)
         if isinstance(card, str):
             return card
@@ -165,12 +165,12 @@ class HeadReadout(View):
             blocks.append(Table(f"{kind} · logits", lines))
         if card.scores:
             scores = [(kind, number(value)) for kind, value in card.scores.items()]
-            blocks.append(Table("like a kind of head · 0 to 1", scores))
+            blocks.append(Table("head scores · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
         return Figure("Head", what, facts(trace), caption(self._summary(trace)), blocks)
 
     def _whole_figure(self, trace: Run) -> Figure:
-        """Return the same.
+        """Return the same picture.
 
         Raises:
             ValueError: when no head of the run is selected.

@@ -1,4 +1,4 @@
-"""What views and boxes of them have in common: still pictures, and how a notebook shows them."""
+"""What views and boxes have in common: still pictures, and how a notebook shows them."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ class Picturable(Widget):
         return self.comm is None
 
     def _figures(self) -> list[Figure]:
-        """Return what it shows as still pictures, drawn by nobody yet."""
+        """Return what it shows as still pictures, not yet drawn."""
         raise NotImplementedError
 
     def _figures_now(self) -> list[Figure]:
-        """Return the same of what is there, with nothing computed for it."""
+        """Return the same from what is there, computing nothing."""
         raise NotImplementedError
 
     def _lines(self) -> list[str]:
@@ -40,10 +40,10 @@ class Picturable(Widget):
         raise NotImplementedError
 
     def to_svg(self, width: float = WIDTH) -> str:
-        """Return a still picture as SVG, so many pixels wide, on white.
+        """Return a still picture as SVG, this many pixels wide, on white.
 
         Raises:
-            TypeError: for a width that is no number, as a file's name is not.
+            TypeError: for a width that is not a number, such as a file name.
         """
         _check_pixels(
             width, 'to_svg takes a width in pixels and returns the text: Path("a.svg").write_text(view.to_svg())'
@@ -51,10 +51,10 @@ class Picturable(Widget):
         return svg(self._figures(), round(width))
 
     def to_png(self, width: float = WIDTH, zoom: float = 2) -> bytes:
-        """Return a still picture as PNG, `zoom` pixels to each of the SVG's.
+        """Return a still picture as PNG, with `zoom` pixels for each pixel of the SVG.
 
         Raises:
-            TypeError: for a width that is no number, as a file's name is not.
+            TypeError: for a width that is not a number, such as a file name.
         """
         _check_pixels(
             width, 'to_png takes a width in pixels and returns bytes: Path("a.png").write_bytes(view.to_png())'

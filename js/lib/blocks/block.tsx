@@ -1,9 +1,10 @@
 /** What every block of a view is given: the numbers, what is selected, and how to select. */
 
+import type { JSX } from "preact";
 import { type Scale, sequentialScale, signedScale } from "../colour";
 import { inUnit, precise, preciseSigned } from "../number";
 import type { Diverging } from "../palette";
-import { indexOf, type Shown } from "../quantity";
+import { indexOf, labelOf, nameOf, type Shown } from "../quantity";
 import type { Header, SelectionState } from "../state";
 import type { TargetWords } from "../target";
 import type { Theme } from "../theme";
@@ -27,15 +28,33 @@ export function scaleOf(shown: Shown, theme: Theme, palette: Diverging): Scale {
   return signedScale(shown.limit, theme, changed ? "PuOr" : palette);
 }
 
-/** A number in a tooltip, with its unit. */
-export function written(shown: Shown, value: number): string {
-  return inUnit((shown.signed ? preciseSigned : precise)(value), shown.of.unit);
+type ToldProps = Pick<BlockProps, "shown" | "run"> & { at: number[]; more?: string };
+
+/** A cell in a tooltip: its name, its number with the unit, what else there is to say of it, and the untouched run's. */
+export function Told({ shown, run, at, more }: ToldProps): JSX.Element {
+  const index = indexOf(shown, at);
+  const text = labelOf(shown, index);
+  const write = shown.signed ? preciseSigned : precise;
+  return (
+    <>
+      <b>{nameOf(shown, at, run)}</b> {text && `${text} `}
+      {inUnit(write(shown.values[index]!), shown.of.unit)}
+      {[more, beside(shown, index)].map(
+        (line) =>
+          line && (
+            <>
+              <br />
+              <span class="rs-soft">{line}</span>
+            </>
+          ),
+      )}
+    </>
+  );
 }
 
 /** "before +2.10, now +3.08", where there is an untouched run to compare with. */
-export function beside(shown: Shown, at: number[]): string | null {
-  if (!shown.before) return null;
-  const write = shown.of.scale === "signed" ? preciseSigned : precise;
-  const index = indexOf(shown, at);
-  return `before ${write(shown.before[index]!)}, now ${write(shown.now[index]!)}`;
+function beside({ of, before, now }: Shown, index: number): string | null {
+  if (!before) return null;
+  const write = of.scale === "signed" ? preciseSigned : precise;
+  return `before ${write(before[index]!)}, now ${write(now[index]!)}`;
 }
