@@ -246,7 +246,7 @@ export function chosenAt(
   { head, depth, position, key }: SelectionState,
   run: Header,
 ): (number | null)[] {
-  const looked = position ?? run.rows[row ?? 0]?.read ?? null;
+  const looked = position ?? run.rows[row ?? 0]?.target_position ?? null;
   const chosen = dims.map((axis) => {
     if (axis === "layer") return isHeads(dims) ? (head?.[0] ?? null) : layerAt(depth, run);
     if (axis === "head") return isHeads(dims) ? (head?.[1] ?? null) : null;

@@ -23,7 +23,7 @@ export type Row = {
   /** The ranges of positions, without their ends, that the chat template added. */
   template: [start: number, end: number][];
   /** The position where the target is read. */
-  read: number;
+  target_position: number;
   right: Answer | null;
   wrong: Answer | null;
   /** The value is null where there is no model that gives one. */

@@ -38,7 +38,7 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   const { head, row: wantedRow, position } = view.selection.value;
   const row = wantedRow ?? 0;
   const prompt = run?.rows[row];
-  const at = position ?? prompt?.read ?? 0;
+  const at = position ?? prompt?.target_position ?? 0;
   const inRun = Boolean(head && run && head[0] < run.n_layers && head[1] < run.n_heads);
   const wanted: Wanted | null =
     inRun && prompt && at < prompt.ids.length

@@ -176,7 +176,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   const select = (spot: Spot) => {
     if (spot.position === null) return view.select({ row: spot.row });
     const ringed =
-      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.read);
+      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.target_position);
     const patch: Partial<SelectionState> = { position: ringed ? null : spot.position };
     if (spot.row !== shownRow) patch.row = spot.row;
     view.select(patch);
@@ -203,7 +203,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
         <Strip
           run={run}
           row={shownRow}
-          position={position ?? run.rows[shownRow]?.read ?? 0}
+          position={position ?? run.rows[shownRow]?.target_position ?? 0}
           chosenRow={row}
           tint={tint}
           theme={theme}
@@ -228,7 +228,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
             <FindBox
               run={run}
               row={shownRow}
-              position={position ?? run.rows[shownRow]?.read ?? 0}
+              position={position ?? run.rows[shownRow]?.target_position ?? 0}
               onFind={(found) => view.select({ position: found })}
             />
           )}

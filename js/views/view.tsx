@@ -113,7 +113,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
           <FindBox
             run={run}
             row={row ?? 0}
-            position={selection.position ?? run.rows[row ?? 0]!.read}
+            position={selection.position ?? run.rows[row ?? 0]!.target_position}
             onFind={(position) => view.select({ position })}
           />
         )}

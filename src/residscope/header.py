@@ -87,7 +87,7 @@ def _given(run: Given) -> dict[str, Any]:
             | {
                 "prompt": "".join(map(text, row)),
                 "ids": [ids[text(token)] for token in row],
-                "read": max(0, len(row) - 1),
+                "target_position": max(0, len(row) - 1),
                 "target": {"name": first.name, "value": None, "unit": first.unit},
             }
             for row in run.tokens or [()] * run.n_rows
@@ -110,7 +110,7 @@ def _row(trace: Run, row: int) -> dict[str, Any]:
         "prompt": text(trace.inputs.prompts[row]),
         "ids": list(trace.inputs.tokens[row]),
         "template": [list(span) for span in trace.inputs.template[row]],
-        "read": trace.target.positions[row],
+        "target_position": trace.target.positions[row],
     }
     target = {"name": text(trace.target.names[row]), "value": None, "unit": trace.target.unit}
     if isinstance(trace, ArrayRun):

@@ -8,7 +8,7 @@ export const ROW: Row = {
   prompt: "",
   ids: [],
   template: [],
-  read: 14,
+  target_position: 14,
   right: { ids: [1], text: " Mary" },
   wrong: { ids: [2], text: " John" },
   target: { name: "' Mary' − ' John'", value: 10.8024, unit: "logits" },

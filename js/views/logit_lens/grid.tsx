@@ -199,7 +199,7 @@ function layOutTexts(
   // Columns must not move while cells come in.
   if (positions > MOST_FITTED) return layOutEven({ depths, positions, gutter, available });
   const texts = Array.from({ length: positions }, (_, position) => {
-    let widest = measure(axis.position(position)) + (position === axis.read ? FLAG : 0);
+    let widest = measure(axis.position(position)) + (position === axis.targetPosition ? FLAG : 0);
     for (let depth = 0; depth < depths; depth++) {
       widest = Math.max(widest, measure(cells.text(depth, position)));
     }

@@ -64,8 +64,8 @@ export function Facts({ run, row, own }: Props): JSX.Element {
             </span>
           )}
           <span>
-            read at <Token {...tokenAt(run, row!, one.read)} /> ({one.read}), predicts (
-            {one.read + 1})
+            read at <Token {...tokenAt(run, row!, one.target_position)} /> ({one.target_position}),
+            predicts ({one.target_position + 1})
           </span>
         </>
       ) : (
@@ -95,20 +95,20 @@ export function sentence(run: Header, row: number | null, position: number | nul
   if (!shown) return [];
   const at = (where: number): Part[] => [token(tokenAt(run, row ?? 0, where)), ` (${where})`];
   if (!run.model) return position === null ? [] : ["Looking at ", ...at(position), "."];
-  if (position !== null && position !== shown.read) {
+  if (position !== null && position !== shown.target_position) {
     const id = shown.ids[position];
     return [
       "Looking at ",
       ...at(position),
       `, token ${id}; the target is read at `,
-      ...at(shown.read),
+      ...at(shown.target_position),
       ".",
     ];
   }
   const where: Part[] =
     row === null
       ? [`On average over ${run.rows.length} prompts, `]
-      : ["After ", ...at(shown.read), ", "];
+      : ["After ", ...at(shown.target_position), ", "];
   const value = target.wrong ? Math.abs(target.value) : target.value;
   const amount: Part[] = [strong(number(value)), ` ${target.unit}${changed(run, target)}`];
   if (!target.wrong) return [...where, `the ${target.alone} of `, target.right, " is ", ...amount];
