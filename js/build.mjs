@@ -6,7 +6,7 @@ import { build } from "esbuild";
 
 const OUT = "src/residscope/static";
 const MOST_BYTES = 72 * 1024;
-const MOST_GZIPPED = 27 * 1024;
+const MOST_GZIPPED = 28 * 1024;
 /** Of what draws any quantity, for all views without a canvas of their own, which load it once. */
 const COMMON = { bytes: 90 * 1024, gzipped: 36 * 1024 };
 

@@ -30,6 +30,7 @@ export function aboutOf(name: string): string {
 export function sums(names: string[], values: ArrayLike<number>): [group: string, sum: number][] {
   const totals = new Map<string, number>();
   names.forEach((name, i) => {
+    if (Number.isNaN(values[i]!)) return;
     const group = PARTS[splitName(name).part]?.[1] ?? name;
     totals.set(group, (totals.get(group) ?? 0) + values[i]!);
   });

@@ -1,4 +1,4 @@
-"""Arrays in place of a run: numbers that somebody has, with no model behind them."""
+"""Arrays instead of a run: numbers that the user already has, without a model."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from residscope.runs.trace import Trace, sent_with_run
 
 
 class NoModelError(ValueError):
-    """A number is asked of a view of arrays that only a model could compute."""
+    """A view of arrays was asked for a number that only a model could compute."""
 
 
 @dataclass(frozen=True)
 class ArrayInputs:
-    """The tokens of arrays, as `Inputs` has those of prompts."""
+    """The tokens of arrays, as `Inputs` holds those of prompts."""
 
     prompts: tuple[str, ...]
     tokens: tuple[tuple[int, ...], ...]
@@ -31,18 +31,18 @@ class ArrayInputs:
 
 
 class ArrayRun:
-    """Numbers by the names that a `Trace` has for them; what is not given cannot be computed.
+    """Numbers under the names of `Trace`'s methods; a missing number cannot be computed.
 
     Args:
-        tokens: of each row, their texts; empty where the numbers have no tokens.
-        n_layers: how many layers the numbers are of.
+        tokens: the texts of each row's tokens; empty if the numbers have none.
+        n_layers: how many layers the numbers cover.
         n_heads: how many heads a layer has.
         name: what the numbers are.
-        unit: theirs.
-        depths: the places where the residual stream is read.
-        is_causal: whether no token looks at later ones.
-        labels: the names of the parts that the numbers are of, where they have names.
-        numbers: what each of a trace's methods gives.
+        unit: their unit.
+        depths: the names of the depths.
+        is_causal: whether tokens attend only to themselves and earlier ones.
+        labels: the names of the parts, if they have names.
+        numbers: what each of a trace's methods returns.
     """
 
     number = 1
@@ -88,7 +88,7 @@ class ArrayRun:
             return numbers[name]
         if hasattr(Trace, name):
             raise NoModelError(
-                f"these are arrays: there is no model to compute {name} with; show an Experiment instead"
+                f"this view shows arrays: there is no model to compute {name} with; show an Experiment instead"
             )
         raise AttributeError(name)
 
@@ -113,7 +113,7 @@ class ArrayRun:
         return len(self._texts)
 
     def sum_check(self) -> list[Check]:
-        """Return no check: arrays have nothing to be compared with."""
+        """Return no check: arrays have nothing to compare with."""
         return []
 
     def layer_check(self) -> list[LayerCheck]:
@@ -121,7 +121,7 @@ class ArrayRun:
         return []
 
     def token_id(self, text: str) -> int:
-        """Return the number that stands for a text, a new one where it is new."""
+        """Return the id of a text, a new id for a new text."""
         text = wire.text(text)
         if text not in self._texts:
             self._texts.append(text)
@@ -148,21 +148,21 @@ def small(numbers: np.ndarray[Any, np.dtype[np.float32]], what: str) -> np.ndarr
         ValueError: for larger ones.
     """
     if (np.abs(numbers) > _LARGEST_HALF).any():
-        raise ValueError(f"{what} are at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
+        raise ValueError(f"{what} must be at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
     return numbers
 
 
 def shaped(value: Any, what: str, *shapes: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return numbers with as many axes as the last of some shapes has, leading ones added where they are left out.
+    """Return numbers with the axes of the last of some shapes, adding leading ones that were left out.
 
     Args:
         value: the numbers.
-        what: what they are called.
-        shapes: such as "layer head", "row layer head", the fewest axes first.
+        what: their name in an error.
+        shapes: the accepted ones, such as "layer head", "row layer head", the fewest axes first.
 
     Raises:
-        TypeError: for what holds no numbers.
-        ValueError: for another number of axes, or infinity.
+        TypeError: for anything but numbers.
+        ValueError: for the wrong number of axes, or infinity.
     """
     numbers = numbers_of(value, what)
     axes = [len(shape.split()) for shape in shapes]
@@ -176,9 +176,9 @@ def texts_of_rows(tokens: Any) -> list[list[str]]:
     """Return the tokens' texts of each row.
 
     Raises:
-        TypeError: for what is no list of texts, or of lists of texts.
+        TypeError: for anything but a list of texts, or of lists of texts.
     """
-    sentence = "tokens are texts, in a list: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
+    sentence = "tokens is a list of texts: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
     if isinstance(tokens, str) or not isinstance(tokens, Iterable):
         raise TypeError(sentence)
     rows = list(tokens)
@@ -196,11 +196,13 @@ def token_rows(tokens: Any, rows: int, length: int) -> list[list[str]]:
     """Return the tokens' texts of each row.
 
     Raises:
-        TypeError: for what are no texts.
-        ValueError: when they are not as many as the numbers.
+        TypeError: for tokens that are not texts.
+        ValueError: when they do not fit the numbers.
     """
     listed = texts_of_rows(tokens)
     if len(listed) != rows or any(len(row) != length for row in listed):
         have = " and ".join(str(len(row)) for row in listed)
-        raise ValueError(f"the numbers are of {rows} rows of {length} tokens, and there are {have} tokens")
+        raise ValueError(
+            f"the numbers have {rows} rows of {length} tokens, and tokens has {have}: give one text for each"
+        )
     return listed

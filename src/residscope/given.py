@@ -1,4 +1,4 @@
-"""Quantities that somebody has, in place of a run: numbers with no model behind them."""
+"""Quantities that the user already has, instead of a run: numbers without a model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from residscope.quantity import TOKEN_AXES, Quantity
 
 @dataclass(frozen=True)
 class Given:
-    """What a view shows where there is no run.
+    """What a view shows instead of a run.
 
     Attributes:
         quantities: the numbers.
@@ -36,7 +36,7 @@ class Given:
 
     @property
     def n_layers(self) -> int:
-        """Return how many layers the numbers are of."""
+        """Return how many layers the numbers cover."""
         return max((one.size("layer") for one in self.quantities), default=0) or 1
 
     @property
@@ -46,32 +46,36 @@ class Given:
 
     @property
     def labels(self) -> list[str]:
-        """Name the components that the numbers are of."""
+        """Return the names of the components."""
         return [name for one in self.quantities for name in one.coords.get("component", ())]
 
     @property
     def depths(self) -> list[str]:
-        """Name the places where the residual stream is read."""
+        """Return the names of the depths."""
         return next((list(one.names("depth")) for one in self.quantities if "depth" in one.dims), [])
 
 
 def given(quantities: Sequence[Quantity], tokens: Sequence[Sequence[str]] = (), title: str = "") -> Given:
-    """Return quantities with the tokens that they are of.
+    """Return quantities with their tokens.
 
     Raises:
-        InputError: when the rows or the tokens are not as many as the numbers.
+        InputError: when the rows or the tokens do not fit the numbers.
     """
     if not quantities:
         raise InputError("quantities", "a view needs at least one quantity to show")
     rows = {one.n_rows for one in quantities} | ({len(tokens)} if tokens else set())
     if len(rows - {1}) > 1:
-        raise InputError("quantities", f"the quantities and tokens have {' and '.join(map(str, sorted(rows)))} rows")
+        raise InputError(
+            "quantities", f"quantities and tokens differ in rows: they have {' and '.join(map(str, sorted(rows)))}"
+        )
     fitted = []
     for one in quantities:
         sizes = [one.size(axis) for axis in TOKEN_AXES if axis in one.dims]
         if tokens and sizes and max(map(len, tokens)) != max(sizes):
             have = count(max(map(len, tokens)), "token")
-            raise InputError("tokens", f"{one.name} has numbers for {count(max(sizes), 'token')}, and there are {have}")
+            raise InputError(
+                "tokens", f"{one.name} has numbers for {count(max(sizes), 'token')}, and tokens has {have}"
+            )
         own = one.lengths is None and bool(tokens) and bool(sizes) and one.n_rows == len(tokens)
         fitted.append(replace(one, lengths=tuple(map(len, tokens))) if own else one)
     return Given(tuple(fitted), tuple(map(tuple, tokens)), title)

@@ -26,7 +26,7 @@ const RUN = {
     prompt: "",
     ids: row ? [0, 1] : [0, 1, 2],
     template: [],
-    read: row ? 1 : 2,
+    target_position: row ? 1 : 2,
     right: { ids: [1], text: " Mary" },
     wrong: { ids: [2], text: " John" },
     target: { name: "", value: 2, unit: "logits" },

@@ -59,7 +59,14 @@ function runOf(aim: Aim, read: number, places: Place[]): Header {
   const { right, wrong, ...target } = aim;
   const ids: number[] = [];
   for (const [at, [, position]] of places.entries()) ids[position] = at;
-  const row = { ...ROW, ids, read, right: side(right), wrong: side(wrong), target };
+  const row = {
+    ...ROW,
+    ids,
+    target_position: read,
+    right: side(right),
+    wrong: side(wrong),
+    target,
+  };
   const texts = Object.fromEntries(places.map(([text], at) => [at, text]));
   const model = target.value === null ? null : ({} as Header["model"]);
   return { ...RUN, texts, rows: [row], model };

@@ -1,4 +1,4 @@
-/** The bars, one a part: hover, click and keyboard, rings, numbers; one tab stop. */
+/** The bars, one per part: hover, click and keyboard, rings, numbers; one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
@@ -33,6 +33,7 @@ type Props = {
   /** Where the keyboard begins. */
   start: number;
   onChoose(index: number): void;
+  onSwitch: ((index: number) => void) | undefined;
   tip(index: number): ComponentChildren;
 };
 
@@ -75,7 +76,7 @@ export function Bars(props: Props): JSX.Element {
       },
       shows: true,
       select: choose,
-      others: { p: choose },
+      others: { p: choose, x: props.onSwitch },
     });
   const shown = cursor ?? hover;
 
@@ -224,7 +225,7 @@ function numbersAt(spread: Float32Array[], part: number): number[] {
 }
 
 function range(values: number[]): string {
-  if (values.length === 0) return "no prompt has it";
+  if (values.length === 0) return "no prompt has a value";
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return `${values.length} prompts: ${preciseSigned(low)} to ${preciseSigned(high)}`;
 }

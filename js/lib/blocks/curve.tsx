@@ -52,7 +52,7 @@ export function CurveBlock(props: BlockProps): JSX.Element {
         "aria-valuenow": chosen ?? 0,
         "aria-valuetext":
           chosen === null
-            ? "nothing here is selected"
+            ? "nothing is selected here"
             : `${tick(chosen)}: ${inUnit(precise(values[chosen]!), of.unit)}`,
         tabIndex: 0,
         onKeyDown: press,

@@ -25,7 +25,7 @@ export function sentence(
   const named = ([id]: [number, number]) => token(tokenName(run, id, texts));
   const [most] = card.looks;
   const [promotes, suppresses] = card.writes.map(([, pairs]) => pairs[0]);
-  const there = run.rows[card.row]?.read === card.position;
+  const there = run.rows[card.row]?.target_position === card.position;
   return fill(words.card, {
     head: headName(card.head),
     token: at(card.position),

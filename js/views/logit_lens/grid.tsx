@@ -127,7 +127,7 @@ export function LensGrid(props: Props): JSX.Element {
         ref={scroller}
         style={{ width: size.width }}
         role="grid"
-        aria-label={`likeliest next token, ${depths} depths by ${positions} positions`}
+        aria-label={`most likely next token, ${depths} depths by ${positions} positions`}
         aria-rowcount={depths}
         aria-colcount={positions}
         aria-activedescendant={cursor ? `${id}-cell` : undefined}
@@ -199,7 +199,7 @@ function layOutTexts(
   // Columns must not move while cells come in.
   if (positions > MOST_FITTED) return layOutEven({ depths, positions, gutter, available });
   const texts = Array.from({ length: positions }, (_, position) => {
-    let widest = measure(axis.position(position)) + (position === axis.read ? FLAG : 0);
+    let widest = measure(axis.position(position)) + (position === axis.targetPosition ? FLAG : 0);
     for (let depth = 0; depth < depths; depth++) {
       widest = Math.max(widest, measure(cells.text(depth, position)));
     }

@@ -14,7 +14,7 @@ export function sentence(run: Header, lens: Lens, depth: number, position: numbe
   const { row } = lens;
   const top = lens.top(depth, position);
   const value = lens.target[depth];
-  const read = run.rows[row]?.read;
+  const read = run.rows[row]?.target_position;
   const none = value === undefined || Number.isNaN(value) || read === undefined;
   const template = read === position ? words.lens_target : words.lens_elsewhere;
   return fill(none ? words.lens : template, {

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import * as words from "../../../src/residscope/data/words.json";
-import { number, probability } from "../../lib/number";
+import { number, probability, signed } from "../../lib/number";
 import { type Part, Say, token } from "../../lib/sentence";
 import type { Header } from "../../lib/state";
 import { kindOf, targetOf, whereTarget } from "../../lib/target";
@@ -41,23 +41,33 @@ export function Facts({ run, row, own }: Props): JSX.Element {
       {own && <span>the model's own top two</span>}
       <span>
         {mean}
-        {target.wrong ? "difference" : kindOf(target)} <b>{number(target.value)}</b> {target.unit}
+        {target.wrong ? "difference" : kindOf(target)}{" "}
+        {target.before !== null && `${number(target.before)} → `}
+        <b>{number(target.value)}</b>
+        {target.before !== null && `, ${signed(target.value - target.before)}`} {target.unit}
       </span>
       {one ? (
         <>
           {one.right_prob !== null && (
             <span>
-              P <b>{probability(one.right_prob, 4)}</b>
+              P {from(one.before?.right_prob, (before) => probability(before, 4))}
+              <b>{probability(one.right_prob, 4)}</b>
             </span>
           )}
           {one.right_rank !== null && (
             <span>
-              rank <b>{one.right_rank}</b>
+              rank {from(one.before?.right_rank, String)}
+              <b>{one.right_rank}</b>
+            </span>
+          )}
+          {one.before && (
+            <span title="the divergence of the next-token distribution from the untouched run's">
+              KL <b>{number(one.before.kl)}</b> nats
             </span>
           )}
           <span>
-            read at <Token {...tokenAt(run, row!, one.read)} /> ({one.read}), predicts (
-            {one.read + 1})
+            read at <Token {...tokenAt(run, row!, one.target_position)} /> ({one.target_position}),
+            predicts ({one.target_position + 1})
           </span>
         </>
       ) : (
@@ -65,6 +75,11 @@ export function Facts({ run, row, own }: Props): JSX.Element {
       )}
     </p>
   );
+}
+
+/** "0.9998 → ", where there is a number before. */
+function from(before: number | null | undefined, write: (before: number) => string): string {
+  return before === null || before === undefined ? "" : `${write(before)} → `;
 }
 
 /** "After ·to (14), ·Mary is ahead of ·John by 10.80 logits." */
@@ -76,8 +91,8 @@ export function sentence(run: Header, row: number | null, position: number | nul
     token: token(tokenAt(run, row ?? 0, where)),
     position: String(where),
   });
-  if (position !== null && (!run.model || position !== shown.read)) {
-    const read = at(shown.read);
+  const read = at(shown.target_position);
+  if (position !== null && (!run.model || position !== shown.target_position)) {
     return fill(run.model ? words.looking_elsewhere : words.looking_at, {
       ...at(position),
       id: String(shown.ids[position]),
@@ -86,8 +101,16 @@ export function sentence(run: Header, row: number | null, position: number | nul
     });
   }
   if (!run.model) return [];
-  const aim = whereTarget(target, target.value);
-  return row === null
-    ? fill(words.on_average, { rows: String(run.rows.length), target: aim })
-    : fill(words.after, { ...at(shown.read), target: aim });
+  const [most] = run.answered;
+  const after = [words.after, words.after_change, words.after_answer];
+  const average = [words.on_average, words.on_average_change, words.on_average_answer];
+  const template = row === null ? average : after;
+  return fill(template[target.before === null ? 0 : most ? 2 : 1]!, {
+    ...read,
+    rows: String(run.rows.length),
+    target: whereTarget(target, target.value),
+    before: signed(target.before ?? 0),
+    part: most?.[0] ?? "",
+    change: signed(most?.[1] ?? 0),
+  });
 }

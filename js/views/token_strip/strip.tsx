@@ -71,7 +71,7 @@ export function Strip(props: Props): JSX.Element {
     const marks = [
       "rs-chip",
       ringed ? "rs-ringed" : "",
-      run.model && at === of.read ? "rs-read" : "",
+      run.model && at === of.target_position ? "rs-target" : "",
       isTemplate(of, at) ? "rs-template" : "",
       tint ? "rs-tinted" : "",
       cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
@@ -194,7 +194,9 @@ function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element 
         </div>
       )}
       {isTemplate(of, position) && <div class="rs-soft">the chat template's</div>}
-      {run.model && position === of.read && <div class="rs-soft">the target is read here</div>}
+      {run.model && position === of.target_position && (
+        <div class="rs-soft">the target is read here</div>
+      )}
     </>
   );
 }

@@ -14,13 +14,13 @@ def caption(words: str) -> str:
 
 
 def facts(trace: Run | Given, *more: str) -> str:
-    """Return what stands at the right of a picture's title; arrays have no run to name."""
+    """Return the facts at the right of a picture's title; arrays have no run to name."""
     run = ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"] if isinstance(trace, Trace) else []
     return " · ".join(filter(None, [*more, *run]))
 
 
 def target_name(trace: Run, row: int | None) -> str:
-    """Name what is explained: that of one row, or of all where they have one name."""
+    """Name the target of one row, or of all rows if they have the same name."""
     names = [*dict.fromkeys(_name(trace, one) for one in (range(len(trace.lengths)) if row is None else [row]))]
     return names[0] if len(names) == 1 else "each prompt's target"
 
@@ -33,7 +33,7 @@ def _name(trace: Run, row: int) -> str:
 
 
 def target_words(trace: Run, row: int) -> str:
-    """Say what is explained and how large it is."""
+    """Say what the target is and how large it is."""
     return f"{target_name(trace, row)} = {_amount(trace, row)}"
 
 
@@ -43,19 +43,19 @@ def _amount(trace: Run, row: int | None) -> str:
 
 
 def chosen_row(wanted: int | None, rows: int) -> int | None:
-    """Return the row to show of several: None for their mean."""
+    """Return the row to show out of several, or None for their mean."""
     if rows == 1:
         return 0
     return wanted if wanted is not None and wanted < rows else None
 
 
 def refusal(words: str, trace: Run) -> ValueError:
-    """Return what to raise where there is nothing to show of a selection, with how to select."""
+    """Return the error to raise when a selection has nothing to show, which says how to select."""
     return ValueError(f'{words}: {"view" if isinstance(trace, ArrayRun) else "exp"}.selection.update(head="2.5")')
 
 
 def spot_of(trace: Run, selection: Selection) -> tuple[int, int, int, int] | str:
-    """Return the selected layer, head, row and position, or why there are none in a run."""
+    """Return the selected layer, head, row and position, or why the run has none."""
     if selection.head is None:
         return "no head is selected"
     (layer, head), row = selection.head, selection.row or 0

@@ -1,5 +1,6 @@
 """The names of a model's parts in words, and what the parts of each kind add up to."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ def together_of(names: Sequence[str], values: Sequence[float]) -> str:
     """Say what the parts of each kind add up to."""
     totals: dict[str, float] = {}
     for name, value in zip(names, values, strict=True):
+        if math.isnan(value):
+            continue
         group = WORDS["parts"].get(_split(name)[1], ["", name])[1]
         totals[group] = totals.get(group, 0.0) + value
     *first, embedding, biases = WORDS["groups"]

@@ -1,4 +1,4 @@
-"""What there is to say of one head at one position, from a run or from arrays."""
+"""The facts about one head at one position, from a run or from arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +16,15 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class HeadSummary:
-    """What is said of one head at one position.
+    """The facts about one head at one position.
 
     Attributes:
-        looks: the keys it looks at most, with their weights.
-        writes: the tokens that it promotes and suppresses most, or None where that cannot be had.
-        effect: its direct effect on the target, at the position where that is read, or None.
-        rank: its place among all heads by the size of that effect, from 1.
-        shares: the heads that read the same keys and values.
-        scores: how much it behaves like each kind of head, NaN where nothing repeats.
+        looks: the keys it attends to most, with their weights.
+        writes: the tokens that it promotes and suppresses most, or None if unknown.
+        effect: its direct effect on the target, where the target is read, or None.
+        rank: its rank among all heads by the size of that effect, from 1.
+        shares: the other heads that read the same keys and values.
+        scores: how much it behaves like each kind of head, NaN where no token repeats.
     """
 
     row: int
@@ -76,10 +76,10 @@ def _effect(effects: Tensor, layer: int, head: int, row: int) -> tuple[float | N
 def head_summary_run(
     weights: Any, tokens: Any, *, effects: Any, writes: Any, vocabulary: Any, name: str, unit: str
 ) -> ArrayRun:
-    """Return a run of what somebody has of each head, with the arguments of `HeadReadout.from_arrays`.
+    """Return a run made of numbers per head, with the arguments of `HeadReadout.from_arrays`.
 
     Raises:
-        ValueError: for shapes that do not fit each other.
+        ValueError: for shapes that do not fit together.
     """
     run = pattern_run(weights, tokens)
     run.call(name, unit)
@@ -92,7 +92,9 @@ def head_summary_run(
         _fit(added, run, "writes")
         words = [str(word) for word in vocabulary or ()]
         if len(words) != added.shape[2]:
-            raise ValueError(f"writes are of {added.shape[2]} words, and vocabulary names {len(words)}")
+            raise ValueError(
+                f"writes has {added.shape[2]} words, and vocabulary has {len(words)}: give one name per word"
+            )
         ids = torch.tensor([run.token_id(word) for word in words])
 
         def head_tokens(layer: int, head: int, _row: int, _position: int, k: int) -> HeadTokens:
@@ -108,5 +110,5 @@ def head_summary_run(
 def _fit(values: Tensor, run: ArrayRun, what: str) -> None:
     if tuple(values.shape[:2]) != (run.n_layers, run.n_heads):
         raise ValueError(
-            f"{what} are of {[*values.shape[:2]]} layers and heads, and weights of {[run.n_layers, run.n_heads]}"
+            f"{what} has {[*values.shape[:2]]} layers and heads, and weights has {[run.n_layers, run.n_heads]}"
         )

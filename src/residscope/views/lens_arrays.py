@@ -1,4 +1,4 @@
-"""A run that consists of guesses at each depth and position of one prompt."""
+"""A run made of guesses at each depth and position of one prompt."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def lens_run(
     """Return a run of these guesses, with the arguments of `LogitLens.from_arrays`.
 
     Raises:
-        ValueError: for shapes that do not fit each other.
+        ValueError: for shapes that do not fit together.
     """
     given = numbers_of(top_probs, "top_probs")
     given = shaped(given[..., None] if given.ndim == 2 else given, "top_probs", "depth pos k")
@@ -33,13 +33,13 @@ def lens_run(
     ]
     n_depths, length, k = small(given, "top_probs").shape
     if not all(isinstance(text, str) for line in guesses for one in line for text in one):
-        raise TypeError("top_tokens are texts, in lists [depth pos k]: tokenizer.decode([id]) for each id")
+        raise TypeError("top_tokens holds texts, in lists [depth pos k]: tokenizer.decode([id]) for each id")
     if len(guesses) != n_depths or any(len(line) != length or any(len(one) != k for one in line) for line in guesses):
-        raise ValueError(f"top_tokens and top_probs have one shape, and top_probs has [depth pos k] = {[*given.shape]}")
+        raise ValueError(f"top_tokens must have the shape of top_probs, [depth pos k] = {[*given.shape]}")
     names = [str(depth) for depth in range(n_depths)] if depths is None else [wire.text(str(one)) for one in depths]
     values = [float("nan")] * n_depths if target is None else shaped(target, "target", "depth").tolist()
     if not len(names) == len(values) == n_depths:
-        raise ValueError(f"top_probs has {n_depths} depths: give one name and one number of the target for each")
+        raise ValueError(f"top_probs has {n_depths} depths: give one name and one target number for each")
     run = ArrayRun(token_rows(tokens, 1, length), name=name, unit=unit, depths=names, numbers={})
     ids = torch.tensor([[[run.token_id(text) for text in one] for one in line] for line in guesses])
     shares, blank = torch.from_numpy(given), torch.full((n_depths, length), torch.nan)

@@ -1,4 +1,4 @@
-"""Attention maps as views send them, and runs that consist of them."""
+"""Attention maps as views send them, and runs made of them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from residscope.runs.trace_base import checked_head
 
 
 def cells_of(trace: Run, length: int) -> tuple[wire.Array, wire.Array]:
-    """Return the queries and keys of all cells that a map has."""
+    """Return the queries and keys of all cells of a map."""
     if trace.is_causal:
         return np.tril_indices(length)
     query, key = np.indices((length, length)).reshape(2, -1)
@@ -21,12 +21,12 @@ def cells_of(trace: Run, length: int) -> tuple[wire.Array, wire.Array]:
 
 
 def flat(trace: Run, patterns: wire.Array) -> wire.Array:
-    """Pack [... query key] into [... cell]: triangles, or whole squares where later tokens are looked at."""
+    """Pack [... query key] into [... cell]: triangles, or whole squares where attention reaches later tokens."""
     return wire.lower_triangles(patterns) if trace.is_causal else patterns.reshape(*patterns.shape[:-2], -1)
 
 
 def shrunk(trace: Run, patterns: Tensor, most: int) -> Tensor:
-    """Return maps [... query key] of at most so many cells a side: each is the largest of those under it."""
+    """Return maps [... query key] of at most this many cells per side; each cell is the largest number under it."""
     length = patterns.shape[-1]
     if length <= most:
         return patterns
@@ -39,16 +39,16 @@ def shrunk(trace: Run, patterns: Tensor, most: int) -> Tensor:
 
 
 def _stacked(weights: Any) -> Any:
-    """Return the layers that transformers gives, one `[row head query key]` each, as `[row layer head query key]`.
+    """Stack the layers that transformers returns, one `[row head query key]` each, into `[row layer head query key]`.
 
     Raises:
-        TypeError: where it gave none.
-        ValueError: when they are not of one shape.
+        TypeError: where it returned none.
+        ValueError: when their shapes differ.
     """
     if not isinstance(weights, list | tuple) or not weights:
         return weights
     if any(layer is None for layer in weights):
-        raise TypeError('weights hold None, as transformers gives without attn_implementation="eager"')
+        raise TypeError('weights has None, which transformers returns without attn_implementation="eager"')
     if not all(isinstance(layer, Tensor | np.ndarray) for layer in weights):
         return weights
     layers = [numbers_of(layer, "weights") for layer in weights]
@@ -62,13 +62,13 @@ def pattern_run(weights: Any, tokens: Any) -> ArrayRun:
     """Return a run of attention weights alone.
 
     Raises:
-        ValueError: for what are no square maps, or another number of tokens.
+        ValueError: for maps that are not square, or the wrong number of tokens.
     """
     shapes = ("query key", "head query key", "layer head query key", "row layer head query key")
     patterns = small(shaped(_stacked(weights), "weights", *shapes), "weights")
     rows, n_layers, n_heads, queries, keys = patterns.shape
     if queries != keys:
-        raise ValueError(f"weights of {queries} queries by {keys} keys: give square maps, of one list of tokens")
+        raise ValueError(f"weights has {queries} queries by {keys} keys: give square maps, over one list of tokens")
     given = torch.from_numpy(patterns)
 
     def attention(layer: int, head: int | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Quantities as still pictures, and the line of words about each."""
+"""Quantities as still pictures, each with a line of words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -182,12 +182,12 @@ def _of_rows(drawn: _Drawn) -> str:
 
 
 def _scale(every: Quantity, one: Quantity) -> Scale:
-    """Return the scale of what is shown; the change of a share has other colours than what has a sign of its own."""
+    """Return the scale of what is shown; a change gets other colours than a signed number."""
     return "changed" if one.scale == "signed" != every.scale else one.scale
 
 
 def _ticks(one: Quantity, axis: str, run: Run, row: int | None) -> list[str]:
-    """Return what stands along an axis."""
+    """Return the ticks along an axis."""
     if axis in one.coords:
         return list(one.coords[axis])
     size = one.size(axis)
