@@ -94,44 +94,39 @@ function parts({ shown, at, value, cells, target, palette, run }: Said): Part[] 
   if (names && shown.dims[0] === "component") {
     const most = strongest(shown.values);
     const own = at?.[0] ?? most;
-    return fill(own === most ? words.adds_most : words.adds, {
+    return fill(words.adds, {
       cell: subjectOf(names[own]!),
       value: signed(shown.values[own]!),
+      most: own === most ? filled(words.rest_most, { most: words.most }) : "",
       together: togetherOf(names, shown.values),
       ...{ aim, colours },
     });
   }
   const kind = shown.dims.includes("head") ? words.kind_heads : words.kind_parts;
   const sum = signed(cells.reduce((all, cell) => all + cell.value, 0));
+  const said = (one: Ranked) => ({ cell: nameOf(shown, one.at, run), value: signed(one.value) });
   if (at) {
     const all = target.rows.length > 1 ? words.together_all_mean : words.together_all;
     const together = filled(all, { kind, sum });
-    const cell = nameOf(shown, at, run);
-    return fill(words.adds, { cell, value: signed(value), aim, together, colours });
+    return fill(words.adds, { ...said({ at, value }), aim, together, colours });
   }
   const [first] = ends(cells, 1).high;
-  return fill(first ? words.all_add_most : words.all_add, {
-    ...{ kind, sum, aim, colours },
-    cell: first ? nameOf(shown, first.at, run) : "",
-    value: first ? signed(first.value) : "",
-  });
+  const most = first ? filled(words.most_from, said(first)) : "";
+  return fill(words.all_add, { kind, sum, aim, most, colours });
 }
 
 /** "L3H1: +3.08 logits; the largest is L1H0's, +4.10 logits." They need not sum to anything. */
-function plainly(said: Said): Part[] {
-  const { shown, at, cells, run } = said;
+function plainly({ shown, at, value, cells, run }: Said): Part[] {
   const isPart = shown.dims[0] === "component";
   const top = isPart ? strongest(shown.values) : -1;
-  const most = (isPart && cells.find((one) => one.at[0] === top)) || largestOf(cells);
-  const own = at ? { at, value: said.value } : isPart ? most : null;
+  const best = (isPart && cells.find((one) => one.at[0] === top)) || largestOf(cells);
+  const own = at ? { at, value } : isPart ? best : null;
   const write = (amount: number) => inUnit(signed(amount), shown.of.unit);
-  const isMost = own !== null && String(most.at) === String(own.at);
-  return fill(!own ? words.most_is : isMost ? words.is_most : words.is, {
-    cell: own ? nameOf(shown, own.at, run) : "",
-    value: own ? write(own.value) : "",
-    most: isPart ? words.most_most : words.most_largest,
-    whose: whose(nameOf(shown, most.at, run), write(most.value)),
-  });
+  const most = isPart ? words.most : words.largest;
+  const whose = whoseIs(nameOf(shown, best.at, run), write(best.value));
+  if (!own) return fill(words.most_is, { most, whose });
+  const rest = restOf(most, own.at, best, whose);
+  return fill(words.is, { cell: nameOf(shown, own.at, run), value: write(own.value), rest });
 }
 
 /** "L2H5 has an induction score of 0.93 of 1 on this prompt; the highest is L1H3's, 0.97." */
@@ -140,37 +135,42 @@ function scored({ shown, at, value, cells, run }: Said): Part[] {
   const on = measured_on && filled(words.on, { what: measured_on });
   const named = filled(/^[aeiou]/i.test(name) ? words.an : words.a, { name });
   const [best] = cells.filter((one) => one.value > 0);
-  if (!best && !at)
-    return fill(isHeads(shown.dims) ? words.no_head_above : words.nothing_above, { named, on });
-  const most = (write: string) => (best ? whose(nameOf(shown, best.at, run), write) : "");
-  if (!at) {
-    return fill(words.highest_is, { name, on, whose: most(inUnit(number(best!.value), unit)) });
+  const whose = (unit: string) =>
+    best ? whoseIs(nameOf(shown, best.at, run), inUnit(number(best.value), unit)) : "";
+  if (at) {
+    return fill(words.has, {
+      cell: nameOf(shown, at, run),
+      value: number(value),
+      unit: unit && ` ${unit}`,
+      rest: best ? restOf(words.highest, at, best, whose("")) : "",
+      ...{ named, on },
+    });
   }
-  const isBest = String(best?.at) === String(at);
-  return fill(!best ? words.has_alone : isBest ? words.has_highest : words.has, {
-    cell: nameOf(shown, at, run),
-    value: number(value),
-    unit: unit && ` ${unit}`,
-    whose: most(number(best?.value ?? 0)),
-    ...{ named, on },
-  });
+  if (best) return fill(words.highest_is, { name, on, whose: whose(unit) });
+  return fill(isHeads(shown.dims) ? words.no_head_above : words.nothing_above, { named, on });
 }
 
 /** "L3H1 changed by −1.20 logits, from +3.08 to +1.88; the largest change is L1H0's, −2.41 logits." */
 function changed({ shown, at, value, cells, run }: Said): Part[] {
   const most = largestOf(cells);
   const said = (amount: number) => inUnit(signed(amount), shown.of.unit);
-  const largest = whose(nameOf(shown, most.at, run), said(most.value));
-  if (!at) return fill(words.change_is, { whose: largest });
+  const whose = whoseIs(nameOf(shown, most.at, run), said(most.value));
+  if (!at) return fill(words.most_is, { most: words.change, whose });
   const index = indexOf(shown, at);
   const write = shown.of.scale === "signed" ? signed : number;
-  return fill(String(most.at) === String(at) ? words.changed_most : words.changed, {
+  return fill(words.changed, {
     cell: nameOf(shown, at, run),
     value: said(value),
     before: write(shown.before![index]!),
     now: write(shown.now[index]!),
-    whose: largest,
+    rest: restOf(words.change, at, most, whose),
   });
+}
+
+/** ", the largest", or "; the largest is L1H0's, +4.10 logits". */
+function restOf(most: string, at: number[], best: Ranked, whose: string): string {
+  const isBest = String(best.at) === String(at);
+  return filled(isBest ? words.rest_most : words.rest_is, { most, whose });
 }
 
 function largestOf(cells: Ranked[]): Ranked {
@@ -178,7 +178,7 @@ function largestOf(cells: Ranked[]): Ranked {
 }
 
 /** "L1H0's, +4.10 logits", and where the name is more than a word "+4.10 logits at L2, ·the (7)". */
-function whose(cell: string, value: string): string {
+function whoseIs(cell: string, value: string): string {
   return filled(/[ ,]/.test(cell) ? words.where : words.whose, { cell, value });
 }
 

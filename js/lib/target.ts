@@ -44,15 +44,14 @@ export function targetOf(rows: Row[], row: number | null): TargetWords {
 /** "of the 10.80 logits by which ·Mary beats ·John", or where it does not "logits to ·Mary − ·John, −2.13". */
 export function ofTarget(target: TargetWords): Part[] {
   const { unit, right, wrong, rows } = target;
-  const mean = rows.length > 1;
+  const mean = rows.length > 1 ? words.aim_mean : "";
   const value = number(target.value);
   if (!wrong) {
     const name = rows[0]?.right ? aloneOf(target) : right;
-    return fill(mean ? words.aim_alone_mean : words.aim_alone, { name, value, unit });
+    return fill(words.aim_alone, { name, mean, value, unit });
   }
-  const ahead = mean ? words.aim_beats_mean : words.aim_beats;
-  const behind = mean ? words.aim_behind_mean : words.aim_behind;
-  return fill(target.value < 0 ? behind : ahead, { right, wrong, value, unit });
+  const order = target.value < 0 ? words.aim_behind : words.aim_beats;
+  return fill(order, { right, wrong, mean, value, unit });
 }
 
 /** "·Mary is ahead of ·John by 10.80 logits", "the logit of ·Mary is 9.50 logits". */

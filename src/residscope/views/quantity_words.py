@@ -132,9 +132,10 @@ def _parts(said: Said, at: int | None) -> str:
         most = _strongest(values)
         own = most if at is None else at
         return fill(
-            "adds_most" if own == most else "adds",
+            "adds",
             cell=subject_of(said.name(own)),
             value=_signed(values[own]),
+            most=fill("rest_most", most=WORDS["most"]) if own == most else "",
             together=together_of(said.one.names("component"), values.tolist()),
             aim=aim,
             colours=colours,
@@ -144,24 +145,22 @@ def _parts(said: Said, at: int | None) -> str:
     if at is not None:
         together = fill(f"together_all{'_mean' if target.several else ''}", kind=kind, sum=total)
         cell, value = said.name(at), _signed(values[at])
-        return fill("adds", cell=cell, value=value, aim=aim, together=together, colours=colours)
+        return fill("adds", cell=cell, value=value, aim=aim, most="", together=together, colours=colours)
     first = said.ranked[0]
-    if values[first] <= 0:
-        return fill("all_add", kind=kind, sum=total, aim=aim, colours=colours)
-    cell, value = said.name(first), _signed(values[first])
-    return fill("all_add_most", kind=kind, sum=total, aim=aim, colours=colours, cell=cell, value=value)
+    most_from = fill("most_from", cell=said.name(first), value=_signed(values[first])) if values[first] > 0 else ""
+    return fill("all_add", kind=kind, sum=total, aim=aim, most=most_from, colours=colours)
 
 
 def _plainly(said: Said, at: int | None) -> str:
-    values = said.values
-    most = _strongest(values) if said.is_parts else said.largest
-    own = most if at is None and said.is_parts else at
-    called = WORDS["most_most" if said.is_parts else "most_largest"]
-    largest = _whose(said.name(most), in_unit(_signed(values[most]), said.of.unit))
+    values, unit = said.values, said.of.unit
+    best = _strongest(values) if said.is_parts else said.largest
+    own = best if at is None and said.is_parts else at
+    most = WORDS["most" if said.is_parts else "largest"]
+    whose = _whose(said.name(best), in_unit(_signed(values[best]), unit))
     if own is None:
-        return fill("most_is", most=called, whose=largest)
-    value = in_unit(_signed(values[own]), said.of.unit)
-    return fill("is_most" if own == most else "is", cell=said.name(own), value=value, most=called, whose=largest)
+        return fill("most_is", most=most, whose=whose)
+    rest = _rest(most, whose, is_best=own == best)
+    return fill("is", cell=said.name(own), value=in_unit(_signed(values[own]), unit), rest=rest)
 
 
 def _scored(said: Said, at: int | None) -> str:
@@ -171,41 +170,32 @@ def _scored(said: Said, at: int | None) -> str:
     best = said.ranked[0] if values[said.ranked[0]] > 0 else None
     if at is None and best is None:
         return fill("no_head_above" if said.one.dims == HEADS else "nothing_above", named=named, on=on)
+    highest = "" if best is None else number(float(values[best]))
     if at is None and best is not None:
-        whose = _whose(said.name(best), in_unit(number(float(values[best])), unit))
-        return fill("highest_is", name=name, on=on, whose=whose)
+        return fill("highest_is", name=name, on=on, whose=_whose(said.name(best), in_unit(highest, unit)))
     assert at is not None
-    return fill(
-        "has_alone" if best is None else "has_highest" if best == at else "has",
-        cell=said.name(at),
-        named=named,
-        value=number(float(values[at])),
-        unit=unit and f" {unit}",
-        on=on,
-        whose="" if best is None else _whose(said.name(best), number(float(values[best]))),
-    )
+    rest = "" if best is None else _rest(WORDS["highest"], _whose(said.name(best), highest), is_best=at == best)
+    value = number(float(values[at]))
+    return fill("has", cell=said.name(at), named=named, value=value, unit=unit and f" {unit}", on=on, rest=rest)
 
 
 def _changed(said: Said, at: int | None) -> str:
-    values = said.values
-    most = said.largest
-    largest = _whose(said.name(most), in_unit(_signed(values[most]), said.of.unit))
+    values, unit, most = said.values, said.of.unit, WORDS["change"]
+    whose = _whose(said.name(said.largest), in_unit(_signed(values[said.largest]), unit))
     if at is None:
-        return fill("change_is", whose=largest)
+        return fill("most_is", most=most, whose=whose)
     both = said.of.over_rows(said.row)
     assert both.reference is not None
     before, now = (
-        number(float(values.reshape(-1)[at]), sign=said.of.scale == "signed")
-        for values in (both.reference, both.values)
+        number(float(one.reshape(-1)[at]), sign=said.of.scale == "signed") for one in (both.reference, both.values)
     )
-    return fill(
-        "changed_most" if at == most else "changed",
-        cell=said.name(at),
-        value=in_unit(_signed(values[at]), said.of.unit),
-        before=before,
-        now=now,
-        whose=largest,
-    )
+    rest = _rest(most, whose, is_best=at == said.largest)
+    value = in_unit(_signed(values[at]), unit)
+    return fill("changed", cell=said.name(at), value=value, before=before, now=now, rest=rest)
+
+
+def _rest(most: str, whose: str, *, is_best: bool) -> str:
+    return fill("rest_most" if is_best else "rest_is", most=most, whose=whose)
 
 
 def _whose(cell: str, value: str) -> str:

@@ -88,12 +88,12 @@ def target_words(aims: Sequence[Aim], row: int | None) -> TargetWords:
 
 def of_target(target: TargetWords) -> str:
     """Say "of the 10.80 logits by which ·Mary beats ·John", or where it does not "logits to ·Mary − ·John, −2.13"."""
-    mean = "_mean" if target.several else ""
-    parts = {"value": number(target.value), "unit": target.unit}
+    mean = WORDS["aim_mean"] if target.several else ""
+    parts = {"mean": mean, "value": number(target.value), "unit": target.unit}
     if target.wrong is None:
-        return fill(f"aim_alone{mean}", name=_alone(target) if target.answered else target.right, **parts)
+        return fill("aim_alone", name=_alone(target) if target.answered else target.right, **parts)
     order = "behind" if target.value < 0 else "beats"
-    return fill(f"aim_{order}{mean}", right=target.right, wrong=target.wrong, **parts)
+    return fill(f"aim_{order}", right=target.right, wrong=target.wrong, **parts)
 
 
 def where_target(target: TargetWords, value: float) -> str:
