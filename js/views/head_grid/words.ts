@@ -1,17 +1,15 @@
 /** The sentence under the small maps: what stands first, and where it looks most on the whole. */
 
 import * as words from "../../../src/residscope/data/words.json";
+import type { SmallMap } from "../../lib/blocks/small-maps";
 import { inUnit, number, signed } from "../../lib/number";
 import { keysIn, type Pattern, weightAt } from "../../lib/pattern";
 import type { Part } from "../../lib/sentence";
 import { headName } from "../../lib/state";
 import { fill } from "../../lib/words";
-import type { Member } from "./order";
-
-type Shown = Member & { pattern: Pattern | null };
 
 /** "By direct effect L3H0 comes first, +2.81 logits. Most at rest on the first token is L1H4, with 0.93 of it." */
-export function sentence(maps: Shown[], sort: string, unit: string, length: number): Part[] {
+export function sentence(maps: SmallMap[], sort: string, unit: string, length: number): Part[] {
   const [first] = maps;
   const layer = first?.head[0];
   const together = maps.every(({ head }) => head[0] === layer);
