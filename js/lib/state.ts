@@ -41,7 +41,7 @@ export type Header = {
   depths: string[];
   n_layers: number;
   n_heads: number;
-  /** Null where the numbers are arrays, and no model stands behind them. */
+  /** Null where the numbers are arrays, without a model. */
   model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "cached", string> | null;
   warnings: string[];
 };
@@ -65,7 +65,7 @@ export type StatusState = {
   /** The oldest first; those that have failed are of the newest run. */
   _jobs: Job[];
   _error: Failure | null;
-  /** Which run of how many different ones is in force. */
+  /** The index of the current run, and how many there are. */
   _history: { at: number; of: number };
   /** The id of the job to stop. */
   _cancel: number;
@@ -94,7 +94,7 @@ export type SharedTraits = {
   _ask: { id: number; run: number; keys: string[] } | null;
   _answer: import("./wire").Bytes;
   _link: "" | "mirror";
-  /** What a view of quantities says of itself before any run; empty for views with a canvas of their own. */
+  /** What a view of quantities says about itself before any run; empty for views with their own front end. */
   _about: Partial<About>;
   /** The view's name, which its still picture and its jobs have, too. */
   _still: string;

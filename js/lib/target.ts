@@ -7,13 +7,13 @@ import type { Answer, Row } from "./state";
 export type TargetWords = {
   /** The rows that the number is of. */
   rows: Row[];
-  /** The mean of the target over the rows; NaN of arrays, which have no model's value beside them. */
+  /** The mean of the target over the rows; NaN for arrays, which have no model. */
   value: number;
   unit: string;
   right: Part;
   /** Null where one answer alone is explained. */
   wrong: Part | null;
-  /** What that one is explained by. */
+  /** Whether that answer is explained by its logit or its log-probability. */
   alone: "log-probability" | "logit";
   /** "·Mary − ·John", as in title rows. */
   name: Part[];

@@ -35,7 +35,7 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
 
 /**
  * Open everything a view needs and draw `content` into the host's element until `signal` ends it.
- * Every change of a signal of the view draws it anew, whoever reads the signal.
+ * Every change of one of the view's signals draws it again, whatever reads the signal.
  */
 export function startView<Model extends SharedTraits>(
   { model, el, host, signal }: RenderProps<Model>,

@@ -35,7 +35,7 @@ const HELP = [
     "the cursor.",
 ];
 
-/** How far a layer looks back: over so many tokens, or to the beginning of its chunk of so many. */
+/** How far a layer looks back: over a number of tokens, or to the beginning of its chunk. */
 type Window = { size: number; chunked: boolean };
 
 function windowWords(window: Window | null): string {

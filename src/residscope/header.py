@@ -117,7 +117,7 @@ def _answered(trace: Trace, row: int, target: dict[str, Any]) -> dict[str, Any]:
         "right": _answer(right),
         "wrong": None if wrong is None else _answer(wrong[row]),
         "target": target,
-        # Of several right answers none is "the" one.
+        # With several right answers, none is "the" answer.
         "right_prob": float(logits.softmax(-1)[0, right.ids[0]]) if len(right.ids) == 1 else None,
         "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]) if len(right.ids) == 1 else None,
     }

@@ -11,7 +11,7 @@ export type Scene = {
   row: number;
   length: number;
   read: number;
-  /** Whether a target is read there, which arrays have not. */
+  /** Whether a target is read there; arrays have no target. */
   aims: boolean;
   inRun(head: Head): boolean;
   /** Null while the kernel has not sent it. */
@@ -21,7 +21,7 @@ export type Scene = {
 
 export type Pin = { head: Head; inRun: boolean; pattern: Pattern | null };
 
-/** The row's maps of a colour: all of them where they came ahead, as attention may, else those that were asked for. */
+/** The row's maps of a colour: all of them if they came with the run, else those that were asked for. */
 export function openRow({ payload, run }: Picture, row: number, ask: Asker, colour: string): Scene {
   const { ids, read } = run.rows[row]!;
   const tensor = payload.info.ahead && colour === ATTENTION ? payload.floats(`row.${row}`) : null;

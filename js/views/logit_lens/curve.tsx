@@ -1,4 +1,4 @@
-/** The target's value over depths: a line with a point a depth. */
+/** The target's value over depths: a line with one point per depth. */
 
 import type { JSX, TargetedMouseEvent } from "preact";
 import { useState } from "preact/hooks";

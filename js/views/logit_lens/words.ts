@@ -46,7 +46,7 @@ function aim(run: Header, lens: Lens, depth: number, position: number): Part[] {
   return [...where, words.right, order, words.wrong, " by ", amount, ` ${words.unit}.`];
 }
 
-/** How a stop of the slider is called in a sentence. */
+/** The name of a stop of the slider in a sentence. */
 export function depthWords(run: Header, depth: number): string {
   const name = run.depths[depth] ?? "";
   if (name === "output") return "the output";

@@ -11,7 +11,7 @@ type Props = {
   run: Header;
   /** Null is the mean over rows. */
   row: number | null;
-  /** Whether the model's top two tokens are explained, for want of answers. */
+  /** Whether there are no answers, so that the model's top two tokens are explained. */
   own: boolean;
 };
 

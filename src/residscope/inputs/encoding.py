@@ -195,5 +195,5 @@ class Encoding:
 
 
 def _asks_for_template(chat_template: bool | Mapping[str, Any] | None) -> bool:
-    # An empty dict holds no arguments, and asks for the template all the same.
+    # An empty dict has no arguments, but still asks for the template.
     return chat_template is True or isinstance(chat_template, Mapping)

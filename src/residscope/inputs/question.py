@@ -64,7 +64,7 @@ class Question:
             raise TypeError(
                 f"there is no input {', '.join(unknown)}: the inputs are {', '.join(Question.__annotations__)}"
             )
-        # A target made by hand stands in place of answers.
+        # A target made by hand replaces answers.
         if "answers" in changes and "target" not in changes and self.hand_made:
             changes = {**changes, "target": None}
         elif isinstance(changes.get("target"), Target) and "answers" not in changes:

@@ -195,7 +195,7 @@ class Reader:
 
     def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]], mask: Any) -> Inputs:
         rows = parse_prompts("corrupted", corrupted)
-        # Padded as the prompts are, they have the prompts' mask; they may also have one of their own, or no padding.
+        # If padded like the prompts, they share the prompts' mask; they may also have their own, or no padding.
         _, own_mask = unpacked(corrupted, None)
         lengths = [len(row) for row in rows if isinstance(row, tuple)]
         if mask is not None and own_mask is None and lengths == list(map(len, as_rows(mask))):

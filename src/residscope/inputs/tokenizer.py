@@ -34,7 +34,7 @@ class TokenizerVocabulary(Vocabulary):
         super().__init__(size)
         self.tokenizer = tokenizer
         eos = tokenizer.eos_token_id
-        # As TransformerLens does; where the prepended token is no BOS of the tokenizer's own, the reader is warned.
+        # As TransformerLens does; if the prepended token is not the tokenizer's own BOS, the user is warned.
         self.bos = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         self.pad = eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         self.special_ids = frozenset(tokenizer.all_special_ids)

@@ -206,7 +206,7 @@ class Selection(Widget):
     def settle(self, owner: Owner, extent: Extent) -> None:
         """Note an owner's newest run, and drop what no attached run has any more."""
         self.attach(owner)
-        # Else what is selected meanwhile on another thread is dropped for what was selected before.
+        # Otherwise a selection made meanwhile on another thread would be lost.
         with self.hold_sync():
             self.update(**self._gone(owner, extent))
 

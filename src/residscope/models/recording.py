@@ -245,7 +245,7 @@ def _parts(model: TransformerBridge, terms: Terms, *, keep_patterns: bool) -> li
         parts.append(_Part(f"{block}.row_sums", pattern, row_sums))
         if keep_patterns:
             parts.append(_Part(pattern, pattern, whole))
-    # Some hook points are named by every model and reached by few, such as rotary models' position embeddings.
+    # Every model names some hook points that few reach, such as position embeddings in rotary models.
     return [part for part in parts if part.point in known]
 
 

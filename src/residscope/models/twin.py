@@ -59,7 +59,7 @@ class Twin:
         inference mode and autocasting are off, whatever the caller's mode: they would change the numbers, or what can
         be done with them.
         """
-        # No stack of contexts: an interrupt may come between its taking the lock and its noting so.
+        # Not an ExitStack: an interrupt could come between taking the lock and noting it.
         with (
             self.lock,
             torch.inference_mode(False),
@@ -81,7 +81,7 @@ class Twin:
             try:
                 yield look.copy
             except KeyboardInterrupt:
-                # It may have come between the setting of a hook and the note to take it away.
+                # An interrupt may have come between setting a hook and noting that it must be removed.
                 self._copy = self._last = None
                 raise
 

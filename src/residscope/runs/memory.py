@@ -35,7 +35,7 @@ class Memory:
         self.weights = weights
         self._twin = twin
         self._kept: LRUCache[Any, Any] = LRUCache(KEPT_BYTES, size_of)
-        # What is larger than all that may be kept, until another such thing.
+        # An entry larger than the whole budget stays until the next such entry.
         self._large: dict[Any, Any] = {}
         self._lock = threading.RLock()
 

@@ -92,7 +92,7 @@ class Trace(TraceLens, TraceHeads):
         self.n_heads = int(model.cfg.n_heads)
         self.n_kv_heads = int(getattr(model.cfg, "n_key_value_heads", None) or self.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
-        # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
+        # The twin holds the model weakly, and a trace must keep working when nothing else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
         with self._twin.use() as twin:

@@ -153,7 +153,7 @@ class AttentionPattern(View):
         length = trace.lengths[row]
         drawn = attention_heads(
             torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
-            # Tokens go into a script as they are, and one that ends it would be run.
+            # Tokens are put into a script unescaped: one that closes the script element could run code.
             [token.replace("<", "<\N{ZERO WIDTH SPACE}") for token in tokens_of(trace, row)],
             attention_head_names=[f"L{layer}H{head}" for layer, head in heads],
         )
@@ -191,7 +191,7 @@ class AttentionPattern(View):
                 return Figure("Attention", f"L{spot[0]}H{spot[1]}", facts(trace), f"{error}.")
         if row < len(trace.lengths):
             for one in self._pinned(trace):
-                with suppress(NoSplitError):  # said where that head is the selected one
+                with suppress(NoSplitError):  # the reason shows when that head is selected
                     drawn[one] = self._drawn(trace, row, one)
         signed = self.colour == EFFECT
         unit = "" if self.colour == ATTENTION else _UNITS.get(self.colour, trace.target.unit)

@@ -100,7 +100,7 @@ class View(Picturable):
             raise Cancelled(SOURCE_CLOSED)
         self._shown = 0
         module, style = bundle(self._bundle_name)
-        # Not before: what is refused has nothing to let go.
+        # Not before: a refused view has nothing to release.
         self._experiment = experiment
         super().__init__(
             _esm=module,
@@ -112,7 +112,7 @@ class View(Picturable):
             **traits,
         )
         if self.selection is not source.selection:
-            # Else it refuses what only the runs have that this view will show.
+            # Otherwise it would refuse what only this view's runs have.
             self.selection.attach(source)
         if self._menus:
             self._watch(self, list(self._menus), self._chosen)
@@ -171,7 +171,7 @@ class View(Picturable):
         if source.closed and self._last is not None:
             return self._last.trace
         runs = source.wait()
-        # For when the experiment is closed before anything is shown.
+        # In case the experiment is closed before anything is shown.
         self._last = self._last or runs
         return runs.trace
 
@@ -193,10 +193,10 @@ class View(Picturable):
         source = source_of_either(experiment)
         if self.selection is not source.selection:
             self.selection.settle(source, extent_of(trace))
-        # What is selected goes with the numbers: the browser need not ask for it.
+        # What is selected is sent with the numbers, so the browser need not ask for it.
         keys = self._selected_keys(trace)
         if keys and not trace.patterns_sent_with_run:
-            # Each costs as much as the run: what others show of it goes first.
+            # Each costs as much as the run, so other views go first.
             ticket.priority = max(ticket.priority, Priority.SCREEN)
             yield
         answer = yield from self._answered(trace, keys, ticket)
@@ -206,7 +206,7 @@ class View(Picturable):
                 continue
             packed = wire.pack(trace.number, *sent)
             with self.hold_sync():
-                # It may have been closed meanwhile; closing does not wait for what can take long.
+                # It may have been closed meanwhile; closing does not wait for long jobs.
                 if self._experiment is None or trace.number < self._shown:
                     return
                 if answer:
@@ -355,7 +355,7 @@ class View(Picturable):
     @traitlets.observe("_ask")
     def _take_ask(self, change: Any) -> None:
         runs, asked = self._last, asked_of(change["new"])
-        # Of another run there is nothing to say: the browser asks anew when it shows this one.
+        # A question about another run gets no answer: the browser asks again when it shows this one.
         if asked is None or runs is None or asked["run"] != runs.number:
             return
 
@@ -381,10 +381,10 @@ class View(Picturable):
         return packed_answers(trace.number, answers) if keys else b""
 
     def _send_mirror(self, _change: Any = None) -> None:
-        with self._lock:  # else a thread that was overtaken sends an older state after a newer one
+        with self._lock:  # otherwise an overtaken thread could send an older state after a newer one
             self._sent = self._mirrored()
             self._mirror = self._sent
-            # Not every host echoes, and one that wrote a value must see the true one.
+            # Not every host echoes, and the one that wrote a value must see the true one.
             self.send_state("_mirror")
 
     def _mirrored(self) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _wait_aloud(part: Part) -> None:
     def say(words: str) -> None:
         nonlocal widest
         widest = max(widest, len(words))
-        # A line that is written over another must hide all of it.
+        # A line written over a longer one must hide all of it.
         print(f"\r{words.ljust(widest)}", end="", flush=True)
 
     def tell() -> None:

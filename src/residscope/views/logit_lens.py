@@ -109,7 +109,7 @@ class LogitLens(View):
             yield None
         curve = None
         if trace.target.unit == "logits" and not isinstance(trace, ArrayRun):
-            # That of a log-probability would cost as much as all cells.
+            # A log-probability's curve would cost as much as all cells.
             curve = trace.target_curve(step=lambda _done, _of: ticket.check())
         chosen, sent_at = self.selection.row or 0, time.monotonic()
         for row in sorted(range(len(wanted)), key=lambda row: row != chosen):

@@ -86,7 +86,7 @@ def _blocks(
     every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection, *, headed: bool
 ) -> list[Block]:
     labels = labels_of(one, run)
-    # Of several, each has a heading that says it.
+    # With several quantities, each has a heading that says it.
     name, unit = ("", "") if headed else (_called(every, run, row, selection), one.unit)
     values = one.values
     if len(one.dims) == 2:

@@ -221,7 +221,7 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
             isinstance(prefill, list) and prefill and all(isinstance(one, str) for one in prefill)
         ):
             raise InputError("prefill", "edited prefills are one text per prompt")
-        # One for all prompts, as it may be written, also fits other prompts.
+        # A prefill written once for all prompts also fits other prompts.
         changes["prefill"] = prefill[0] if prefill and len(set(prefill)) == 1 else prefill
     if not changes:
         raise InputError("prompts", "an edit changes prompts, answers or prefills")
