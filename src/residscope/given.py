@@ -65,9 +65,8 @@ def given(quantities: Sequence[Quantity], tokens: Sequence[Sequence[str]] = (), 
         raise InputError("quantities", "a view needs at least one quantity to show")
     rows = {one.n_rows for one in quantities} | ({len(tokens)} if tokens else set())
     if len(rows - {1}) > 1:
-        raise InputError(
-            "quantities", f"quantities and tokens differ in rows: they have {' and '.join(map(str, sorted(rows)))}"
-        )
+        counts = " and ".join(map(str, sorted(rows)))
+        raise InputError("quantities", f"the quantities and tokens have {counts} rows: give all the same number")
     fitted = []
     for one in quantities:
         sizes = [one.size(axis) for axis in TOKEN_AXES if axis in one.dims]
