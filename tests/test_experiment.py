@@ -291,7 +291,7 @@ def test_the_status_tells_the_run_its_tokens_and_its_model(experiment):
     assert header["number"] == experiment.status.run == trace.number
     row = header["rows"][0]
     assert "".join(header["texts"][str(token)] for token in row["ids"][1:]) == PROMPT
-    assert row["read"] == 14
+    assert row["target_position"] == 14
     assert row["target"]["value"] == pytest.approx(float(trace.target_value[0]))
     assert row["right"]["text"] == " Mary"
     probs = trace.logits[0].softmax(-1)

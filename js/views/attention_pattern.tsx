@@ -99,7 +99,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   };
   const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
   const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
-  const query = position ?? scene?.read ?? 0;
+  const query = position ?? scene?.targetPosition ?? 0;
   const blank = scene !== null && head !== null && !chosen;
 
   return (

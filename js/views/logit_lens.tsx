@@ -15,7 +15,7 @@ import { targetOf } from "../lib/target";
 import { Token, tokenAt, visible } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
 import { DepthControls } from "./logit_lens/controls";
-import { Curve } from "./logit_lens/curve";
+import { TargetCurve } from "./logit_lens/curve";
 import { cellsKey, type Lens, type Place, placeOf, readLens } from "./logit_lens/data";
 import { LensGrid, leastWidth, MOST_FITTED } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
@@ -113,7 +113,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
     return {
       depth: (at: number) => run.depths[at] ?? "",
       position: (at: number) => visible(tokenAt(run, lens.row, at).text),
-      read: run.rows[lens.row]?.read ?? 0,
+      targetPosition: run.rows[lens.row]?.target_position ?? 0,
     };
   }, [run, lens]);
   const target = useMemo(() => targetOf(run.rows, lens.row), [run, lens]);
@@ -137,10 +137,10 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
     return `${axis.depth(row)}, after ${axis.position(col)} (${col}): ${guess}`;
   };
 
-  const readThere = position === null || position === axis.read;
+  const atTarget = position === null || position === axis.targetPosition;
   const elsewhere = useMemo(
-    () => (readThere ? null : lens.curve(position)),
-    [lens, position, readThere],
+    () => (atTarget ? null : lens.curve(position)),
+    [lens, position, atTarget],
   );
   const least = useMemo(
     () => leastWidth(lens.depths, lens.positions, cells, axis, theme),
@@ -159,7 +159,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
           <FindBox
             run={run}
             row={lens.row}
-            position={position ?? axis.read}
+            position={position ?? axis.targetPosition}
             onFind={(found) => view.select({ position: found })}
           />
         </div>
@@ -191,7 +191,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
             />
           )}
           {lens.target.some((value) => !Number.isNaN(value)) && (
-            <Curve
+            <TargetCurve
               names={run.depths}
               values={elsewhere ?? lens.target}
               rank={elsewhere || !run.model ? null : lens.rank}

@@ -23,6 +23,7 @@ import {
 } from "./token_strip/edit";
 import { Editor, holdsKeyboard } from "./token_strip/editor";
 import { Facts, sentence } from "./token_strip/facts";
+import { InForce } from "./token_strip/in_force";
 import type { Spot } from "./token_strip/spot";
 import { isLong, Strip } from "./token_strip/strip";
 import { EFFECT, tintOf } from "./token_strip/tint";
@@ -175,7 +176,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   const select = (spot: Spot) => {
     if (spot.position === null) return view.select({ row: spot.row });
     const ringed =
-      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.read);
+      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.target_position);
     const patch: Partial<SelectionState> = { position: ringed ? null : spot.position };
     if (spot.row !== shownRow) patch.row = spot.row;
     view.select(patch);
@@ -202,7 +203,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
         <Strip
           run={run}
           row={shownRow}
-          position={position ?? run.rows[shownRow]?.read ?? 0}
+          position={position ?? run.rows[shownRow]?.target_position ?? 0}
           chosenRow={row}
           tint={tint}
           theme={theme}
@@ -221,12 +222,13 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
       {unsplit && <p class="rs-soft">{unsplit}</p>}
       <div class="rs-strip-foot">
         {asked && <Facts run={run} row={row} own={asked.own} />}
+        <InForce view={view} run={run} />
         <div class="rs-strip-buttons">
           {isLong(run) && (
             <FindBox
               run={run}
               row={shownRow}
-              position={position ?? run.rows[shownRow]?.read ?? 0}
+              position={position ?? run.rows[shownRow]?.target_position ?? 0}
               onFind={(found) => view.select({ position: found })}
             />
           )}

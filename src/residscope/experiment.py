@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from residscope.errors import count
+from residscope.errors import InputError, count
 from residscope.header import expected_extent, extent_of, header_of
 from residscope.inputs.answers import Answers
 from residscope.inputs.given_cache import parse_cache
@@ -20,7 +20,7 @@ from residscope.inputs.question import Question
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
 from residscope.inputs.vocabulary import Names
-from residscope.intervening import Change, Intervening, asked_for
+from residscope.intervening import GESTURES, Change, Intervening, asked_by_browser, asked_for
 from residscope.live.feed import Feed
 from residscope.live.shared import Extent, Selection, Status
 from residscope.live.source import Source
@@ -96,6 +96,7 @@ class Experiment(Intervening):
         )
         self._feed.close_with(self)
         self._feed.status.observe(lambda change: _go(me, change["new"]), "_go")
+        self._feed.status.observe(lambda change: _intervene(me, change["new"]), "_intervene")
         self._history = History()
         self._run(self._inputs, self._question, self._history.add)
 
@@ -379,3 +380,15 @@ def _go(reference: "weakref.ref[Experiment]", asked: Any) -> None:
     if experiment is not None and type(asked) is dict and type(asked.get("to")) is int:
         with experiment._feed.lock, suppress(IndexError, RuntimeError):
             experiment._go(asked["to"] - experiment.history.at)
+
+
+def _intervene(reference: "weakref.ref[Experiment]", asked: Any) -> None:
+    """Switch parts off or on as the browser asks; why it cannot be done is told in every view."""
+    experiment = reference()
+    if experiment is None or type(asked) is not dict or asked.get("do") not in GESTURES:
+        return
+    try:
+        with suppress(RuntimeError):  # it is closed
+            experiment._change_interventions(lambda before: asked_by_browser(before, asked))
+    except InputError as error:
+        experiment._feed.tell(str(error))

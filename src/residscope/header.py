@@ -5,8 +5,10 @@ from typing import Any
 
 from residscope.analysis.lens import rank_of
 from residscope.arrays import ArrayRun, Run
+from residscope.errors import brief
 from residscope.export.words import visible
 from residscope.given import Given
+from residscope.inputs.interventions import Ablation, Asked, Intervention, Scaling
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Answer
 from residscope.live.shared import Extent
@@ -32,6 +34,8 @@ def header_of(trace: Run | Given) -> dict[str, Any]:
         "n_layers": trace.n_layers,
         "n_heads": trace.n_heads,
         "model": None if isinstance(trace, ArrayRun) else _model(trace),
+        "interventions": [] if isinstance(trace, ArrayRun) else list(map(_intervention, trace.inputs.interventions)),
+        "answered": [] if isinstance(trace, ArrayRun) else trace.what_answered(),
         "warnings": [text(warning) for warning in trace.warnings],
     }
 
@@ -75,6 +79,7 @@ def _given(run: Given) -> dict[str, Any]:
     ids = {token: at for at, token in enumerate(texts)}
     first = run.quantities[0]
     nothing: dict[str, Any] = {"template": [], "right": None, "wrong": None, "right_prob": None, "right_rank": None}
+    nothing |= {"before": None}
     return {
         "number": run.number,
         "rows": [
@@ -82,7 +87,7 @@ def _given(run: Given) -> dict[str, Any]:
             | {
                 "prompt": "".join(map(text, row)),
                 "ids": [ids[text(token)] for token in row],
-                "read": max(0, len(row) - 1),
+                "target_position": max(0, len(row) - 1),
                 "target": {"name": first.name, "value": None, "unit": first.unit},
             }
             for row in run.tokens or [()] * run.n_rows
@@ -94,6 +99,8 @@ def _given(run: Given) -> dict[str, Any]:
         "n_layers": run.n_layers,
         "n_heads": run.n_heads,
         "model": None,
+        "interventions": [],
+        "answered": [],
         "warnings": [],
     }
 
@@ -103,24 +110,50 @@ def _row(trace: Run, row: int) -> dict[str, Any]:
         "prompt": text(trace.inputs.prompts[row]),
         "ids": list(trace.inputs.tokens[row]),
         "template": [list(span) for span in trace.inputs.template[row]],
-        "read": trace.target.positions[row],
+        "target_position": trace.target.positions[row],
     }
     target = {"name": text(trace.target.names[row]), "value": None, "unit": trace.target.unit}
     if isinstance(trace, ArrayRun):
-        return shared | {"right": None, "wrong": None, "target": target, "right_prob": None, "right_rank": None}
-    return shared | _answered(trace, row, target | {"value": float(trace.target_value[row])})
+        nothing = {"right": None, "wrong": None, "right_prob": None, "right_rank": None, "before": None}
+        return shared | nothing | {"target": target}
+    answered = _answered(trace, row, target | {"value": float(trace.target_value[row])})
+    return shared | answered | {"before": None if trace.baseline is trace else _before(trace, row)}
 
 
 def _answered(trace: Trace, row: int, target: dict[str, Any]) -> dict[str, Any]:
-    logits, right, wrong = trace.logits[row : row + 1].float(), trace.target.right[row], trace.target.wrong
-    return {
-        "right": _answer(right),
-        "wrong": None if wrong is None else _answer(wrong[row]),
-        "target": target,
-        # With several right answers, none is "the" answer.
-        "right_prob": float(logits.softmax(-1)[0, right.ids[0]]) if len(right.ids) == 1 else None,
-        "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]) if len(right.ids) == 1 else None,
-    }
+    right, wrong = trace.target.right[row], trace.target.wrong
+    answers = {"right": _answer(right), "wrong": None if wrong is None else _answer(wrong[row]), "target": target}
+    return answers | _right(trace, row)
+
+
+def _right(trace: Trace, row: int) -> dict[str, Any]:
+    """Return how likely the right answer is; of several none is "the" one."""
+    logits, ids = trace.logits[row : row + 1].float(), trace.target.right[row].ids
+    if len(ids) > 1:
+        return {"right_prob": None, "right_rank": None}
+    rank = rank_of(logits, trace.tokens.new_tensor([ids[0]]))
+    return {"right_prob": float(logits.softmax(-1)[0, ids[0]]), "right_rank": int(rank[0])}
+
+
+def _before(trace: Trace, row: int) -> dict[str, Any]:
+    """Return what the untouched run says, and how far the run with interventions is from it."""
+    now, before = (run.logits[row].float().log_softmax(-1) for run in (trace, trace.baseline))
+    kl = float((before.exp() * (before - now)).sum())
+    return {"value": float(trace.baseline.target_value[row]), "kl": max(0.0, kl)} | _right(trace.baseline, row)
+
+
+def _intervention(asked: Asked) -> dict[str, Any]:
+    """Return an intervention as a view shows it."""
+    one = asked.intervention
+    if isinstance(one, Ablation):
+        return {"do": "ablate", "parts": list(one.what), "kind": one.kind, "by": one.dose, "at": _places(one)}
+    if isinstance(one, Scaling):
+        return {"do": "scale", "parts": list(one.what), "kind": "", "by": one.factor, "at": _places(one)}
+    return {"do": "steer", "parts": [one.name], "kind": "", "by": one.factor, "at": _places(one)}
+
+
+def _places(one: Intervention) -> str:
+    return "" if one.positions is None else f"at {brief(one.positions, 40)}"
 
 
 def _model(trace: Trace) -> dict[str, str]:

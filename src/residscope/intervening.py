@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 from residscope.inputs.interventions import (
@@ -13,10 +14,14 @@ from residscope.inputs.interventions import (
     Scaling,
     Steering,
     added,
+    part_names,
     without,
 )
 from residscope.inputs.prompts import Prompts
 from residscope.models.edits import Positions
+
+GESTURES = ("switch", "ablate", "reset")
+"""What a view asks for."""
 
 Change = Callable[[tuple[Intervention, ...]], Sequence[Intervention]]
 """Returns the new interventions, given the current ones."""
@@ -131,6 +136,34 @@ class Intervening(ABC):
             yield self
         finally:
             self._change_interventions(lambda before: tuple(one for one in before if one is not new))
+
+
+def asked_by_browser(before: tuple[Intervention, ...], asked: Any) -> Sequence[Intervention]:
+    """Return the interventions in force after a gesture in a view.
+
+    Args:
+        before: those in force.
+        asked: what to `do` with which `parts`: "switch" them off by the kind used last, or on again when all are off;
+            "ablate" them by a `kind` and at a `dose`; "reset" what is done to them, or to all where none are named.
+
+    Raises:
+        InputError: for what cannot be done.
+    """
+    names = part_names(asked.get("parts")) if asked.get("parts") or asked["do"] != "reset" else ()
+    rest = before
+    for name in names:
+        rest = without(rest, name)
+    if asked["do"] == "reset":
+        return rest if names else ()
+    ablations = [one for one in before if isinstance(one, Ablation)]
+    off = {name for one in ablations for name in one.what}
+    if asked["do"] == "switch" and off.issuperset(names):
+        return rest
+    last = ablations[-1] if ablations else Ablation(names)
+    kept = replace(last, what=names, dose=0.0)
+    if asked["do"] == "ablate":
+        kept = replace(kept, kind=asked.get("kind") or last.kind, dose=asked.get("dose") or 0.0)
+    return added(rest, kept if kept.kind == "mean" else replace(kept, reference=None))
 
 
 def asked_for(

@@ -63,6 +63,7 @@ class Quantity:
         unit: the unit, such as "logits"; empty if there is none.
         coords: the labels along an axis, by its name; the component axis needs them.
         reference: the untouched run's values, in the shape of `values`, or None.
+        moved: the change from the reference where it is not the values minus the reference, in the same shape.
         scale: "signed" is symmetric about 0, "sequential" begins at 0.
         high: the number at the upper end of the scale; None is the largest value.
         checks: one per row, shown in the title; signed numbers with checks are described as parts of the target.
@@ -82,6 +83,7 @@ class Quantity:
     unit: str
     coords: Mapping[str, tuple[str, ...]]
     reference: Numbers | None
+    moved: Numbers | None
     scale: Literal["signed", "sequential"]
     high: float | None
     checks: tuple[SumCheck, ...]
@@ -99,6 +101,7 @@ class Quantity:
         coords: Mapping[str, Sequence[str]] | None = None,
         *,
         reference: Any = None,
+        moved: Any = None,
         scale: Literal["signed", "sequential"] = "signed",
         high: float | None = None,
         checks: Sequence[SumCheck] = (),
@@ -114,6 +117,7 @@ class Quantity:
             "unit": unit,
             "coords": {axis: tuple(map(str, names)) for axis, names in (coords or {}).items()},
             "reference": None if reference is None else _frozen(numbers_of(reference, "reference")),
+            "moved": None if moved is None else _frozen(numbers_of(moved, "moved")),
             "scale": scale,
             "high": high,
             "checks": tuple(checks),
@@ -175,21 +179,19 @@ class Quantity:
         if row is None:
             if self.has_tokens:
                 raise InputError("row", f"prompts do not share their tokens, so {self.name} has no mean: choose a row")
-            reference = None if self.reference is None else mean_over(self.reference)
-            return replace(
-                self, values=mean_over(self.values), dims=self.cell_dims, reference=reference, labels=None, checks=()
-            )
+            means: dict[str, Any] = {name: mean_over(one) for name, one in self._beside().items() if one is not None}
+            return replace(self, values=mean_over(self.values), dims=self.cell_dims, labels=None, checks=(), **means)
         at = whole_number(row)
         if at is None or not 0 <= at < self.n_rows:
             raise InputError("row", f"row {brief(row)} is not among the {self.n_rows} rows of {self.name}")
         own: dict[str, Any] = {"values": self.values[at], "checks": tuple(self.checks[at : at + 1])}
-        own |= {} if self.reference is None else {"reference": self.reference[at]}
+        own |= {name: one[at] for name, one in self._beside().items() if one is not None}
         own |= {} if self.labels is None else {"labels": self.labels[at]}
         own |= {} if self.lengths is None else {"lengths": self.lengths[at : at + 1]}
         return replace(self, dims=self.cell_dims, **own)
 
     def change(self) -> "Quantity":
-        """Return the values minus the reference, on a scale symmetric about 0.
+        """Return the change from the reference, on a scale symmetric about 0: values minus reference, or `moved`.
 
         Raises:
             InputError: when there is no reference.
@@ -199,8 +201,9 @@ class Quantity:
         return replace(
             self,
             name=f"change of {self.name}",
-            values=self.values - self.reference,
+            values=self.values - self.reference if self.moved is None else self.moved,
             reference=None,
+            moved=None,
             scale="signed",
             high=None,
             checks=(),
@@ -214,10 +217,10 @@ class Quantity:
         """
         if self.reference is None:
             raise InputError("reference", f"{self.name} has no reference, so there is nothing to show from before")
-        return replace(self, values=self.reference, reference=None, high=self.limit or None, checks=())
+        return replace(self, values=self.reference, reference=None, moved=None, high=self.limit or None, checks=())
 
     def frame(self, column: str = "value") -> "pd.DataFrame":
-        """Return a table with one row per cell: a column for each axis, the value, the reference and the unit.
+        """Return a table with one row per cell: a column for each axis, the value, before, the change and the unit.
 
         Args:
             column: the name of the values' column.
@@ -237,6 +240,7 @@ class Quantity:
         columns[column] = self.values.reshape(-1)
         if self.reference is not None:
             columns["before"] = self.reference.reshape(-1)
+            columns["change"] = self.change().values.reshape(-1)
         frame = pd.DataFrame(columns | {"unit": self.unit})
         return frame[self._real().reshape(-1)].reset_index(drop=True)
 
@@ -256,6 +260,10 @@ class Quantity:
         coords = {axis: list(names) for axis, names in self.coords.items()}
         return xarray.Dataset(arrays, coords, attrs={"name": self.name, "unit": self.unit})
 
+    def _beside(self) -> dict[str, Numbers | None]:
+        """Return what stands beside the values, and has their shape."""
+        return {"reference": self.reference, "moved": self.moved}
+
     @property
     def _axes(self) -> str:
         return " ".join(self.dims)
@@ -272,7 +280,9 @@ class Quantity:
         if self.high is not None and not 0 < self.high < float("inf"):
             raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
         self._check_coords()
-        for what, given in (("reference", self.reference), ("labels", self.labels)):
+        if self.moved is not None and self.reference is None:
+            raise InputError("moved", "moved is the change from a reference: give the reference, too")
+        for what, given in {**self._beside(), "labels": self.labels}.items():
             if given is not None:
                 self._check_shape(what, given)
         if self.checks and len(self.checks) != self.n_rows:
@@ -303,8 +313,9 @@ class Quantity:
             raise InputError("lengths", f"lengths go up to {max(lengths)} on an axis of {longest} tokens")
         real = self._real()
         self._set("values", _frozen(np.where(real, self.values, np.float32(np.nan))))
-        if self.reference is not None:
-            self._set("reference", _frozen(np.where(real, self.reference, np.float32(np.nan))))
+        for name, one in self._beside().items():
+            if one is not None:
+                self._set(name, _frozen(np.where(real, one, np.float32(np.nan))))
 
     def _real(self) -> NDArray[np.bool_]:
         """Return which cells are within their row's tokens."""

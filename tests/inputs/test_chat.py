@@ -7,6 +7,7 @@ import pytest
 
 import residscope as rs
 from residscope import InputError
+from residscope.inputs.encoding import Settings
 from residscope.inputs.reader import Reader
 from tests import tiny
 
@@ -37,7 +38,7 @@ def model():
 
 
 def read(model, prompts, **settings):
-    return Reader(model, **settings).parse(prompts, None, None, None)
+    return Reader(model, Settings(**settings)).parse(prompts, None, None, None)
 
 
 def template_text(model, prompts, **settings):
@@ -94,9 +95,9 @@ def test_the_reply_begins_as_prefill_says_and_that_is_not_the_templates(model):
 
 
 def test_a_reply_that_begins_with_a_space_at_its_end_is_warned_of_and_a_templates_own_space_is_not(model):
-    (warning,) = Reader(model, prefill="The store is ").parse(ASKED, None, None, None).warnings
+    (warning,) = Reader(model, Settings(prefill="The store is ")).parse(ASKED, None, None, None).warnings
     assert warning.startswith("A prompt ends in a space, which is a token of its own here")
-    assert Reader(model, prefill="The store is").parse(ASKED, None, None, None).warnings == ()
+    assert Reader(model, Settings(prefill="The store is")).parse(ASKED, None, None, None).warnings == ()
     spaced = chat_model(TEMPLATE + "{{ ' ' }}")
     assert Reader(spaced).parse(ASKED, None, None, None).warnings == ()
 

@@ -6,6 +6,7 @@ import torch
 
 import residscope as rs
 from residscope import InputError
+from residscope.inputs.encoding import Settings
 from residscope.inputs.reader import Reader
 from residscope.runs.resolve import spelling_warnings
 from tests import tiny
@@ -21,7 +22,7 @@ def model():
 @pytest.fixture
 def read(model):
     def read(prompts=PROMPT, answers=None, corrupted=None, position=None, *, bos=None, chat=None):
-        return Reader(model, bos, chat).parse(prompts, answers, corrupted, position)
+        return Reader(model, Settings(bos, chat)).parse(prompts, answers, corrupted, position)
 
     return read
 
@@ -226,7 +227,8 @@ def test_a_notebook_shows_the_sentence_of_a_refusal_and_no_frames(read):
 
 def test_the_demo_model_names_the_words_it_does_not_know_and_no_special_token():
     model = rs.load_model("demo")
-    (warning,) = Reader(model, False).parse("<|endoftext|>Mary met Zorblax", None, None, None).warnings
+    reader = Reader(model, Settings(prepend_bos=False))
+    (warning,) = reader.parse("<|endoftext|>Mary met Zorblax", None, None, None).warnings
     assert warning.startswith("The demo model does not know 'Zorblax' and reads it badly, byte by byte")
 
 
@@ -305,9 +307,9 @@ def test_a_position_beside_a_target_made_by_hand_is_refused(model):
 def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of():
     model = tiny.bridge("llama")
     model.tokenizer.init_kwargs["bos_token"] = None
-    warnings = Reader(model, True).parse(PROMPT, None, None, None).warnings
+    warnings = Reader(model, Settings(prepend_bos=True)).parse(PROMPT, None, None, None).warnings
     assert any("uses to end or pad texts; prepend_bos=False leaves it out" in warning for warning in warnings)
-    assert Reader(model, False).parse(PROMPT, None, None, None).warnings == ()
+    assert Reader(model, Settings(prepend_bos=False)).parse(PROMPT, None, None, None).warnings == ()
 
 
 def test_a_prompt_with_a_bos_of_its_own_is_warned_of(read):

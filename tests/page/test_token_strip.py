@@ -59,7 +59,7 @@ def test_it_shows_the_tokens_and_the_target(open_views, theme):
         "·Mary against ·John difference 10.80 logits P 0.9997 rank 0 read at ·to (14), predicts (15)"
     )
     assert "demo · float32 · raw weights · BOS <|endoftext|>" in text(page)
-    assert page.locator(".rs-read").inner_text() == "·to"
+    assert page.locator(".rs-target").inner_text() == "·to"
     assert page.locator(".rs-say").inner_text() == "After ·to (14), ·Mary is ahead of ·John by 10.80 logits."
     screenshot(page, f"token_strip-{theme}")
 
@@ -304,7 +304,7 @@ def test_keys_typed_in_fields_never_reach_the_notebook(open_views):
 def long_run(length=2000, rows=1):
     run = make_run(rows=rows)
     words = run["rows"][0]["ids"]
-    row = run["rows"][0] | {"ids": [words[i % 15] for i in range(length)], "read": length - 1}
+    row = run["rows"][0] | {"ids": [words[i % 15] for i in range(length)], "target_position": length - 1}
     row["ids"][7 * length // 20] = 900
     return {**run, "rows": [row] * rows, "texts": {**run["texts"], "900": " Zoe"}}
 
@@ -315,7 +315,7 @@ def test_of_a_long_prompt_only_the_lines_in_sight_are_drawn(open_views, theme):
     chips = page.get_by_role("gridcell")
     assert chips.count() < 400
     # Where the target is read is in sight, and nothing sticks out.
-    assert page.locator(".rs-read").count() == 1
+    assert page.locator(".rs-target").count() == 1
     rows = page.locator(".rs-strip-rows")
     assert rows.evaluate("(el) => el.scrollTop > 0 && el.scrollWidth <= el.clientWidth")
     positions = chips.evaluate_all("(every) => every.map((chip) => +chip.dataset.position)")

@@ -78,7 +78,7 @@ class Chips:
         texts: one per token, safe to show.
         values: [token], what tints them, or nothing.
         high: the number at the scale's end.
-        read: where the target is read.
+        target_position: where the target is read.
         ringed: the selected position.
         name: what the tint is.
         unit: its unit.
@@ -87,7 +87,7 @@ class Chips:
     """
 
     texts: Sequence[str]
-    read: int | None = None
+    target_position: int | None = None
     ringed: int | None = None
     values: Numbers | None = None
     high: float = 1.0

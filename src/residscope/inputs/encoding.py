@@ -26,24 +26,28 @@ class Encoded:
     template: tuple[Span, ...] = ()
 
 
-class Encoding:
-    """Turns prompts into tokens, for one model and the user's settings.
+@dataclass(frozen=True)
+class Settings:
+    """What a user may say of how prompts become tokens.
 
-    Args:
+    Attributes:
         prepend_bos: None follows the model's own habit.
         chat_template: None applies it to chat messages and not to texts; a dict holds its arguments.
         prefill: the beginning of the model's reply, for all prompts or one each.
-        names: the names of the tokens, for a model without a tokenizer.
+        vocabulary: the names of the tokens, for a model without a tokenizer.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        prepend_bos: bool | None = None,
-        chat_template: bool | Mapping[str, Any] | None = None,
-        prefill: str | Sequence[str] | None = None,
-        names: Names | None = None,
-    ) -> None:
+    prepend_bos: bool | None = None
+    chat_template: bool | Mapping[str, Any] | None = None
+    prefill: str | Sequence[str] | None = None
+    vocabulary: Names | None = None
+
+
+class Encoding:
+    """Turns prompts into tokens, for one model and the user's settings."""
+
+    def __init__(self, model: Any, settings: Settings) -> None:
+        prepend_bos, chat_template = settings.prepend_bos, settings.chat_template
         if prepend_bos is not None and not isinstance(prepend_bos, bool):
             raise InputError("prepend_bos", f"prepend_bos is True or False, not {brief(prepend_bos)}")
         if not isinstance(chat_template, bool | Mapping | None):
@@ -51,10 +55,10 @@ class Encoding:
                 "chat_template", f"chat_template is True, False or a dict of its arguments, not {brief(chat_template)}"
             )
         self.tokenizer = twin_of(model).tokenizer
-        self.vocabulary: Vocabulary = vocabulary_of(self.tokenizer, int(model.cfg.d_vocab), names)
+        self.vocabulary: Vocabulary = vocabulary_of(self.tokenizer, int(model.cfg.d_vocab), settings.vocabulary)
         self._n_ctx = int(model.cfg.n_ctx)
         self._habit = bool(model.cfg.default_prepend_bos)
-        self._prepend_bos, self._chat_template, self._prefill = prepend_bos, chat_template, prefill
+        self._prepend_bos, self._chat_template, self._prefill = prepend_bos, chat_template, settings.prefill
         bos = self.vocabulary.bos
         if prepend_bos and bos is None:
             raise InputError("prepend_bos", "this model has no BOS token to prepend: use prepend_bos=False")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from residscope.errors import InputError, brief
 from residscope.inputs import interventions as words
 from residscope.inputs.answers import Answers
+from residscope.inputs.encoding import Settings
 from residscope.inputs.interventions import Intervention
 from residscope.inputs.prompts import Prompts, plain
 from residscope.inputs.reader import Inputs, Reader
@@ -38,6 +39,11 @@ class Question:
     def hand_made(self) -> Target | None:
         """Return the target made by hand, if there is one."""
         return self.target if isinstance(self.target, Target) else None
+
+    @property
+    def settings(self) -> Settings:
+        """Return what is said of how prompts become tokens."""
+        return Settings(self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
 
     def copy(self) -> "Question":
         """Return a copy that shares no list with this one."""
@@ -84,7 +90,7 @@ class Question:
         Raises:
             InputError: for the first input that cannot be used.
         """
-        reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
+        reader = Reader(model, self.settings)
         if self.hand_made and self.answers is not None:
             raise InputError("target", "target and answers cannot be combined: give one of the two")
         if self.hand_made and self.target_position is not None:

@@ -1,17 +1,17 @@
 """Prompts, answers and their tokens, checked before anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from residscope.errors import InputError, brief, count, whole_number
 from residscope.inputs.answers import AnswerPair, Answers, form_note, parse_answers
-from residscope.inputs.encoding import Encoded, Encoding
+from residscope.inputs.encoding import Encoded, Encoding, Settings
 from residscope.inputs.interventions import Asked
 from residscope.inputs.padding import as_rows, padding_note, unpacked
 from residscope.inputs.prompts import Form, Prompts, form_of, parse_prompts, plain, written
 from residscope.inputs.target import Alone, Target
-from residscope.inputs.vocabulary import Names, Span, Vocabulary
+from residscope.inputs.vocabulary import Span, Vocabulary
 from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 
@@ -80,15 +80,8 @@ _SPACE = (
 class Reader:
     """Turns what a user writes into `Inputs` for one model."""
 
-    def __init__(
-        self,
-        model: Any,
-        prepend_bos: bool | None = None,
-        chat_template: bool | Mapping[str, Any] | None = None,
-        prefill: str | Sequence[str] | None = None,
-        vocabulary: Names | None = None,
-    ) -> None:
-        self._encoding = Encoding(model, prepend_bos, chat_template, prefill, vocabulary)
+    def __init__(self, model: Any, settings: Settings | None = None) -> None:
+        self._encoding = Encoding(model, settings or Settings())
         self._vocabulary = self._encoding.vocabulary
         self._is_demo = is_demo(model)
 

@@ -170,6 +170,10 @@ class Feed(Generic[R]):
         """Stop one job, or all."""
         self._worker.cancel(version)
 
+    def tell(self, message: str) -> None:
+        """Show in all views, until the next run, why what they asked cannot be done."""
+        self.status._error = {"run": self.number, "message": text(message)}
+
     def _publish(self, runs: R, made: Callable[[R], object]) -> None:
         header, extent = self._describe(runs)
         with self.lock:  # by then the caller has put it into the history

@@ -272,7 +272,10 @@ class Status(Widget):
     """The id of the job to stop."""
     _go: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
-    _from_browser = frozenset({"_cancel", "_go"})
+    _intervene: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    """Parts to switch off, or on again: {"id", "do": "switch" or "ablate" or "reset", "parts", "kind", "dose"}."""
+
+    _from_browser = frozenset({"_cancel", "_go", "_intervene"})
 
 
 def shared_state(widget: Widget, names: Iterable[str]) -> dict[str, Any]:

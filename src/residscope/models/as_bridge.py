@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residscope.errors import InputError, brief
 from residscope.models.changes import Snapshot, WeightSamples, foreign_weights, snapshot_of
-from residscope.models.copies import copied, tensors_of
+from residscope.models.copies import copy_modules, tensors_of
 from residscope.models.size import ran_out_of_memory
 from residscope.models.supported import WANTED, said_by, why_unsupported, why_unsupported_model
 from residscope.models.tokenizer_copy import TokenizerCopy
@@ -123,8 +123,8 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     sentence = why_unsupported_model(model) or _adapted(model)
     if sentence:
         raise InputError("model", sentence)
-    twin = copied(model, model.modules(), keep)
-    # A model that was never saved does not name its class, which TransformerLens needs.
+    twin = copy_modules(model, model.modules(), keep)
+    # A model that was never saved does not name its class, and TransformerLens goes by it.
     twin.config.architectures = twin.config.architectures or [type(model).__name__]
     try:
         bridge = build_bridge_from_module(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-# Besides the weights, a run keeps activations and the logits of the positions read.
+# Beside the weights a run keeps activations and the logits where the target is read.
 _ROOM = 1.25
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")

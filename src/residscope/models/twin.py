@@ -15,7 +15,7 @@ from transformer_lens.model_bridge.generalized_components.base import Generalize
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
 from residscope.models.changes import Snapshot, WeightSamples, snapshot_of
-from residscope.models.copies import copied, tensors_of
+from residscope.models.copies import copy_modules, tensors_of
 from residscope.models.placement import any_offloaded
 from residscope.models.tokenizer_copy import TokenizerCopy
 
@@ -165,7 +165,7 @@ def users_hooks(model: TransformerBridge) -> list[str]:
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
     # The wrapped model is not among the bridge's modules.
     modules = (*model.modules(), *model.original_model.modules())
-    twin = copied(model, modules, (*tensors_of(model), model.tokenizer))
+    twin = copy_modules(model, modules, (*tensors_of(model), model.tokenizer))
     _wire(twin)
     # Other implementations of attention never hold the weights that patterns show.
     force_eager_attention(twin.original_model, per_layer=True)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from residscope.models.recording import recall, record
 from residscope.models.terms import Terms
 from residscope.models.twin import Twin, twin_of
 from residscope.models.windows import windows_of
-from residscope.runs.changes import Changes, changes_between
+from residscope.runs.changes import FINAL_NORM, Changes, changes_between
 from residscope.runs.decomposition import Decomposition, check_layers, decompose
 from residscope.runs.interventions import edits_of
 from residscope.runs.memory import Memory, StaleWeightsError
@@ -46,6 +47,13 @@ class ComponentAttribution:
 
     labels: list[str]
     values: Float[Tensor, "group component"]
+
+    def along(self, labels: Sequence[str]) -> Float[Tensor, "group component"]:
+        """Return the values in the order of these labels: 0 for what only an edit adds, NaN for what is no part."""
+        columns = dict(zip(self.labels, self.values.unbind(-1), strict=True))
+        blank = torch.full_like(self.values[:, 0], torch.nan)
+        missing = {label: blank if label == FINAL_NORM else torch.zeros_like(blank) for label in labels}
+        return torch.stack([columns.get(label, missing[label]) for label in labels], -1)
 
 
 class Trace(TraceLens, TraceHeads):

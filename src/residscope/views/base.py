@@ -31,14 +31,14 @@ from residscope.views.captions import facts
 from residscope.views.display import Part
 from residscope.views.followed import Followed, checked, source_of_either
 from residscope.views.picturable import CLOSED, Picturable
-from residscope.views.quantities import collected, payload, table
+from residscope.views.quantities import collected, compared, payload, table
 
 if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
 _SELECTION = ("row", "depth", "head", "position", "key", "pinned", "show")
-_STATUS = ("run", "_header", "_jobs", "_error", "_history", "_cancel", "_go")
+_STATUS = ("run", "_header", "_jobs", "_error", "_history", "_cancel", "_go", "_intervene")
 
 
 class View(Picturable):
@@ -300,7 +300,8 @@ class View(Picturable):
         """Return the quantities of a run, or those given instead of one."""
         if isinstance(run, Given):
             return list(run.quantities)
-        return collected(self.quantities(run), run, type(self).__name__)
+        now, before = (collected(self.quantities(one), one, type(self).__name__) for one in (run, run.baseline))
+        return now if run.baseline is run else compared(now, before)
 
     def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
         """Return what the browser needs to know about the class."""

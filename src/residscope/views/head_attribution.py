@@ -115,4 +115,13 @@ class HeadAttribution(View):
 
 
 def _effects(trace: Trace) -> Quantity:
-    return Quantity(EFFECT, trace.head_attribution(), "row layer head", trace.target.unit, checks=parts_checks(trace))
+    is_compared = trace.baseline is not trace
+    return Quantity(
+        EFFECT,
+        trace.head_attribution(),
+        "row layer head",
+        trace.target.unit,
+        reference=trace.baseline.head_attribution() if is_compared else None,
+        moved=trace.changes().heads if is_compared else None,
+        checks=parts_checks(trace),
+    )

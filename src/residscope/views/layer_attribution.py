@@ -65,13 +65,21 @@ class LayerAttribution(View):
     def quantities(self, trace: Trace) -> Iterator[Quantity]:
         """Yield the direct effects [row component]."""
         parts = trace.component_attribution()
+        labels, beside = parts.labels, dict[str, Any]()
+        if trace.baseline is not trace:
+            changes = trace.changes()
+            labels = changes.labels
+            # The moved scale has a change and is no part.
+            before = trace.baseline.component_attribution()
+            beside = {"reference": before.along(labels), "moved": changes.values}
         yield Quantity(
             "direct effect",
-            parts.values,
+            parts.along(labels),
             "row component",
             trace.target.unit,
-            {"component": parts.labels},
+            {"component": labels},
             checks=parts_checks(trace),
+            **beside,
         )
 
     def to_frame(self) -> "pd.DataFrame":

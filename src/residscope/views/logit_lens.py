@@ -101,8 +101,8 @@ class LogitLens(View):
         grid = self._grid = LensGrid(trace, _k(trace))
         wanted = _wanted(trace)
         whole = sum(stop - start for start, stop in wanted) <= grid.unit
-        for row, (read, (start, stop)) in enumerate(zip(trace.target.positions, wanted, strict=True)):
-            yield from self._read(trace, row, *((start, stop) if whole else (read, read + 1)), ticket)
+        for row, (position, (start, stop)) in enumerate(zip(trace.target.positions, wanted, strict=True)):
+            yield from self._read(trace, row, *((start, stop) if whole else (position, position + 1)), ticket)
         if not whole:
             yield self._so_far(trace, target, None)
             ticket.priority = Priority.REST

@@ -60,14 +60,35 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
     return found
 
 
+def compared(now: Sequence[Quantity], before: Sequence[Quantity]) -> list[Quantity]:
+    """Return a run's quantities, each with the untouched run's of the same name and axes as its reference."""
+    known = {(one.name, one.dims): one for one in before}
+    return [_beside(one, known.get((one.name, one.dims))) for one in now]
+
+
+def _beside(now: Quantity, before: Quantity | None) -> Quantity:
+    if before is None or now.reference is not None:
+        return now
+    values = before.values
+    if "component" in now.dims:
+        # What edits add has components of its own, and before there was nothing of them.
+        at, names = now.dims.index("component"), before.names("component")
+        nothing = np.zeros_like(values.take(0, at))
+        columns = [values.take(names.index(one), at) if one in names else nothing for one in now.names("component")]
+        values = np.stack(columns, at)
+    return replace(now, reference=values) if values.shape == now.values.shape else now
+
+
 def payload(quantities: Sequence[Quantity], run: Trace | Given) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays `0.values`, `0.reference` and `0.labels` of each quantity, by index, and its description."""
+    """Return the arrays of each quantity, by index (`0.values`, `0.reference`, ...), and its description."""
     arrays: dict[str, Array] = {}
     described = []
     for at, one in enumerate(quantities):
         arrays[f"{at}.values"] = one.values
         if one.reference is not None:
             arrays[f"{at}.reference"] = one.reference
+        if one.moved is not None:
+            arrays[f"{at}.moved"] = one.moved
         texts = None
         if one.labels is not None:
             arrays[f"{at}.labels"], texts = _coded(one.labels, run)

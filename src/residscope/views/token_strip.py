@@ -111,7 +111,7 @@ class TokenStrip(View):
                     "token": trace.decode(token),
                     "token_id": token,
                     "special": token in trace.special_ids,
-                    "read": position == trace.target.positions[row],
+                    "is_target_position": position == trace.target.positions[row],
                 }
                 | ({} if effects is None else {column: effects[row, position]})
                 for row, ids in enumerate(trace.inputs.tokens)
@@ -208,8 +208,8 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
         if not (isinstance(prompts, list) and all(isinstance(prompt, str) for prompt in prompts)):
             raise InputError("prompts", "edited prompts are a list of texts")
         question = experiment.question
-        settings = question.prepend_bos, question.chat_template, question.prefill, question.vocabulary
-        changes["prompts"] = Reader(experiment.model, *settings).edited(question.prompts, prompts, question.mask)
+        reader = Reader(experiment.model, question.settings)
+        changes["prompts"] = reader.edited(question.prompts, prompts, question.mask)
     if "answers" in edit:
         answers = edit["answers"]
         if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):
