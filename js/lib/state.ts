@@ -74,7 +74,7 @@ export type Header = {
   interventions: Intervention[];
   /** The later heads and MLPs that the interventions moved most, and by how much. */
   answered: [name: string, change: number][];
-  /** Null where the numbers are arrays, and no model stands behind them. */
+  /** Null where the numbers are arrays, without a model. */
   model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "cached", string> | null;
   warnings: string[];
 };

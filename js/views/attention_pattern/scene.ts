@@ -11,7 +11,7 @@ export type Scene = {
   row: number;
   length: number;
   targetPosition: number;
-  /** Whether a target is read there, which arrays have not. */
+  /** Whether a target is read there; arrays have no target. */
   aims: boolean;
   inRun(head: Head): boolean;
   /** Null while the kernel has not sent it. */

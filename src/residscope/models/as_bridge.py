@@ -124,7 +124,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     if sentence:
         raise InputError("model", sentence)
     twin = copy_modules(model, model.modules(), keep)
-    # A model that was never saved does not name its class, and TransformerLens goes by it.
+    # A model that was never saved does not name its class, which TransformerLens needs.
     twin.config.architectures = twin.config.architectures or [type(model).__name__]
     try:
         bridge = build_bridge_from_module(
