@@ -43,7 +43,7 @@ const ALONE: Record<string, Words> = {
   final_norm: {
     subject: "The final norm",
     group: "the final norm's scale",
-    about: "what its moved scale does to all parts",
+    about: "what its changed scale does to all parts",
   },
   entropy: {
     subject: "The entropy",

@@ -127,7 +127,7 @@ def _answered(trace: Trace, row: int, target: dict[str, Any]) -> dict[str, Any]:
 
 
 def _right(trace: Trace, row: int) -> dict[str, Any]:
-    """Return how likely the right answer is; of several none is "the" one."""
+    """Return the right answer's probability and rank; with several right answers, none is "the" answer."""
     logits, ids = trace.logits[row : row + 1].float(), trace.target.right[row].ids
     if len(ids) > 1:
         return {"right_prob": None, "right_rank": None}
@@ -136,7 +136,7 @@ def _right(trace: Trace, row: int) -> dict[str, Any]:
 
 
 def _before(trace: Trace, row: int) -> dict[str, Any]:
-    """Return what the untouched run says, and how far the run with interventions is from it."""
+    """Return the untouched run's numbers, and how far the run with interventions is from them."""
     now, before = (run.logits[row].float().log_softmax(-1) for run in (trace, trace.baseline))
     kl = float((before.exp() * (before - now)).sum())
     return {"value": float(trace.baseline.target_value[row]), "kl": max(0.0, kl)} | _right(trace.baseline, row)

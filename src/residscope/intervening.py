@@ -21,7 +21,7 @@ from residscope.inputs.prompts import Prompts
 from residscope.models.edits import Positions
 
 GESTURES = ("switch", "ablate", "reset")
-"""What a view asks for."""
+"""The gestures that a view can ask for."""
 
 Change = Callable[[tuple[Intervention, ...]], Sequence[Intervention]]
 """Returns the new interventions, given the current ones."""
@@ -62,7 +62,7 @@ class Intervening(ABC):
             reference: the prompts to take a mean over; None is the experiment's own.
             first: whether a mean also includes and replaces the first position.
             seed: decides which other prompt a row is resampled from.
-            dose: 0 ablates the part, 1 leaves it unchanged, 2 moves it as far the other way.
+            dose: 0 ablates the part, 1 leaves it unchanged, 2 is twice as far from the ablation.
 
         Raises:
             InputError: for a part that the model does not have, positions that a row does not have, or a kind without
@@ -139,7 +139,7 @@ class Intervening(ABC):
 
 
 def asked_by_browser(before: tuple[Intervention, ...], asked: Any) -> Sequence[Intervention]:
-    """Return the interventions in force after a gesture in a view.
+    """Return the interventions after a gesture in a view.
 
     Args:
         before: those in force.
@@ -147,7 +147,7 @@ def asked_by_browser(before: tuple[Intervention, ...], asked: Any) -> Sequence[I
             "ablate" them by a `kind` and at a `dose`; "reset" what is done to them, or to all where none are named.
 
     Raises:
-        InputError: for what cannot be done.
+        InputError: for a gesture that is not possible.
     """
     names = part_names(asked.get("parts")) if asked.get("parts") or asked["do"] != "reset" else ()
     rest = before

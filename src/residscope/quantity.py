@@ -220,7 +220,7 @@ class Quantity:
         return replace(self, values=self.reference, reference=None, moved=None, high=self.limit or None, checks=())
 
     def frame(self, column: str = "value") -> "pd.DataFrame":
-        """Return a table with one row per cell: a column for each axis, the value, before, the change and the unit.
+        """Return a table with one row per cell: columns for each axis, the value, before, the change and the unit.
 
         Args:
             column: the name of the values' column.
@@ -261,7 +261,7 @@ class Quantity:
         return xarray.Dataset(arrays, coords, attrs={"name": self.name, "unit": self.unit})
 
     def _beside(self) -> dict[str, Numbers | None]:
-        """Return what stands beside the values, and has their shape."""
+        """Return the other arrays of the values' shape."""
         return {"reference": self.reference, "moved": self.moved}
 
     @property
@@ -281,7 +281,7 @@ class Quantity:
             raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
         self._check_coords()
         if self.moved is not None and self.reference is None:
-            raise InputError("moved", "moved is the change from a reference: give the reference, too")
+            raise InputError("moved", "moved is the change from a reference: give the reference too")
         for what, given in {**self._beside(), "labels": self.labels}.items():
             if given is not None:
                 self._check_shape(what, given)

@@ -59,7 +59,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
             </span>
           )}
           {one.before && (
-            <span title="the divergence of the next-token distribution from the untouched run's">
+            <span title="KL divergence of the next-token distribution from the untouched run's">
               KL <b>{number(one.before.kl)}</b> nats
             </span>
           )}
@@ -75,11 +75,11 @@ export function Facts({ run, row, own }: Props): JSX.Element {
   );
 }
 
-/** ", before +12.31; of later parts L3.mlp changed most, by −1.39." */
+/** ", before +12.31; among later parts L3.mlp changed most, by −1.39." */
 function changed(run: Header, { before }: TargetWords): string {
   if (before === null) return ".";
   const [most] = run.answered;
-  const answer = most ? `; of later parts ${most[0]} changed most, by ${signed(most[1])}` : "";
+  const answer = most ? `; among later parts ${most[0]} changed most, by ${signed(most[1])}` : "";
   return `, before ${signed(before)}${answer}.`;
 }
 

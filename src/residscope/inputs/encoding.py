@@ -28,7 +28,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may say of how prompts become tokens.
+    """The user's settings for how prompts become tokens.
 
     Attributes:
         prepend_bos: None follows the model's own habit.

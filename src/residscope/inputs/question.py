@@ -42,7 +42,7 @@ class Question:
 
     @property
     def settings(self) -> Settings:
-        """Return what is said of how prompts become tokens."""
+        """Return the settings for how prompts become tokens."""
         return Settings(self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
 
     def copy(self) -> "Question":

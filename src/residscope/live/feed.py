@@ -171,7 +171,7 @@ class Feed(Generic[R]):
         self._worker.cancel(version)
 
     def tell(self, message: str) -> None:
-        """Show in all views, until the next run, why what they asked cannot be done."""
+        """Show in all views, until the next run, why a gesture was not possible."""
         self.status._error = {"run": self.number, "message": text(message)}
 
     def _publish(self, runs: R, made: Callable[[R], object]) -> None:

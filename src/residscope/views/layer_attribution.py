@@ -69,7 +69,7 @@ class LayerAttribution(View):
         if trace.baseline is not trace:
             changes = trace.changes()
             labels = changes.labels
-            # The moved scale has a change and is no part.
+            # The changed scale of the norm has a change but is not a part.
             before = trace.baseline.component_attribution()
             beside = {"reference": before.along(labels), "moved": changes.values}
         yield Quantity(

@@ -61,7 +61,7 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
 
 
 def compared(now: Sequence[Quantity], before: Sequence[Quantity]) -> list[Quantity]:
-    """Return a run's quantities, each with the untouched run's of the same name and axes as its reference."""
+    """Return a run's quantities, each with its reference: the untouched run's quantity of the same name and axes."""
     known = {(one.name, one.dims): one for one in before}
     return [_beside(one, known.get((one.name, one.dims))) for one in now]
 
@@ -71,7 +71,7 @@ def _beside(now: Quantity, before: Quantity | None) -> Quantity:
         return now
     values = before.values
     if "component" in now.dims:
-        # What edits add has components of its own, and before there was nothing of them.
+        # What edits add has its own components, which the untouched run does not have.
         at, names = now.dims.index("component"), before.names("component")
         nothing = np.zeros_like(values.take(0, at))
         columns = [values.take(names.index(one), at) if one in names else nothing for one in now.names("component")]
