@@ -29,7 +29,7 @@ export type Info = {
 export type Quantity = Info & {
   values: Tensor;
   before: Tensor | null;
-  /** The change, where it is not `values` less `before`. */
+  /** The change, where it is not `values` minus `before`. */
   moved: Tensor | null;
   labels: Int32Array | null;
 };

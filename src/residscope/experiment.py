@@ -33,7 +33,7 @@ from residscope.runs.trace import Trace
 
 
 class Experiment(Intervening):
-    """A model, prompts and answers, run anew at each change, with the views that show them.
+    """A model, prompts and answers, which run again at each change, and the views that show the run.
 
     Args:
         model: a `TransformerBridge`, raw or in compatibility mode, such as `rs.load_model` returns, or a Hugging Face

@@ -63,7 +63,7 @@ class Quantity:
         unit: the unit, such as "logits"; empty if there is none.
         coords: the labels along an axis, by its name; the component axis needs them.
         reference: the untouched run's values, in the shape of `values`, or None.
-        moved: the change from the reference where it is not the values minus the reference, in the same shape.
+        moved: the change from the reference, if it is not the values minus the reference, in the same shape.
         scale: "signed" is symmetric about 0, "sequential" begins at 0.
         high: the number at the upper end of the scale; None is the largest value.
         checks: one per row, shown in the title; signed numbers with checks are described as parts of the target.

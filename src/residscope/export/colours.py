@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 Scale = Literal["signed", "changed", "sequential"]
-"""What a colour means: a sign, a change of what has none, or a size."""
+"""What a colour means: a sign, a change of an unsigned number, or a size."""
 
 _PALETTE = json.loads((Path(__file__).parents[1] / "data" / "palette.json").read_text(encoding="utf-8"))
 

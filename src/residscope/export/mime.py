@@ -68,7 +68,7 @@ def display_still(data: dict[str, str], name: str, *, update: bool = False) -> N
 
     Args:
         data: the picture by MIME type.
-        name: by which it is shown anew.
+        name: the name that an update refers to.
         update: whether it takes the place of the one that was shown by this name.
     """
     from IPython.display import publish_display_data

@@ -34,11 +34,11 @@ class Inputs:
         bos_policy: what decided whether to prepend it: "the model's habit", "prepend_bos=True", "chat template", ...
         template: for each row, the ranges `[start, end)` of tokens that the chat template added; empty where they
             cannot be told from the user's.
-        prefills: what the reply to each prompt begins with, or None where no chat template is in use.
-        form: what the prompts were written as: "texts", "messages" or "ids".
-        cached: the activations to be read in place of a run, where they are not what the model does.
-        interventions: what is changed in the run, oldest first.
-        warnings: what the reader should know, one sentence each.
+        prefills: the beginning of the reply to each prompt, or None where no chat template is used.
+        form: how the prompts were written: "texts", "messages" or "ids".
+        cached: activations to read instead of a run, where they differ from the model's own.
+        interventions: the interventions, oldest first.
+        warnings: what the user should know, one sentence each.
     """
 
     prompts: tuple[str, ...]

@@ -117,7 +117,7 @@ class TokenizerVocabulary(Vocabulary):
         return "".join(map(self.decode, ids)) == ("".join(text.split()) if self._joins == " " else text)
 
     def _text_of(self, token: int) -> str:
-        """Return a token's text as it is within a text: at the beginning of one, decoders cut a space off."""
+        """Return a token's text within a longer text: at the beginning of one, decoders cut off a space."""
         entry = self.entry(token)
         if entry == f"<id {token}>" or token in self._added or self._joins == " ":
             return entry

@@ -263,7 +263,7 @@ def check_front_end() -> None:
     if not any(STATIC.glob("*.js")):
         raise ImportError(
             f"residscope has no front end here ({STATIC} holds no bundles): in a checkout run `make build`, "
-            "elsewhere install residscope anew"
+            "elsewhere reinstall residscope"
         )
 
 

@@ -47,7 +47,7 @@ class Recording:
         final_scales: the final norm's scale at every position; `scale` is that at the terms.
         attn_factors: what edits multiply the sum of each layer's heads by; None where there are no edits.
         edit_rows: what edits themselves add to the stream: of a branch what is added to it, of the stream what was
-            there after less what was before.
+            there after minus what was before.
     """
 
     resid: Float[Tensor, "depth row pos d_model"]

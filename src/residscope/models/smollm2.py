@@ -30,7 +30,7 @@ ABANDONED_SECONDS = 3600
 
 
 def folder(report: Callable[[str], object] = print) -> Path:
-    """Return the folder that holds the model in the Hugging Face format; make it where it is missing or stale.
+    """Return the folder with the model in the Hugging Face format; make it if it is missing or stale.
 
     Args:
         report: called with a line at each stage of the conversion, which takes about half a minute.

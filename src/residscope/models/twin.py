@@ -87,7 +87,7 @@ class Twin:
 
     @property
     def weights(self) -> bytes:
-        """Return a fingerprint of what `use` gives, while it is used: another when a weight or a part was changed."""
+        """Return a fingerprint of the twin while it is in use; it differs when a weight or a part has changed."""
         assert self._last is not None
         return self._last.weights
 
@@ -113,10 +113,10 @@ class Twin:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was found when a model was looked at.
+    """What one look at a model found.
 
     Attributes:
-        copy: of the model as it is, None where its weights are offloaded.
+        copy: a copy of the model as it is, None if its weights are offloaded.
         weights: a fingerprint of its weights and parts.
     """
 
@@ -178,7 +178,7 @@ def _is_plumbing(hook: Any) -> bool:
 
 
 def _wire(twin: TransformerBridge) -> None:
-    """Let TransformerLens set its own hooks anew: they went with the others, and what they hold is the user's model."""
+    """Let TransformerLens set its own hooks again: they were removed with the others, and hold the user's model."""
     for module in twin.modules():
         for name, value in list(vars(module).items()):
             if name.endswith("_hooks_wired") and value:

@@ -48,7 +48,7 @@ class View(Picturable):
 
     A class of your own needs a `title` and a method `quantities`. Each `Quantity` that it yields is drawn according to
     its axes and linked with all other views, with a sentence, a table and a still picture. An enumeration trait with a
-    label is a menu above the picture, and changing it shows the run anew::
+    label is a menu above the picture, and changing it shows the run again::
 
         class HeadNorms(rs.View):
             title = "Head norms"

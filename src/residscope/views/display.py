@@ -47,7 +47,7 @@ def show(
     Args:
         name: of the picture.
         parts: a method of the widget that returns the open views in it.
-        figures: one that returns its pictures, of what is there.
+        figures: a function that returns its pictures, from what is there.
         bundled: how the page shows the widget itself.
     """
     display(bundled)

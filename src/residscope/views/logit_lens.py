@@ -93,7 +93,7 @@ class LogitLens(View):
         return cls(Fixed(run), selection=selection)
 
     def _payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
-        """Return the lens's cells by row, the target at each depth, its curve at every position, and the check.
+        """Yield the lens's cells by row, the target at each depth, its curve at every position, and the check.
 
         The column where the target is read comes first, unless all cells are read at once.
         """
