@@ -17,9 +17,15 @@ const MIXERS = "mixers together";
 const MLPS = "MLPs together";
 const EMBEDDING = "embedding";
 const BIASES = "biases";
+const EDITS = "edits";
 
 const IN_LAYER: Record<string, Words> = {
   attn: { subject: "attention", group: ATTENTION, about: "the sum of its heads" },
+  attn_edit: { subject: "edit of attention", group: EDITS },
+  mlp_edit: { subject: "edit of the MLP", group: EDITS },
+  resid_pre_edit: { subject: "edit before attention", group: EDITS },
+  resid_mid_edit: { subject: "edit between attention and MLP", group: EDITS },
+  resid_post_edit: { subject: "edit after the MLP", group: EDITS },
   attn_bias: {
     subject: "attention bias",
     group: BIASES,
@@ -34,6 +40,11 @@ const ALONE: Record<string, Words> = {
   pos_embed: { subject: "The position's embedding", group: EMBEDDING },
   norm_bias: { subject: "The final norm's bias", group: BIASES },
   unembed_bias: { subject: "The unembedding's bias", group: BIASES },
+  final_norm: {
+    subject: "The final norm",
+    group: "the final norm's scale",
+    about: "what its moved scale does to all parts",
+  },
   entropy: {
     subject: "The entropy",
     group: "entropy",
@@ -75,6 +86,7 @@ export function sums(names: string[], values: ArrayLike<number>): [group: string
   const groups = names.map((name) => wordsOf(name).group ?? name);
   const rest = [EMBEDDING, BIASES].filter((group) => groups.includes(group)).join(" and ");
   groups.forEach((group, i) => {
+    if (Number.isNaN(values[i]!)) return;
     const key = group === EMBEDDING || group === BIASES ? rest : group;
     totals.set(key, (totals.get(key) ?? 0) + values[i]!);
   });

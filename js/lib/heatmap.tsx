@@ -51,6 +51,8 @@ export type HeatmapProps = {
   /** One cell in words. */
   speak(cell: Cell): string;
   onSelect(cell: Cell, how: { pin: boolean }): void;
+  /** What the key x does to the cell under the cursor. */
+  onSwitch?: ((cell: Cell) => void) | undefined;
   onRowLabel?(row: number): void;
   onColLabel?(col: number): void;
   onHover?(spot: Spot | null): void;
@@ -105,7 +107,11 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
       move(grid, at, key, ctrlKey || metaKey, props.speakLabel !== undefined),
     shows: !props.start,
     select: (at) => choose(at, false),
-    others: { p: (at) => choose(at, true) },
+    others: {
+      p: (at) => choose(at, true),
+      // Without a cursor x is the view's, which switches what is selected.
+      x: props.onSwitch && ((at) => isCell(at) && exists(at) && props.onSwitch!(at)),
+    },
     takes: isForMap,
     onHover: props.onHover,
   });

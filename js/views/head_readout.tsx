@@ -3,7 +3,8 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Frame } from "../lib/frame";
+import { Frame, needsModel } from "../lib/frame";
+import { isOff } from "../lib/interventions";
 import { useLate } from "../lib/late";
 import { pinActions } from "../lib/pins";
 import { strong, token } from "../lib/sentence";
@@ -87,6 +88,16 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
       sentence={card && run ? sentence(run, card, targetOf(run.rows, row), texts) : ""}
       notice={notice()}
     >
+      {wanted && run?.model && (
+        <button
+          type="button"
+          class="rs-button rs-switch-head"
+          {...needsModel(view)}
+          onClick={() => view.intervene({ do: "switch", parts: [headName(wanted.head)] })}
+        >
+          {isOff(run, headName(wanted.head)) ? "switch on" : "switch off"}
+        </button>
+      )}
       {shown && run?.rows[shown.row] && (
         <div class={card ? "rs-readout" : "rs-readout rs-old"}>
           <Lists

@@ -23,6 +23,7 @@ import {
 } from "./token_strip/edit";
 import { Editor, holdsKeyboard } from "./token_strip/editor";
 import { Facts, sentence } from "./token_strip/facts";
+import { InForce } from "./token_strip/in_force";
 import type { Spot } from "./token_strip/spot";
 import { isLong, Strip } from "./token_strip/strip";
 import { EFFECT, tintOf } from "./token_strip/tint";
@@ -221,6 +222,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
       {unsplit && <p class="rs-soft">{unsplit}</p>}
       <div class="rs-strip-foot">
         {asked && <Facts run={run} row={row} own={asked.own} />}
+        <InForce view={view} run={run} />
         <div class="rs-strip-buttons">
           {isLong(run) && (
             <FindBox

@@ -11,7 +11,7 @@ import { MapBlock } from "../lib/blocks/map";
 import { TableBlock } from "../lib/blocks/table";
 import { Choice } from "../lib/choice";
 import { FindBox } from "../lib/find-box";
-import { Frame } from "../lib/frame";
+import { Frame, needsModel } from "../lib/frame";
 import type { Action } from "../lib/menu";
 import { type Diverging, positiveName } from "../lib/palette";
 import type { Picture } from "../lib/picture";
@@ -81,6 +81,9 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
         },
       ]
     : [];
+  const onSwitch = needsModel(view).disabled
+    ? undefined
+    : (part: string) => view.intervene({ do: "switch", parts: [part] });
   const along = sent.some(alongTokens);
   const length = run?.rows[row ?? 0]?.ids.length ?? 0;
   const outside = shown.map((one) => notInRun(one, selection)).find((said) => said !== null);
@@ -135,6 +138,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
                 selection={selection}
                 available={view.width.value}
                 select={view.select}
+                onSwitch={onSwitch}
               />
             </figure>
           );

@@ -81,7 +81,9 @@ def test_pictures_say_which_of_the_three_they_show(intervened, show, words):
     intervened.selection.update(show=show)
     for kind in (rs.HeadAttribution, rs.LayerAttribution):
         view = filled(kind(intervened))
-        assert words in view.to_svg(2000).replace("Direct", "direct")
+        picture = view.to_svg(2000)
+        assert words in picture.replace("Direct", "direct")
+        assert ("final_norm" in picture) == (show == "change" and kind is rs.LayerAttribution)
 
 
 def test_the_header_tells_what_is_in_force_and_how_far_the_run_is_from_the_untouched_one(intervened):

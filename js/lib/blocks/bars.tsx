@@ -33,6 +33,7 @@ type Props = {
   /** Where the keyboard begins. */
   start: number;
   onChoose(index: number): void;
+  onSwitch: ((index: number) => void) | undefined;
   tip(index: number): ComponentChildren;
 };
 
@@ -75,7 +76,7 @@ export function Bars(props: Props): JSX.Element {
       },
       shows: true,
       select: choose,
-      others: { p: choose },
+      others: { p: choose, x: props.onSwitch },
     });
   const shown = cursor ?? hover;
 

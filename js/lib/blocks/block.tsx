@@ -19,6 +19,8 @@ export type BlockProps = {
   /** The width that the block may take. */
   available: number;
   select(patch: Partial<SelectionState>): void;
+  /** Switch a part off, or on again; undefined where no model can be asked. */
+  onSwitch: ((part: string) => void) | undefined;
 };
 
 /** The scale of a block; what changes in a share or a size is told apart from what has a sign of its own. */

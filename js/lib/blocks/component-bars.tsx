@@ -21,7 +21,8 @@ export function BarsBlock(props: BlockProps): JSX.Element {
     () => Array.from({ length: sizes[0] ?? 0 }, (_, at) => tickOf(shown, axis, at, run)),
     [shown, run],
   );
-  const layout = useMemo(() => layOut(names), [names]);
+  // What is no part of this sum, such as the moved scale of a change, has no line.
+  const layout = useMemo(() => layOut(names, (at) => Number.isNaN(values[at]!)), [names, values]);
   const choose = (at: number) => {
     if (isPart) props.select({ pinned: togglePin(selection.pinned, names[at]!) });
     else props.select(picked(dims, [at], run));
@@ -45,6 +46,11 @@ export function BarsBlock(props: BlockProps): JSX.Element {
         head={isPart ? selection.head : null}
         start={newestPin ?? chosenAt(shown, selection, run)[0] ?? strongest(values)}
         onChoose={choose}
+        onSwitch={
+          isPart && props.onSwitch
+            ? (at) => isBranch(names[at]!) && props.onSwitch!(names[at]!)
+            : undefined
+        }
         tip={(at) => <Told {...props} at={[at]} more={moreOf(names[at]!)} />}
       />
     </div>
@@ -55,6 +61,11 @@ export function BarsBlock(props: BlockProps): JSX.Element {
 function moreOf(name: string): string {
   const about = aboutOf(name);
   return about === name ? "" : about;
+}
+
+/** Whether a component can be switched off. */
+function isBranch(name: string): boolean {
+  return /^L\d+\.(attn|mlp)$/.test(name);
 }
 
 /** The part that was pinned last, if one of them was. */

@@ -45,6 +45,9 @@ export function MapBlock(props: BlockProps): JSX.Element {
       scale,
       value: (row: number, col: number) => values[indexAt(row, col)]!,
       text: text ?? undefined,
+      off: shown.off.size
+        ? (row: number, col: number) => shown.off.has(indexAt(row, col))
+        : undefined,
     };
   }, [shown, scale, folded]);
   const rowLabel = useMemo(
@@ -97,9 +100,18 @@ export function MapBlock(props: BlockProps): JSX.Element {
         labelTip={tokensAcross ? label : undefined}
         speak={(cell: Cell) => {
           const at = folded.at(cell.row, cell.col);
-          const value = inUnit(precise(values[indexOf(shown, at)]!), of.unit);
+          const index = indexOf(shown, at);
+          const value = shown.off.has(index) ? "off" : inUnit(precise(values[index]!), of.unit);
           return `${spokenName(shown, at, run)}: ${value}`;
         }}
+        onSwitch={
+          heads && props.onSwitch
+            ? ({ row: one, col: other }) => {
+                const [layer, head] = folded.at(one, other);
+                props.onSwitch!(headName([layer!, head!]));
+              }
+            : undefined
+        }
         onSelect={({ row: one, col: other }, { pin }) => select(folded.at(one, other), pin)}
         legend={(height) => <Legend scale={scale} height={height} />}
       />
