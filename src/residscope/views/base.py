@@ -76,7 +76,7 @@ class View(Picturable):
 
     title: ClassVar[str] = ""
     """The text in its title row; if empty, the class's name."""
-    help: ClassVar[Sequence[str]] = ()
+    help: ClassVar[str | Sequence[str]] = ()
     """What the numbers mean and how to read the picture, one paragraph each, behind the button "?"."""
 
     _bundle_name: ClassVar[str] = "view"
@@ -310,7 +310,7 @@ class View(Picturable):
         traits = {name: self.traits()[name] for name in self._menus}
         return {
             "title": self.title or (run.title if isinstance(run, Given) else "") or words,
-            "help": list(self.help),
+            "help": [self.help] if isinstance(self.help, str) else list(self.help),
             "menus": [
                 {
                     "trait": name,
