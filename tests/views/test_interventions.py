@@ -148,7 +148,7 @@ def test_what_cannot_be_done_is_told_in_every_view_until_the_next_run(experiment
     assert gesture(experiment, do="ablate", parts=["L1H1"], kind="resample") == ()
     error = experiment.status._error
     assert error["run"] == 1
-    assert error["message"].startswith("nothing to resample row 0 from: give it a corrupted prompt")
+    assert error["message"].startswith("there is nothing to resample row 0 from: give a corrupted prompt")
     gesture(experiment, do="switch", parts=["L1H1"])
     assert experiment.status._error is None
 
