@@ -6,7 +6,7 @@ from collections.abc import Callable
 from residscope.arrays import ArrayRun
 from residscope.given import Given
 from residscope.header import extent_of, header_of
-from residscope.live.shared import Selection, Status
+from residscope.live.shared import Selection, Status, settle
 from residscope.live.source import Follow
 from residscope.live.widget import made_whole
 from residscope.live.worker import Job, Priority, Ticket
@@ -24,7 +24,7 @@ class Fixed:
         self.status = Status()
         self.status.run = run.number
         self.status._header = header_of(run)
-        self.selection.settle(self, extent_of(run))
+        settle(self.selection, self, extent_of(run))
         self._runs: Runs[ArrayRun | Given] = Runs(run.number, run, run)
         self._lock = threading.RLock()
 

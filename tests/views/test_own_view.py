@@ -91,6 +91,14 @@ def test_its_table_has_every_quantity(experiment):
     assert set(curve["unit"]) == {"logits"}
 
 
+@pytest.mark.parametrize("written", ["One.", ["One."], ("One.",)])
+def test_its_help_is_one_paragraph_or_several(experiment, written):
+    class Helped(Sizes):
+        help = written
+
+    assert Helped(experiment)._about["help"] == ["One."]
+
+
 def test_a_labelled_trait_is_a_menu_for_the_browser_too(experiment):
     view = filled(Sizes(experiment))
     (menu,) = view._about["menus"]
@@ -185,7 +193,7 @@ ROWS = rs.Quantity("norm", np.ones((3, 2)), "row layer")
         (of_class(ROWS), InputError, "norm has 3 rows, and the run has 2"),
         (given(), InputError, "View.quantities yielded nothing to show"),
         (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and tokens has 1 token"),
-        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens have 2 and 3 rows"),
+        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "they have 2 and 3"),
         (given(NORMS, tokens="cat"), TypeError, "tokens is a list of texts"),
     ],
 )

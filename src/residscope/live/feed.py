@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from residscope.live.shared import Extent, Selection, Status
+from residscope.live.shared import Extent, Selection, Status, attach_owner, settle
 from residscope.live.source import Follow
 from residscope.live.widget import Widget, undone_by
 from residscope.live.wire import text
@@ -56,7 +56,7 @@ class Feed(Generic[R]):
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda ticket: _report(me, ticket), around)
         undone_by(self._worker.close)
-        self.selection.attach(self)
+        attach_owner(self.selection, self)
         self._ticket: Ticket | None = None
         self.status.observe(lambda change: _cancel(me, change["new"]), "_cancel")
 
@@ -189,7 +189,7 @@ class Feed(Generic[R]):
             self.status._jobs = []
             self.status._error = None
         try:
-            self.selection.settle(self, extent)
+            settle(self.selection, self, extent)
         except Exception:  # noqa: BLE001 - an observer's mistake must not stop the run
             _LOG.exception("an observer of the selection failed")
         if self._on_run:

@@ -50,7 +50,11 @@ class TraceBase:
 
     @property
     def depths(self) -> list[str]:
-        """Return the names of the depths that the lens reads: `embed`, `0.mid`, `0.post`, ..., `output`."""
+        """Return the names of the depths that the lens reads: `embed`, `0.mid`, `0.post`, ..., `output`.
+
+        TransformerLens calls them `resid_pre` of layer 0, its `resid_mid`, its `resid_post`, ..., and `resid_post` of
+        the last layer.
+        """
         names = [name for layer in range(self.n_layers) for name in (f"{layer}.mid", f"{layer}.post")]
         return ["embed", *names[:-1], "output"]
 

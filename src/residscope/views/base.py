@@ -16,7 +16,7 @@ from residscope.fixed import Fixed
 from residscope.given import Given, given
 from residscope.header import extent_of
 from residscope.live import rerun, wire
-from residscope.live.shared import Selection, set_shared_state, shared_state
+from residscope.live.shared import Selection, attach_owner, set_shared_state, settle, shared_state
 from residscope.live.source import Source
 from residscope.live.widget import bundle, made_whole
 from residscope.live.worker import CLOSED as SOURCE_CLOSED
@@ -76,7 +76,7 @@ class View(Picturable):
 
     title: ClassVar[str] = ""
     """The text in its title row; if empty, the class's name."""
-    help: ClassVar[Sequence[str]] = ()
+    help: ClassVar[str | Sequence[str]] = ()
     """What the numbers mean and how to read the picture, one paragraph each, behind the button "?"."""
 
     _bundle_name: ClassVar[str] = "view"
@@ -113,7 +113,7 @@ class View(Picturable):
         )
         if self.selection is not source.selection:
             # Otherwise it would refuse what only this view's runs have.
-            self.selection.attach(source)
+            attach_owner(self.selection, source)
         if self._menus:
             self._watch(self, list(self._menus), self._chosen)
         rerun.note_made_by_cell(self._retire)
@@ -192,7 +192,7 @@ class View(Picturable):
             return
         source = source_of_either(experiment)
         if self.selection is not source.selection:
-            self.selection.settle(source, extent_of(trace))
+            settle(self.selection, source, extent_of(trace))
         # What is selected is sent with the numbers, so the browser need not ask for it.
         keys = self._selected_keys(trace)
         if keys and not trace.patterns_sent_with_run:
@@ -310,7 +310,7 @@ class View(Picturable):
         traits = {name: self.traits()[name] for name in self._menus}
         return {
             "title": self.title or (run.title if isinstance(run, Given) else "") or words,
-            "help": list(self.help),
+            "help": [self.help] if isinstance(self.help, str) else list(self.help),
             "menus": [
                 {
                     "trait": name,
