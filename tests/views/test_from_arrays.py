@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load
 
 import residscope as rs
-from residscope.arrays import NoModelError
+from residscope.errors import NoModelError
 from tests.settled import answers, asked
 
 TOKENS = ["<s>", " the", " cat", " sat"]
@@ -188,6 +188,10 @@ def test_half_a_character_goes_into_every_table():
         view.close()
 
 
+def attention_of(run):
+    return run.find("layer", "head", "query", "key").values
+
+
 @pytest.mark.parametrize("kind", [rs.AttentionPattern, rs.HeadGrid, rs.HeadReadout], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("given", [tuple, list])
 def test_the_attentions_of_transformers_are_layers(kind, given):
@@ -196,10 +200,10 @@ def test_the_attentions_of_transformers_are_layers(kind, given):
     view = kind.from_arrays(layers, [TOKENS] * 3)
     trace = view.trace
     assert (trace.n_layers, trace.n_heads, len(trace.lengths)) == (2, 5, 3)
-    np.testing.assert_array_equal(trace.attention(1, 4)[2].numpy(), rows[1, 2, 4])
+    np.testing.assert_array_equal(attention_of(trace)[2, 1, 4], rows[1, 2, 4])
     view.close()
     same = kind.from_arrays(given(layer[0] for layer in layers), TOKENS)
-    np.testing.assert_array_equal(same.trace.attention(1, 4)[0].numpy(), rows[1, 0, 4])
+    np.testing.assert_array_equal(attention_of(same.trace)[0, 1, 4], rows[1, 0, 4])
     same.close()
     with pytest.raises(TypeError, match='weights hold None, as transformers gives without attn_implementation="eager"'):
         kind.from_arrays(given([None, None]), TOKENS)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import anywidget
 import traitlets
 
-from residscope.arrays import NoModelError, Run, texts_of_rows
+from residscope.errors import NoModelError
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
-from residscope.given import Given, given
+from residscope.given import Given, Run, given
 from residscope.header import extent_of
 from residscope.live import rerun, wire
 from residscope.live.shared import Selection, shared_state
@@ -29,6 +29,7 @@ from residscope.views import pictures
 from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answers
 from residscope.views.captions import facts
 from residscope.views.followed import Followed, checked, source_of_either
+from residscope.views.from_arrays import texts_of_rows
 from residscope.views.picturable import CLOSED, Picturable
 from residscope.views.quantities import collected, payload, table
 
@@ -81,6 +82,10 @@ class View(Picturable):
     bundle_name: ClassVar[str] = "view"
     ask_priority: ClassVar[Priority] = Priority.CLICK
     _menus: ClassVar[tuple[str, ...]] = ()
+    _most_axes: ClassVar[int] = 2
+    """How many axes beside the row it draws."""
+    _of_one_head: ClassVar[bool] = False
+    """Whether it shows the selected head, so that given numbers begin with the first."""
     _experiment: Followed | None = None
     _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
@@ -135,9 +140,12 @@ class View(Picturable):
             InputError: when rows or tokens are not as many as the numbers.
             TypeError: for tokens that are no texts.
         """
-        rows = [[wire.text(token) for token in row] for row in (texts_of_rows(tokens) if len(tokens) else [])]
-        numbers = collected(quantities, None, cls.__name__)
-        return cls(Fixed(given(numbers, rows, wire.text(title))), selection=selection)
+        numbers = collected(quantities, None, cls.__name__, cls._most_axes)
+        source = Fixed(given(numbers, texts_of_rows(tokens) if len(tokens) else [], title))
+        chosen = source.selection if selection is None else selection
+        if cls._of_one_head and chosen.head is None:
+            chosen.update(head=(0, 0))
+        return cls(source, selection=chosen)
 
     def quantities(self, trace: Any) -> Iterable[Quantity]:
         """Yield what the view shows of a run; a class of your own says it here.
@@ -296,11 +304,11 @@ class View(Picturable):
         run = f", run {trace.number}" if isinstance(trace, Trace) else ""
         return f"{type(self).__name__}{run}: {self.summary(trace)}"
 
-    def _shows(self, run: Trace | Given) -> list[Quantity]:
+    def _shows(self, run: Run) -> list[Quantity]:
         """Return the quantities of a run, or those that were given in place of one."""
         if isinstance(run, Given):
             return list(run.quantities)
-        return collected(self.quantities(run), run, type(self).__name__)
+        return collected(self.quantities(run), run, type(self).__name__, self._most_axes)
 
     def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
         """Return what the browser is told of the class."""
