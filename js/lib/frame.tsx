@@ -95,7 +95,7 @@ export function Frame(props: Props): JSX.Element {
       {!view.alive.value && (
         <p class="rs-warning" role="status">
           The kernel is gone: run the cell again.{" "}
-          {picture && `What is shown is still run ${shownRun}.`}
+          {picture && `This view still shows run ${shownRun}.`}
         </p>
       )}
       {check && picture && !check.ok && <p class="rs-warning">{check.reason}</p>}
@@ -122,7 +122,7 @@ export function needsKernel({ unasked }: Pick<View, "unasked">): Disabled {
 export function needsModel(view: Pick<View, "unasked" | "picture">): Disabled {
   const arrays = view.picture.value?.run.model === null;
   return arrays
-    ? { disabled: true, title: "these are arrays: there is no model to ask" }
+    ? { disabled: true, title: "this view shows arrays: there is no model to ask" }
     : needsKernel(view);
 }
 
@@ -138,7 +138,7 @@ function Step({ view, by }: { view: View<any>; by: -1 | 1 }): JSX.Element {
     <button
       type="button"
       class="rs-step"
-      aria-label={by < 0 ? "back to the run before" : "forward to the next run"}
+      aria-label={by < 0 ? "back to the previous run" : "forward to the next run"}
       {...needs}
       disabled={needs.disabled || to < 0 || to >= of}
       onClick={() => view.go(to)}

@@ -1,6 +1,7 @@
 /** A number with names, as the kernel sends it: what of it is shown, and what each of its axes selects. */
 
 import { largest } from "./colour";
+import { isOff } from "./interventions";
 import { type CheckInfo, chosenRow, rowOrMean } from "./rows";
 import { type Header, headName, type SelectionState, type Show } from "./state";
 import { tokenAt, visible } from "./tokens";
@@ -25,7 +26,13 @@ export type Info = {
   texts: Record<string, string> | null;
 };
 
-export type Quantity = Info & { values: Tensor; before: Tensor | null; labels: Int32Array | null };
+export type Quantity = Info & {
+  values: Tensor;
+  before: Tensor | null;
+  /** The change, where it is not `values` less `before`. */
+  moved: Tensor | null;
+  labels: Int32Array | null;
+};
 
 export type Block = "map" | "bars" | "curve" | "chips" | "table";
 
@@ -49,6 +56,8 @@ export type Shown = {
   row: number | null;
   signed: boolean;
   limit: number;
+  /** Which values are of heads or components that are switched off. */
+  off: Set<number>;
 };
 
 const ALONG_TOKENS = ["pos", "query", "key"];
@@ -61,6 +70,7 @@ export function quantitiesOf(payload: Payload): Quantity[] {
       ...info,
       values: payload.floats(`${i}.values`),
       before: has("reference") ? payload.floats(`${i}.reference`) : null,
+      moved: has("moved") ? payload.floats(`${i}.moved`) : null,
       labels: has("labels") ? payload.ints(`${i}.labels`).data : null,
     };
   });
@@ -93,7 +103,9 @@ export function shownOf(
   const drawn = quantities.map((of) => draw(of, selected, run));
   for (const one of drawn.filter(({ show }) => show === "change")) {
     const alike = drawn.filter(({ of, show }) => show === "change" && of.unit === one.of.unit);
-    one.limit = Math.max(...alike.map(({ values }) => largest(values)));
+    one.limit = Math.max(
+      ...alike.map(({ values, off }) => largest(values.filter((_, i) => !off.has(i)))),
+    );
   }
   return drawn;
 }
@@ -107,7 +119,8 @@ function draw(of: Quantity, selected: Pick<SelectionState, "row" | "show">, run:
   const now = take(of.values);
   const before = of.before && take(of.before);
   const show = before ? selected.show : "now";
-  const values = !before || show === "now" ? now : show === "before" ? before : less(now, before);
+  const change = () => (of.moved ? take(of.moved) : less(now, before!));
+  const values = show === "now" ? now : show === "before" ? before! : change();
   const shape = hasRows(of) ? of.values.shape.slice(1) : of.values.shape;
   const dims = hasRows(of) ? of.dims.slice(1) : of.dims;
   const length = of.lengths?.[row ?? 0] ?? run.rows[row ?? 0]?.ids.length;
@@ -129,7 +142,24 @@ function draw(of: Quantity, selected: Pick<SelectionState, "row" | "show">, run:
     row: hasRows(of) ? row : null,
     signed: show === "change" || of.scale === "signed",
     limit: of.high ?? Math.max(largest(now), before ? largest(before) : 0),
+    off: show === "before" ? new Set() : switchedOff(dims, shape, of, run),
   };
+}
+
+function switchedOff(dims: string[], sizes: number[], of: Quantity, run: Header): Set<number> {
+  const off = new Set<number>();
+  if (run.interventions.length === 0) return off;
+  const names = isHeads(dims)
+    ? Array.from({ length: sizes[0]! * sizes[1]! }, (_, i) =>
+        headName([Math.floor(i / sizes[1]!), i % sizes[1]!]),
+      )
+    : dims.length === 1
+      ? (of.coords.component ?? [])
+      : [];
+  names.forEach((name, i) => {
+    if (isOff(run, name)) off.add(i);
+  });
+  return off;
 }
 
 function tensorOf({ values, before }: Quantity, show: Show): Tensor {
@@ -216,7 +246,7 @@ export function chosenAt(
   { head, depth, position, key }: SelectionState,
   run: Header,
 ): (number | null)[] {
-  const looked = position ?? run.rows[row ?? 0]?.read ?? null;
+  const looked = position ?? run.rows[row ?? 0]?.target_position ?? null;
   const chosen = dims.map((axis) => {
     if (axis === "layer") return isHeads(dims) ? (head?.[0] ?? null) : layerAt(depth, run);
     if (axis === "head") return isHeads(dims) ? (head?.[1] ?? null) : null;

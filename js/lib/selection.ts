@@ -3,6 +3,7 @@
 import type { AnyModel, Host } from "@anywidget/types";
 import { batch, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
 import {
+  type Gesture,
   NO_STATUS,
   NOTHING_SELECTED,
   type SelectionState,
@@ -23,6 +24,8 @@ export type Shared = {
   cancel(id: number): void;
   /** Ask for another run of the history. */
   go(to: number): void;
+  /** Switch parts of the model off, or on again. */
+  intervene(gesture: Gesture): void;
 };
 
 type AnyState = AnyModel<Record<string, unknown>>;
@@ -114,6 +117,9 @@ export function openShared(
     },
     go(to) {
       write("status", { _go: { id: (status.value._go?.id ?? 0) + 1, to } });
+    },
+    intervene(gesture) {
+      write("status", { _intervene: { id: (status.value._intervene?.id ?? 0) + 1, ...gesture } });
     },
   };
 }

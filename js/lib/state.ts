@@ -23,13 +23,43 @@ export type Row = {
   /** The ranges of positions, without their ends, that the chat template added. */
   template: [start: number, end: number][];
   /** The position where the target is read. */
-  read: number;
+  target_position: number;
   right: Answer | null;
   wrong: Answer | null;
   /** The value is null where there is no model that gives one. */
   target: { name: string; value: number | null; unit: string };
   right_prob: number | null;
   right_rank: number | null;
+  /** The untouched run's, where there are interventions. */
+  before: Before | null;
+};
+
+export type Before = {
+  value: number;
+  right_prob: number | null;
+  right_rank: number | null;
+  /** The KL divergence of the next-token distribution from the untouched run's, in nats. */
+  kl: number;
+};
+
+/** What is done to some parts of the model: see `Experiment.interventions`. */
+export type Intervention = {
+  do: "ablate" | "scale" | "steer";
+  parts: string[];
+  /** Of an ablation: "mean", "zero" or "resample". */
+  kind: string;
+  /** The dose of an ablation, the factor of all else. */
+  by: number;
+  /** Where, in words; empty for everywhere. */
+  at: string;
+};
+
+/** What a view asks to be done to parts: `parts` may be left out to reset all. */
+export type Gesture = {
+  do: "switch" | "ablate" | "reset";
+  parts?: string[];
+  kind?: string;
+  dose?: number;
 };
 
 export type Header = {
@@ -41,6 +71,9 @@ export type Header = {
   depths: string[];
   n_layers: number;
   n_heads: number;
+  interventions: Intervention[];
+  /** The later heads and MLPs that the interventions moved most, and by how much. */
+  answered: [name: string, change: number][];
   /** Null where the numbers are arrays, and no model stands behind them. */
   model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "cached", string> | null;
   warnings: string[];
@@ -70,6 +103,7 @@ export type StatusState = {
   /** The id of the job to stop. */
   _cancel: number;
   _go: { id: number; to: number } | null;
+  _intervene: (Gesture & { id: number }) | null;
 };
 
 export type About = {
@@ -119,6 +153,7 @@ export const NO_STATUS: StatusState = {
   _history: { at: 0, of: 0 },
   _cancel: 0,
   _go: null,
+  _intervene: null,
 };
 
 /** Return a head's name, as in pins and code. */

@@ -5,9 +5,11 @@ import type { AnyModel, Host, RenderProps } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
 import { type ComponentChild, render } from "preact";
 import { type Asker, openAsk } from "./ask";
+import { switched } from "./interventions";
+import { isPlain } from "./keys";
 import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
 import { openShared, type Shared } from "./selection";
-import type { SharedTraits } from "./state";
+import type { SharedTraits, Show } from "./state";
 import { hideStill } from "./still";
 import { followTheme, type Theme } from "./theme";
 import { type Payload, readPayload } from "./wire";
@@ -43,6 +45,10 @@ export function startView<Model extends SharedTraits>(
 ): void {
   const root = el.ownerDocument.createElement("div");
   root.className = "rs-view";
+  // A click on what takes no focus of its own gives it to the view, so that its keys act.
+  root.tabIndex = -1;
+  // A notebook in command mode would cut the cell on x, and has commands on other letters.
+  root.dataset.lmSuppressShortcuts = "true";
   el.append(root);
   root.addEventListener("keydown", keepFromNotebook);
   hideStill(el.ownerDocument, String(model.get("_still")), signal);
@@ -84,6 +90,7 @@ export function startView<Model extends SharedTraits>(
     ask: openAsk(base, trait("_answer"), unasked),
     trait,
   };
+  followKeys(root, view);
   const { picture, stale, theme, width, selection, status, way } = view;
   const stop = effect(() => {
     const drawnFrom = [picture, stale, unreadable, theme, width, selection, status, way, unasked];
@@ -111,6 +118,30 @@ export function startView<Model extends SharedTraits>(
  */
 function keepFromNotebook(event: KeyboardEvent): void {
   if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
+/** The keys of every view: x switches what is selected off, or on again; b shows what was before while it is held. */
+function followKeys(root: HTMLElement, view: Shared & Pick<View, "picture" | "unasked">): void {
+  let held: Show | null = null;
+  const release = () => {
+    if (held !== null) view.select({ show: held });
+    held = null;
+  };
+  root.addEventListener("keydown", (event) => {
+    const writes =
+      event.target instanceof Element && event.target.matches("input, textarea, select");
+    const run = view.picture.value?.run;
+    if (!isPlain(event) || event.defaultPrevented || writes || !run?.model) return;
+    const parts = switched(view.selection.value);
+    if (event.key === "x" && parts.length > 0 && !event.repeat && !view.unasked.value) {
+      view.intervene({ do: "switch", parts });
+    } else if (event.key === "b" && held === null && run.interventions.length > 0) {
+      held = view.selection.value.show;
+      view.select({ show: "before" });
+    }
+  });
+  root.addEventListener("keyup", ({ key }) => key === "b" && release());
+  root.addEventListener("focusout", release);
 }
 
 function followPicture(data: ReadonlySignal<SharedTraits["_data"]>, shared: Shared) {

@@ -21,17 +21,18 @@ import "./attention_pattern.css";
 type Model = SharedTraits & { colour: string; hide_first: boolean };
 
 const HELP = [
-  "Each row is a token (the query); its cells say how much attention it pays to each token up to " +
-    "itself (the keys). A row sums to 1. ⚑ marks where the target is read.",
-  "Attention says where a head reads, not what it moves from there: a head may look hard at a " +
-    "token and add nothing, as many do at the first one.",
-  "Other colours say what is moved: value-weighted is the weight times the length of the value that the " +
-    "head reads there, after its output map; the direct effect is what that value adds to the target, " +
-    "as if the row's token were where the target is read.",
-  "Of a long prompt the map is a window, and the small picture beside it the whole, each of its pixels the " +
-    "largest number under it: drag there, or use the arrow keys, to move the window.",
-  "Click a cell to select both tokens, a label at the left to select the query, one above to select " +
-    "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape lets go.",
+  "Each row is a token (the query). Its cells show how much attention it pays to each token up to " +
+    "and including itself (the keys). A row sums to 1. ⚑ marks where the target is read.",
+  "Attention shows where a head reads, not what it moves from there. A head can attend strongly to a " +
+    "token and add nothing; many heads do this at the first token.",
+  "The other colours show what is moved. Value-weighted is the attention weight times the length of the " +
+    "value that the head reads there, after its output matrix. Direct effect is what that value adds to " +
+    "the target, as if the target were read at the row's token.",
+  "A long prompt is shown through a window. The small picture beside it shows the whole prompt, and each " +
+    "of its pixels is the largest number under it. Drag there, or use the arrow keys, to move the window.",
+  "Click a cell to select both tokens, a label on the left to select the query, or a label above to " +
+    "select the key. Arrow keys move, onto the labels too. Enter selects, p pins the head, Escape hides " +
+    "the cursor.",
 ];
 
 /** How far a layer looks back: over so many tokens, or to the beginning of its chunk of so many. */
@@ -40,8 +41,8 @@ type Window = { size: number; chunked: boolean };
 function windowWords(window: Window | null): string {
   if (!window) return "";
   return window.chunked
-    ? ` · local: chunks of ${window.size} tokens`
-    : ` · local: the last ${window.size} tokens`;
+    ? ` · local attention: chunks of ${window.size} tokens`
+    : ` · local attention: the last ${window.size} tokens`;
 }
 
 function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
@@ -98,7 +99,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   };
   const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
   const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
-  const query = position ?? scene?.read ?? 0;
+  const query = position ?? scene?.targetPosition ?? 0;
   const blank = scene !== null && head !== null && !chosen;
 
   return (

@@ -23,7 +23,7 @@ class InputError(ValueError):
 
 
 class NoModelError(ValueError):
-    """A number is asked of a view of arrays that only a model could compute.
+    """A view of arrays was asked for a number that only a model could compute.
 
     Args:
         what: the number.
@@ -31,7 +31,7 @@ class NoModelError(ValueError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"these are arrays: there is no model to compute {brief(what)} with; show an Experiment instead"
+            f"this view shows arrays: there is no model to compute {brief(what)} with; show an Experiment instead"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a view follows in place of an experiment: numbers that never change."""
+"""What a view follows instead of an experiment: numbers that never change."""
 
 import threading
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from residscope.given import Given
 from residscope.header import extent_of, header_of
 from residscope.live.shared import Selection, Status
-from residscope.live.source import Follower
+from residscope.live.source import Follow
 from residscope.live.widget import made_whole
 from residscope.live.worker import Job, Priority, Ticket
 from residscope.runs.runs import Runs
 
 
 class Fixed:
-    """Given numbers to be shown, with a selection and a status of their own. A `Source`."""
+    """A `Source` of given numbers, with a selection and a status of its own."""
 
     closed = False
 
@@ -29,7 +29,7 @@ class Fixed:
 
     @property
     def expected(self) -> None:
-        """Return None: there will be no other run."""
+        """Return None: no other run will come."""
 
     def now(self) -> Runs[Given]:
         """Return the numbers."""
@@ -39,18 +39,18 @@ class Fixed:
         """Return the numbers at once."""
         return self._runs
 
-    def attach(self, view: Follower[Runs[Given]]) -> None:
-        """Let the view show the numbers."""
-        self.showing(view)
+    def attach(self, _name: str, follow: Follow[Runs[Given]]) -> None:
+        """Let the one view show the numbers."""
+        self._ticket = self.ask("show", lambda ticket: follow(self._runs, ticket))
 
-    def detach(self, _view: object) -> None:
-        """Close with the one view that shows this."""
+    def detach(self, _name: str) -> None:
+        """Close together with the only view that shows this."""
         self.selection.close()
         self.status.close()
 
-    def showing(self, view: Follower[Runs[Given]]) -> Ticket:
-        """Let the view show the numbers."""
-        return self.ask("show", lambda ticket: view.follow(self._runs, ticket))
+    def showing(self, _name: str) -> Ticket:
+        """Return the job that has let the view show the numbers."""
+        return self._ticket
 
     def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
         """Do a view's job now."""

@@ -1,11 +1,13 @@
-"""What all views of a run need once: its tokens, targets, depths, model and warnings, as plain data."""
+"""What all views of a run share: its tokens, targets, depths, model and warnings, as plain data."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from residscope.analysis.lens import rank_of
+from residscope.errors import brief
 from residscope.export.words import visible
 from residscope.given import Given, Run
+from residscope.inputs.interventions import Ablation, Asked, Intervention, Scaling
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Answer
 from residscope.live.shared import Extent
@@ -16,7 +18,7 @@ from residscope.runs.trace import Trace
 
 
 def header_of(run: Run) -> dict[str, Any]:
-    """Return the run's header, the value of `Status._header`; of given numbers there is no model to tell of."""
+    """Return the run's header, the value of `Status._header`; given numbers have no model to describe."""
     ids = {token for row in range(len(run.lengths)) for token in ids_of(run, row)}
     header = {
         "number": run.number,
@@ -28,6 +30,8 @@ def header_of(run: Run) -> dict[str, Any]:
         "n_layers": run.n_layers,
         "n_heads": run.n_heads,
         "model": None,
+        "interventions": [],
+        "answered": [],
         "warnings": [],
     }
     return header if isinstance(run, Given) else header | _of_model(run, ids)
@@ -57,13 +61,13 @@ def text_of(run: Run, token: int) -> str:
 
 
 def name_of(run: Run, token: int) -> str:
-    """Return a token's text for a still picture: the spaces at its edges marked, BOS by that name."""
+    """Return a token's text for a still picture, with the spaces at its edges marked, and BOS called "BOS"."""
     is_bos = isinstance(run, Trace) and token == run.inputs.bos
     return "BOS" if is_bos else visible(text_of(run, token))
 
 
 def ids_of(run: Run, row: int) -> tuple[int, ...]:
-    """Return the ids of a row's tokens; of given tokens, the numbers that stand for their texts."""
+    """Return the ids of a row's tokens; for given tokens, the numbers that stand for their texts."""
     return run.token_ids[row] if isinstance(run, Given) else tuple(run.inputs.tokens[row])
 
 
@@ -72,19 +76,19 @@ def tokens_of(run: Run, row: int) -> list[str]:
     return [name_of(run, token) for token in ids_of(run, row)]
 
 
-def read_position(run: Run, row: int) -> int:
-    """Return where the target is read in a row; of given numbers, the last position."""
+def target_position(run: Run, row: int) -> int:
+    """Return where the target is read in a row; for given numbers, the last position."""
     return max(0, run.lengths[row] - 1) if isinstance(run, Given) else run.target.positions[row]
 
 
 def unit_of(run: Run) -> str:
-    """Return the unit of the target, or of what is given first."""
+    """Return the target's unit; for given numbers, the first quantity's."""
     return run.unit if isinstance(run, Given) else run.target.unit
 
 
 def _row(run: Run, row: int) -> dict[str, Any]:
     ids = list(ids_of(run, row))
-    shared = {"ids": ids, "read": read_position(run, row)}
+    shared: dict[str, Any] = {"ids": ids, "target_position": target_position(run, row), "before": None}
     if isinstance(run, Given):
         nothing: dict[str, Any] = {"template": [], "right": None, "wrong": None, "right_prob": None, "right_rank": None}
         target = {"name": run.name, "value": None, "unit": run.unit}
@@ -93,21 +97,47 @@ def _row(run: Run, row: int) -> dict[str, Any]:
 
 
 def _answered(trace: Trace, row: int) -> dict[str, Any]:
-    logits, right, wrong = trace.logits[row : row + 1].float(), trace.target.right[row], trace.target.wrong
-    return {
+    name, value = text(trace.target.names[row]), float(trace.target_value[row])
+    wrong = trace.target.wrong
+    answered = {
         "prompt": text(trace.inputs.prompts[row]),
         "template": [list(span) for span in trace.inputs.template[row]],
-        "right": _answer(right),
+        "right": _answer(trace.target.right[row]),
         "wrong": None if wrong is None else _answer(wrong[row]),
-        "target": {
-            "name": text(trace.target.names[row]),
-            "value": float(trace.target_value[row]),
-            "unit": trace.target.unit,
-        },
-        # Of several right answers none is "the" one.
-        "right_prob": float(logits.softmax(-1)[0, right.ids[0]]) if len(right.ids) == 1 else None,
-        "right_rank": int(rank_of(logits, trace.tokens.new_tensor([right.ids[0]]))[0]) if len(right.ids) == 1 else None,
+        "target": {"name": name, "value": value, "unit": trace.target.unit},
+        "before": None if trace.baseline is trace else _before(trace, row),
     }
+    return answered | _right(trace, row)
+
+
+def _right(trace: Trace, row: int) -> dict[str, Any]:
+    """Return how likely the right answer is; of several none is "the" one."""
+    logits, ids = trace.logits[row : row + 1].float(), trace.target.right[row].ids
+    if len(ids) > 1:
+        return {"right_prob": None, "right_rank": None}
+    rank = rank_of(logits, trace.tokens.new_tensor([ids[0]]))
+    return {"right_prob": float(logits.softmax(-1)[0, ids[0]]), "right_rank": int(rank[0])}
+
+
+def _before(trace: Trace, row: int) -> dict[str, Any]:
+    """Return what the untouched run says, and how far the run with interventions is from it."""
+    now, before = (run.logits[row].float().log_softmax(-1) for run in (trace, trace.baseline))
+    kl = float((before.exp() * (before - now)).sum())
+    return {"value": float(trace.baseline.target_value[row]), "kl": max(0.0, kl)} | _right(trace.baseline, row)
+
+
+def _intervention(asked: Asked) -> dict[str, Any]:
+    """Return an intervention as a view shows it."""
+    one = asked.intervention
+    if isinstance(one, Ablation):
+        return {"do": "ablate", "parts": list(one.what), "kind": one.kind, "by": one.dose, "at": _places(one)}
+    if isinstance(one, Scaling):
+        return {"do": "scale", "parts": list(one.what), "kind": "", "by": one.factor, "at": _places(one)}
+    return {"do": "steer", "parts": [one.name], "kind": "", "by": one.factor, "at": _places(one)}
+
+
+def _places(one: Intervention) -> str:
+    return "" if one.positions is None else f"at {brief(one.positions, 40)}"
 
 
 def _of_model(trace: Trace, ids: set[int]) -> dict[str, Any]:
@@ -118,6 +148,8 @@ def _of_model(trace: Trace, ids: set[int]) -> dict[str, Any]:
         "specials": sorted(trace.special_ids & ids),
         "bos": trace.inputs.bos,
         "model": _model(trace),
+        "interventions": list(map(_intervention, trace.inputs.interventions)),
+        "answered": trace.what_answered(),
         "warnings": [text(warning) for warning in trace.warnings],
     }
 

@@ -162,14 +162,14 @@ def test_a_selection_another_attached_run_holds_is_kept():
 SMALL = Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=12)
 PARTS = Extent(lengths=(15,), n_depths=9, n_layers=4, n_heads=8, components=("embed", "L0.attn", "L0.mlp"))
 OUTSIDE = [
-    ({"head": "9.9"}, "no run here has L9H9: layers go from 0 to 3, heads from 0 to 7"),
-    ({"head": (0, 8)}, "no run here has L0H8: layers go from 0 to 3, heads from 0 to 7"),
-    ({"row": 1}, "no run here has row 1: rows go from 0 to 0"),
-    ({"depth": 9}, "no run here has depth 9: depths go from 0 to 8"),
-    ({"position": 15}, "no run here has position 15: positions go from 0 to 14"),
-    ({"key": 15}, "no run here has key 15: positions go from 0 to 14"),
-    ({"pinned": ["embed", "L0.mpl"]}, "no run here has the component 'L0.mpl'; the nearest names are L0.mlp"),
-    ({"pinned": ["L4H0"]}, "no run here has the component 'L4H0'; the nearest names are L3H0"),
+    ({"head": "9.9"}, "no run shown has L9H9: layers go from 0 to 3, heads from 0 to 7"),
+    ({"head": (0, 8)}, "no run shown has L0H8: layers go from 0 to 3, heads from 0 to 7"),
+    ({"row": 1}, "no run shown has row 1: rows go from 0 to 0"),
+    ({"depth": 9}, "no run shown has depth 9: depths go from 0 to 8"),
+    ({"position": 15}, "no run shown has position 15: positions go from 0 to 14"),
+    ({"key": 15}, "no run shown has key 15: positions go from 0 to 14"),
+    ({"pinned": ["embed", "L0.mpl"]}, "no run shown has the component 'L0.mpl'; similar names are L0.mlp"),
+    ({"pinned": ["L4H0"]}, "no run shown has the component 'L4H0'; similar names are L3H0"),
 ]
 
 
@@ -215,7 +215,7 @@ def test_arrays_without_depths_leave_the_slider_alone():
     selection.settle(owner, Extent(lengths=(0,), n_depths=0, n_layers=2, n_heads=2))
     selection.update(depth=5)
     assert selection.depth == 5
-    with pytest.raises(InputError, match="no run here has position 0: there are no positions"):
+    with pytest.raises(InputError, match="no run shown has position 0: there are no positions"):
         selection.update(position=0)
 
 

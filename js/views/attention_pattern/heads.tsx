@@ -45,7 +45,7 @@ export function HeadMaps({
 }: Props): JSX.Element {
   const theme = view.theme.value;
   const { key, pinned } = view.selection.value;
-  const { length, read, aims, name } = scene;
+  const { length, targetPosition, aims, name } = scene;
   const width = view.width.value;
   const hideFirst = view.trait("hide_first").value;
   const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
@@ -89,9 +89,9 @@ export function HeadMaps({
   const rowLabel = useCallback(
     (at: number) => {
       const position = at + pane.row;
-      return `${aims && position === read ? "⚑ " : ""}${shorten(visible(name(position).text), longest)}`;
+      return `${aims && position === targetPosition ? "⚑ " : ""}${shorten(visible(name(position).text), longest)}`;
     },
-    [name, longest, pane.row, read, aims],
+    [name, longest, pane.row, targetPosition, aims],
   );
   const whole = pane.side === length;
   const beside = (pins.length > 0 || !whole) && width > NARROW;

@@ -10,7 +10,7 @@ import { ATTENTION } from "./numbers";
 export type Scene = {
   row: number;
   length: number;
-  read: number;
+  targetPosition: number;
   /** Whether a target is read there, which arrays have not. */
   aims: boolean;
   inRun(head: Head): boolean;
@@ -23,7 +23,7 @@ export type Pin = { head: Head; inRun: boolean; pattern: Pattern | null };
 
 /** The row's maps of a colour: all of them where they came ahead, as attention may, else those that were asked for. */
 export function openRow({ payload, run }: Picture, row: number, ask: Asker, colour: string): Scene {
-  const { ids, read } = run.rows[row]!;
+  const { ids, target_position: targetPosition } = run.rows[row]!;
   const tensor = payload.info.ahead && colour === ATTENTION ? payload.floats(`row.${row}`) : null;
   const { length } = ids;
   const asked = (head: Head) => {
@@ -33,7 +33,7 @@ export function openRow({ payload, run }: Picture, row: number, ask: Asker, colo
   return {
     row,
     length,
-    read,
+    targetPosition,
     aims: run.model !== null,
     inRun: ([layer, head]) => layer < run.n_layers && head < run.n_heads,
     patternOf: (head) => (tensor ? cutHead(tensor, head, length) : asked(head)),

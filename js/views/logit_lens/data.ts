@@ -162,7 +162,7 @@ export function placeOf(
   const { depths, rows } = run;
   const prompt = rows[row];
   const length = prompt?.ids.length ?? 0;
-  const at = wanted.position ?? prompt?.read ?? 0;
+  const at = wanted.position ?? prompt?.target_position ?? 0;
   const depth = wanted.depth < depths.length ? wanted.depth : null;
   const position = at < length ? at : null;
   let missing: string | null = null;

@@ -8,7 +8,7 @@ import type { Tensor } from "../../lib/wire";
 export const EFFECT = "direct effect";
 
 export type Tint = {
-  /** One number a token, a list a row. */
+  /** One number per token, a list per row. */
   rows: Float32Array[];
   scale: Scale;
   unit: string;

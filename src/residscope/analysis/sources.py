@@ -1,4 +1,4 @@
-"""What a head takes from each source token, and how much its weights are worth."""
+"""What a head moves from each source token, and how large the values behind its weights are."""
 
 import torch
 from einops import einsum

@@ -1,4 +1,4 @@
-"""What a notebook keeps of a widget for where there is no kernel and no script: a true still picture."""
+"""What a notebook keeps of a widget for readers without a kernel or scripts: a still picture."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""Whether a model has changed: one walk over it takes down what its numbers depend on, and a sample of its weights."""
+"""Whether a model has changed: one walk over it notes what its numbers depend on, and a sample of its weights."""
 
 import functools
 import types
@@ -42,15 +42,15 @@ CONFIG_SETTINGS = (
     "use_bidirectional_attention",
     "uses_rms_norm",
 )
-"""What forwards read of a config while they run; all else of it is read when a model is made."""
+"""The settings that a forward reads while it runs; all others are read when the model is made."""
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a model's numbers depend on, as it was at one time.
+    """A snapshot of what a model's numbers depend on.
 
-    What a model keeps while it runs is none of it, nor are hook points, which compute nothing, nor training mode, for
-    all our runs are in evaluation mode.
+    It leaves out what a model keeps while it runs, hook points, which compute nothing, and training mode, because all
+    our runs are in evaluation mode.
 
     Attributes:
         modules: all but hook points, held weakly.
@@ -65,7 +65,7 @@ class Snapshot:
     places: list[Any]
 
     def has_parts_of(self, other: "Snapshot") -> bool:
-        """Tell whether both are of models that compute alike on equal tensors."""
+        """Tell whether both models compute the same on equal tensors."""
         same = self.modules == other.modules and len(self.settings) == len(other.settings)
         pairs = self.settings, other.settings
         return same and (all(map(is_, *pairs)) or all(map(_is_same_setting, *pairs)))
@@ -77,7 +77,7 @@ class Snapshot:
 
 
 def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
-    """Walk over these modules and all in them, each once."""
+    """Walk over these modules and their submodules, each once."""
     names: dict[type[torch.nn.Module], tuple[str, ...]] = {}
     modules: dict[int, weakref.ref[torch.nn.Module]] = {}
     settings: list[Any] = []

@@ -1,4 +1,4 @@
-"""A private copy of somebody's tokenizer, made anew when theirs has changed."""
+"""A private copy of the user's tokenizer, replaced when theirs has changed."""
 
 import copy
 import threading

@@ -15,7 +15,7 @@ from transformer_lens.model_bridge.generalized_components.base import Generalize
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
 from residscope.models.changes import Snapshot, WeightSamples, snapshot_of
-from residscope.models.copies import copied, tensors_of
+from residscope.models.copies import copy_modules, tensors_of
 from residscope.models.placement import any_offloaded
 from residscope.models.tokenizer_copy import TokenizerCopy
 
@@ -24,7 +24,7 @@ _TWINS_LOCK = threading.Lock()
 
 
 class Twin:
-    """The module tree of one model copied with its tensors shared, on which all forwards of residscope run.
+    """A copy of a model's modules that shares its tensors; all forwards of residscope run on it.
 
     The user's model is never touched: hooks that a notebook sets on it, permanent ones too, are not on the
     twin, and hooks that residscope sets on the twin are not on the model.
@@ -42,13 +42,13 @@ class Twin:
 
     @property
     def tokenizer(self) -> Any:
-        """Return a private copy of the model's tokenizer as it is now, or None where the model has none.
+        """Return a private copy of the model's tokenizer as it is now, or None if it has none.
 
-        Reading inputs does not wait for a run in progress.
+        Reading inputs does not wait for a running job.
         """
         model = self._model()
         if model is None:
-            raise ReferenceError("the model of this experiment is gone: make the experiment again")
+            raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
         return self._tokenizer.of(model.tokenizer)
 
     @contextmanager
@@ -69,7 +69,7 @@ class Twin:
         ):
             model = self._model()
             if model is None:
-                raise ReferenceError("the model of this experiment is gone: make the experiment again")
+                raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
             look = self._last = self._look(model)
             if look.copy is None:
                 training = model.training
@@ -165,7 +165,7 @@ def users_hooks(model: TransformerBridge) -> list[str]:
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
     # The wrapped model is not among the bridge's modules.
     modules = (*model.modules(), *model.original_model.modules())
-    twin = copied(model, modules, (*tensors_of(model), model.tokenizer))
+    twin = copy_modules(model, modules, (*tensors_of(model), model.tokenizer))
     _wire(twin)
     # Other implementations of attention never hold the weights that patterns show.
     force_eager_attention(twin.original_model, per_layer=True)

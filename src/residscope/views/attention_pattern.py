@@ -1,4 +1,4 @@
-"""Where heads look: one head large, pinned ones beside it."""
+"""Attention patterns: one head large, pinned ones beside it."""
 
 import re
 from contextlib import suppress
@@ -45,44 +45,44 @@ _KEY = re.compile(
 
 
 class AttentionPattern(View):
-    """A query-by-key map of the selected head: how much each token looks at each earlier one.
+    """A query-by-key map of the selected head: how much each token attends to each earlier one.
 
-    All patterns of a run up to 4 MB go to the browser at once, so that a click needs no kernel; above that the
-    kernel sends the selected and pinned heads.
+    Up to 4 MB, all patterns of a run go to the browser at once, so that a click needs no kernel. Above that the kernel
+    sends the selected and pinned heads.
     """
 
-    bundle_name = "attention_pattern"
+    _bundle_name = "attention_pattern"
 
     colour = traitlets.Enum((ATTENTION, WEIGHTED, EFFECT), ATTENTION).tag(sync=True)
-    """What is shown: "attention"; "value-weighted" (times the length of the value it moves); or "direct effect" (what
-    the head moves from key to query along the target, in its unit)."""
+    """What the colours show: "attention"; "value-weighted" (attention times the length of the value it moves); or
+    "direct effect" (what the head moves from key to query along the target, in its unit)."""
     hide_first = traitlets.Bool(False).tag(sync=True)
-    """Whether the first key is blanked, where many heads rest, and the colours run to the largest number left."""
+    """Whether to blank the first key, where many heads rest; the colours then run to the largest number left."""
 
-    from_browser = View.from_browser | {"colour", "hide_first"}
+    _from_browser = View._from_browser | {"colour", "hide_first"}
     _most_axes = 4
     _of_one_head = True
 
     @classmethod
     def from_arrays(cls, weights: Any, tokens: Any, *, selection: Selection | None = None) -> "AttentionPattern":
-        """Show any attention weights; there is no model. The selected head is shown, the first one at first.
+        """Show any attention weights, without a model. The first head is selected at first.
 
         Args:
             weights: `[query key]`, `[head query key]`, `[layer head query key]` or `[row layer head query key]`, an
-                array, a tensor or nested lists, NaN where there is none; or what transformers returns as `attentions`,
-                a tuple or list of one `[row head query key]` a layer. Weights on later tokens, as encoders have them,
+                array, a tensor or nested lists, NaN where there is none; or the `attentions` that transformers returns,
+                one `[row head query key]` per layer in a tuple or list. Weights on later tokens, which encoders have,
                 are shown too.
-            tokens: a list of their texts, or such a list for each row.
-            selection: share this one, so that a click selects here and in other views.
+            tokens: a list of the tokens' texts, or one such list per row.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            TypeError: for tokens that are no list of texts.
-            ValueError: for another shape, another number of tokens, or infinity.
+            TypeError: for tokens that are not a list of texts.
+            ValueError: for the wrong shape, the wrong number of tokens, or infinity.
         """
         patterns, rows = given_maps(weights, tokens)
         return cls.from_quantities([patterns], rows, selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         info = {
             "ahead": trace.patterns_sent_with_run,
@@ -104,7 +104,7 @@ class AttentionPattern(View):
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per query and key of the selected head in the selected row.
 
-        Where the colour is not the attention, its number stands beside the weight.
+        If the colours show another number, it has a column beside the weight.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -137,10 +137,10 @@ class AttentionPattern(View):
         return pd.DataFrame(columns)
 
     def to_circuitsvis(self) -> "HTML":
-        """Return the selected and the pinned heads of the newest run as circuitsvis draws them, with its scripts in it.
+        """Return the selected and pinned heads of the newest run as circuitsvis draws them, with its scripts included.
 
         Raises:
-            ValueError: when none of them is in the run.
+            ValueError: when the run has none of them.
         """
         from circuitsvis.attention import attention_heads
         from IPython.display import HTML
@@ -148,7 +148,7 @@ class AttentionPattern(View):
         trace, row = self.trace, self.selection.row or 0
         heads = self._wanted(trace)
         if not heads or row >= len(trace.lengths):
-            raise ValueError('no head of this run is selected: exp.selection.update(head="2.5")')
+            raise ValueError('no selected or pinned head is in this run: exp.selection.update(head="2.5")')
         length = trace.lengths[row]
         drawn = attention_heads(
             torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
@@ -158,8 +158,8 @@ class AttentionPattern(View):
         )
         return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
 
-    def summary(self, trace: Run) -> str:
-        """Say where the selected head looks from the selected token, or where the target is read, or what it moves."""
+    def _summary(self, trace: Run) -> str:
+        """Return what the selected head attends to, or moves, at the selected token or where the target is read."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return spot
@@ -180,8 +180,8 @@ class AttentionPattern(View):
         }[self.colour]
         return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
-    def figure(self, trace: Run) -> Figure:
-        """Return the selected head's map, and small the pinned ones', in one scale."""
+    def _figure(self, trace: Run) -> Figure:
+        """Return the selected head's map, and the pinned heads' small ones, on one scale."""
         spot, row = spot_of(trace, self.selection), self.selection.row or 0
         drawn: dict[tuple[int, int], Quantity] = {}
         if not isinstance(spot, str):
@@ -216,10 +216,10 @@ class AttentionPattern(View):
         (name, selected), *others = pictures.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
         blocks: list[Block] = [selected, Group(others)] if others else [selected]
-        return Figure("Attention", measured(what, selected.unit), facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Attention", measured(what, selected.unit), facts(trace), caption(self._summary(trace)), blocks)
 
-    def whole_figure(self, trace: Run) -> Figure:
-        """Return the same.
+    def _whole_figure(self, trace: Run) -> Figure:
+        """Return the same picture.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -227,22 +227,22 @@ class AttentionPattern(View):
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             raise refusal(spot, trace)
-        return self.figure(trace)
+        return self._figure(trace)
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return those of the selected head and the pinned ones, as far as their maps do not go with the run."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return the keys of the selected and pinned heads' maps, unless these are sent with the run."""
         row = self.selection.row or 0
         ahead = trace.patterns_sent_with_run and self.colour == ATTENTION
         if ahead or row >= len(trace.lengths):
             return []
         return [f"pattern/{row}/L{layer}H{head}/{self.colour}" for layer, head in self._wanted(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
-        """Return one head's map of a colour in one row.
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+        """Return one head's map in one row, for one choice of colours.
 
         Raises:
-            NoAnswerError: for what the run does not have.
-            NoSplitError: where what a head moves from each token cannot be told.
+            NoAnswerError: for a key that the run does not have.
+            NoSplitError: where the head's output cannot be split by source token.
         """
         match = _KEY.fullmatch(key)
         if not match or int(match["row"]) >= len(trace.lengths):
@@ -253,12 +253,12 @@ class AttentionPattern(View):
         return {"weights": flat(trace, values)}, {}
 
     def _pinned(self, trace: Run) -> list[tuple[int, int]]:
-        """Return the pinned heads, as far as the run has them."""
+        """Return the pinned heads that the run has."""
         heads = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
         return [head for head in heads if _has(trace, head)]
 
     def _wanted(self, trace: Run) -> list[tuple[int, int]]:
-        """Return the selected head and the pinned ones, as far as the run has them."""
+        """Return the selected and pinned heads that the run has."""
         selected = self.selection.head
         return list(dict.fromkeys(([selected] if selected and _has(trace, selected) else []) + self._pinned(trace)))
 

@@ -7,7 +7,7 @@ import numpy as np
 from residscope.export.figure import Numbers
 from residscope.export.words import number, visible
 from residscope.given import Given, Run
-from residscope.header import read_position
+from residscope.header import target_position
 from residscope.live.shared import Selection
 from residscope.live.wire import text
 from residscope.quantity import SumCheck
@@ -20,13 +20,13 @@ def caption(words: str) -> str:
 
 
 def facts(trace: Run, *more: str) -> str:
-    """Return what stands at the right of a picture's title; arrays have no run to name."""
+    """Return the facts at the right of a picture's title; arrays have no run to name."""
     run = ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"] if isinstance(trace, Trace) else []
     return " · ".join(filter(None, [*more, *run]))
 
 
 def sum_facts(checks: Sequence[SumCheck], row: int | None) -> str:
-    """Return the sum check of one row, or the worst of all, in words; nothing where there is none."""
+    """Return the sum check of one row, or the worst one, in words; nothing without checks."""
     if not checks:
         return ""
     shown = checks if row is None else [checks[row]]
@@ -38,7 +38,7 @@ def sum_facts(checks: Sequence[SumCheck], row: int | None) -> str:
 
 
 def mean_words(values: Numbers, row: int | None) -> str:
-    """Say over how many prompts a mean goes, of numbers [row ...]; nothing where it is of one row."""
+    """Say how many prompts a mean is over, of numbers [row ...]; nothing for one row."""
     if row is not None:
         return ""
     counted = int((~np.isnan(values.reshape(len(values), -1))).any(1).sum())
@@ -46,7 +46,7 @@ def mean_words(values: Numbers, row: int | None) -> str:
 
 
 def target_name(trace: Run, row: int | None) -> str:
-    """Name what is explained: that of one row, or of all where they have one name."""
+    """Name the target of one row, or of all rows if they have the same name."""
     names = [*dict.fromkeys(_name(trace, one) for one in (range(len(trace.lengths)) if row is None else [row]))]
     return names[0] if len(names) == 1 else "each prompt's target"
 
@@ -61,7 +61,7 @@ def _name(trace: Run, row: int) -> str:
 
 
 def target_words(trace: Trace, row: int) -> str:
-    """Say what is explained and how large it is."""
+    """Say what the target is and how large it is."""
     return f"{target_name(trace, row)} = {_amount(trace, row)}"
 
 
@@ -89,24 +89,24 @@ def ends_words(trace: Trace, row: int | None) -> tuple[str, str]:
 
 
 def chosen_row(wanted: int | None, rows: int) -> int | None:
-    """Return the row to show of several: None for their mean."""
+    """Return the row to show out of several, or None for their mean."""
     if rows == 1:
         return 0
     return wanted if wanted is not None and wanted < rows else None
 
 
 def refusal(words: str, trace: Run) -> ValueError:
-    """Return what to raise where there is nothing to show of a selection, with how to select."""
+    """Return the error to raise when a selection has nothing to show, which says how to select."""
     return ValueError(f'{words}: {"view" if isinstance(trace, Given) else "exp"}.selection.update(head="2.5")')
 
 
 def spot_of(trace: Run, selection: Selection) -> tuple[int, int, int, int] | str:
-    """Return the selected layer, head, row and position, or why there are none in a run."""
+    """Return the selected layer, head, row and position, or why the run has none."""
     if selection.head is None:
         return "no head is selected"
     (layer, head), row = selection.head, selection.row or 0
     outside = "the selection is not in this run"
     if row >= len(trace.lengths) or layer >= trace.n_layers or head >= trace.n_heads:
         return outside
-    position = read_position(trace, row) if selection.position is None else selection.position
+    position = target_position(trace, row) if selection.position is None else selection.position
     return (layer, head, row, position) if position < trace.lengths[row] else outside

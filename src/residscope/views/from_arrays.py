@@ -1,4 +1,4 @@
-"""What `from_arrays` takes, checked: numbers of a shape, and the texts of tokens."""
+"""Checks what `from_arrays` takes: the shape of numbers, and the texts of tokens."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,21 +17,21 @@ def small(numbers: Numbers, what: str) -> Numbers:
         ValueError: for larger ones.
     """
     if max(np.fmax.reduce(numbers, axis=None), -np.fmin.reduce(numbers, axis=None)) > _LARGEST_HALF:
-        raise ValueError(f"{what} are at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
+        raise ValueError(f"{what} must be at most {_LARGEST_HALF:,.0f} in size: they are sent in half precision")
     return numbers
 
 
 def shaped(value: Any, what: str, *shapes: str) -> Numbers:
-    """Return numbers with as many axes as the last of some shapes has, leading ones added where they are left out.
+    """Return numbers with the axes of the last of some shapes, adding leading ones that were left out.
 
     Args:
         value: the numbers.
-        what: what they are called.
-        shapes: such as "layer head", "row layer head", the fewest axes first.
+        what: their name in an error.
+        shapes: the accepted ones, such as "layer head", "row layer head", the fewest axes first.
 
     Raises:
-        TypeError: for what holds no numbers.
-        ValueError: for another number of axes, or infinity.
+        TypeError: for anything but numbers.
+        ValueError: for the wrong number of axes, or infinity.
     """
     numbers = numbers_of(value, what)
     axes = [len(shape.split()) for shape in shapes]
@@ -45,9 +45,9 @@ def texts_of_rows(tokens: Any) -> list[list[str]]:
     """Return the tokens' texts of each row.
 
     Raises:
-        TypeError: for what is no list of texts, or of lists of texts.
+        TypeError: for anything but a list of texts, or of lists of texts.
     """
-    sentence = "tokens are texts, in a list: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
+    sentence = "tokens is a list of texts: model.to_str_tokens(prompt), or [tokenizer.decode([id]) for id in ids]"
     if isinstance(tokens, str) or not isinstance(tokens, Iterable):
         raise TypeError(sentence)
     rows = list(tokens)
@@ -65,11 +65,13 @@ def token_rows(tokens: Any, rows: int, length: int) -> list[list[str]]:
     """Return the tokens' texts of each row.
 
     Raises:
-        TypeError: for what are no texts.
-        ValueError: when they are not as many as the numbers.
+        TypeError: for tokens that are not texts.
+        ValueError: when they do not fit the numbers.
     """
     listed = texts_of_rows(tokens)
     if len(listed) != rows or any(len(row) != length for row in listed):
         have = " and ".join(str(len(row)) for row in listed)
-        raise ValueError(f"the numbers are of {rows} rows of {length} tokens, and there are {have} tokens")
+        raise ValueError(
+            f"the numbers have {rows} rows of {length} tokens, and tokens has {have}: give one text for each"
+        )
     return listed

@@ -1,4 +1,4 @@
-"""Where all heads of a layer look, or the pinned ones: small maps side by side."""
+"""Attention of all heads of a layer, or of the pinned ones, as small maps side by side."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIDE = 48
-"""How many cells a small map has at most on a side; of a longer prompt each is the largest of those under it."""
+"""How many cells a small map has at most per side; for a longer prompt each shows the largest number under it."""
 
 SELECTED, PINNED = "selected layer", "pinned heads"
 HEAD, EFFECT = "head", "direct effect"
@@ -40,40 +40,40 @@ _KEY = re.compile(r"map/(\d{1,6})/L(\d{1,4})H(\d{1,4})")
 
 
 class HeadGrid(View):
-    """Small maps of attention: of all heads of a layer, or of the pinned ones. A click selects a head.
+    """Small attention maps of all heads of a layer, or of the pinned ones. A click selects a head.
 
-    They stand in the order of their numbers, or of a number each head has: its direct effect on the target, or how
-    much it behaves like a head of a known kind.
+    They are in the order of the heads, or sorted by direct effect on the target, or by how much each head behaves like
+    a known kind of head.
     """
 
-    bundle_name = "head_grid"
+    _bundle_name = "head_grid"
     _most_axes = 4
 
     shown: Any = traitlets.Unicode(SELECTED).tag(sync=True)
-    """Which heads: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
+    """Which heads are shown: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
     sort = traitlets.Enum((HEAD, EFFECT, *KINDS), HEAD).tag(sync=True)
-    """Their order: "head", or the largest "direct effect" or score first."""
+    """How they are sorted: by "head", or with the largest "direct effect" or score first."""
 
-    from_browser = View.from_browser | {"shown", "sort"}
+    _from_browser = View._from_browser | {"shown", "sort"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self, ["sort"], self.follow_again)
+        self._watch(self, ["sort"], self._follow_again)
 
     @classmethod
     def from_arrays(
         cls, weights: Any, tokens: Any, *, values: Any = None, selection: Selection | None = None
     ) -> "HeadGrid":
-        """Show any attention weights, a small map a head; there is no model.
+        """Show any attention weights, one small map per head, without a model.
 
         Args:
             weights: as for `AttentionPattern.from_arrays`, transformers' `attentions` too.
-            tokens: their texts.
-            values: `[layer head]`, a number that they can be sorted by, NaN where there is none.
-            selection: share this one, so that a click here selects in other views.
+            tokens: the tokens' texts.
+            values: `[layer head]`, a number to sort the heads by, NaN where there is none.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            ValueError: for another shape, or another number of tokens.
+            ValueError: for the wrong shape or the wrong number of tokens.
         """
         patterns, rows = given_maps(weights, tokens)
         quantities = [patterns]
@@ -83,8 +83,8 @@ class HeadGrid(View):
             quantities.append(Quantity("value", heads, "layer head"))
         return cls.from_quantities(quantities, rows, selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return each row's small maps where they travel ahead, and what sorts the heads [row layer head]."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return each row's small maps if they go with the run, and the numbers that sort heads [row layer head]."""
         arrays: dict[str, Any] = {}
         if trace.patterns_sent_with_run:
             layers = []
@@ -105,7 +105,7 @@ class HeadGrid(View):
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per head shown, in order: what it is sorted by, and the key it looks at most on average."""
+        """Return one row per head shown, in order: its sorting number, and the key it attends to most on average."""
         import pandas as pd
 
         trace = self.trace
@@ -121,20 +121,20 @@ class HeadGrid(View):
             )
         return pd.DataFrame(rows)
 
-    def summary(self, trace: Run) -> str:
+    def _summary(self, trace: Run) -> str:
         """Name the heads shown and their order."""
         heads = self._heads(trace)
         if not heads:
             return "no pinned head is in this run" if self.shown == PINNED else "there is no such layer in this run"
         what = "the pinned heads" if self.shown == PINNED else f"the {len(heads)} heads of layer {heads[0][0]}"
         if self.sort == HEAD:
-            return f"where {what} look"
+            return f"attention of {what}"
         layer, head = heads[0]
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         value = number(float(self._values(trace)[row, layer, head]), sign=self.sort == EFFECT)
-        return f"where {what} look, by {self.sort}; first L{layer}H{head}, {value}"
+        return f"attention of {what}, by {self.sort}; L{layer}H{head} comes first, with {value}"
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the small maps with the heads' names."""
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         length = trace.lengths[row]
@@ -146,7 +146,7 @@ class HeadGrid(View):
             labels = [str(position) for position in range(length)]
             drawn.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
         what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
-        return Figure("Head maps", what, facts(trace), caption(self.summary(trace)), [Group(drawn)])
+        return Figure("Head maps", what, facts(trace), caption(self._summary(trace)), [Group(drawn)])
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:
@@ -177,7 +177,7 @@ class HeadGrid(View):
         return head[0] if head and head[0] < trace.n_layers else trace.n_layers - 1
 
     def _values(self, trace: Run) -> wire.Array:
-        """Return what sorts the heads, one number each [row layer head]."""
+        """Return the numbers that sort the heads [row layer head]."""
         if isinstance(trace, Given):
             return trace.numbers(self.sort, "layer", "head")
         if self.sort != EFFECT:
@@ -185,18 +185,18 @@ class HeadGrid(View):
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return those of the heads shown, where their maps do not go with the run."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return the keys of the heads shown, unless their maps are sent with the run."""
         row = self.selection.row or 0
         if trace.patterns_sent_with_run or row >= len(trace.lengths):
             return []
         return [f"map/{row}/L{layer}H{head}" for layer, head in self._heads(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
         """Return one head's small map in one row.
 
         Raises:
-            NoAnswerError: for what the run does not have.
+            NoAnswerError: for a key that the run does not have.
         """
         match = _KEY.fullmatch(key)
         if not match or int(match[1]) >= len(trace.lengths):

@@ -1,4 +1,4 @@
-"""What there is to say of one head at one position, of a run or of what somebody gives."""
+"""The facts about one head at one position, from a run or from given numbers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,15 +19,15 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class HeadSummary:
-    """What is said of one head at one position.
+    """The facts about one head at one position.
 
     Attributes:
-        looks: the keys it looks at most, with their weights.
-        writes: the tokens that it promotes and suppresses most, or None where that cannot be had.
-        effect: its direct effect on the target, at the position where that is read, or None.
-        rank: its place among all heads by the size of that effect, from 1.
-        shares: the heads that read the same keys and values.
-        scores: how much it behaves like each kind of head, NaN where nothing repeats.
+        looks: the keys it attends to most, with their weights.
+        writes: the tokens that it promotes and suppresses most, or None if unknown.
+        effect: its direct effect on the target, where the target is read, or None.
+        rank: its rank among all heads by the size of that effect, from 1.
+        shares: the other heads that read the same keys and values.
+        scores: how much it behaves like each kind of head, NaN where no token repeats.
     """
 
     row: int
@@ -66,7 +66,7 @@ def head_summary(run: Run, layer: int, head: int, row: int, position: int) -> He
 
 
 def head_effects(run: Run) -> Tensor | None:
-    """Return what each head adds to the target [group layer head], or the number that somebody gives of each."""
+    """Return each head's direct effect [group layer head], or the number given for it; None if there is none."""
     if isinstance(run, Given):
         return None if run.find("layer", "head") is None else torch.tensor(run.numbers("effects", "layer", "head"))
     return run.head_attribution()
@@ -80,7 +80,7 @@ def _effect(effects: Tensor, layer: int, head: int, row: int) -> tuple[float | N
 
 
 def _writes(run: Run, layer: int, head: int, row: int, position: int) -> HeadTokens | None:
-    """Return the tokens that a head promotes and suppresses most, or None where nobody says what it writes."""
+    """Return the tokens that a head promotes and suppresses most, or None if unknown."""
     if not isinstance(run, Given):
         return run.head_tokens(layer, head, row, position, min(LISTED, run.vocabulary_size))
     written = run.find("layer", "head", "vocab")
@@ -94,7 +94,7 @@ def _writes(run: Run, layer: int, head: int, row: int, position: int) -> HeadTok
 
 
 def _of_run(trace: Trace, layer: int, head: int, row: int) -> dict[str, Any]:
-    """Return what only a model tells: which heads share keys and values, and how much a head is of each kind."""
+    """Return what only a model tells: the heads that share keys and values, and the scores."""
     group = trace.n_heads // trace.n_kv_heads
     first = head - head % group
     return {
@@ -106,10 +106,10 @@ def _of_run(trace: Trace, layer: int, head: int, row: int) -> dict[str, Any]:
 def given_heads(
     patterns: Quantity, *, effects: Any, writes: Any, vocabulary: Any, name: str, unit: str
 ) -> list[Quantity]:
-    """Return what somebody has of each head, with the arguments of `HeadReadout.from_arrays`, the effects first.
+    """Return the numbers given per head, the effects first, with the arguments of `HeadReadout.from_arrays`.
 
     Raises:
-        ValueError: for shapes that do not fit each other.
+        ValueError: for shapes that do not fit together.
     """
     quantities = [patterns]
     if effects is not None:
@@ -121,17 +121,19 @@ def given_heads(
         check_fit(added, patterns, "writes")
         words = [str(word) for word in vocabulary or ()]
         if len(words) != added.shape[2]:
-            raise ValueError(f"writes are of {added.shape[2]} words, and vocabulary names {len(words)}")
+            raise ValueError(
+                f"writes has {added.shape[2]} words, and vocabulary has {len(words)}: give one name per word"
+            )
         quantities.append(Quantity("writes", added, "layer head vocab", "logits", {"vocab": words}))
     return quantities
 
 
 def check_fit(values: Numbers, patterns: Quantity, what: str) -> None:
-    """Refuse numbers [layer head ...] of other layers and heads than the patterns have.
+    """Refuse numbers [layer head ...] whose layers and heads are not those of the patterns.
 
     Raises:
         ValueError: naming both.
     """
     sizes = [patterns.size("layer"), patterns.size("head")]
     if [*values.shape[:2]] != sizes:
-        raise ValueError(f"{what} are of {[*values.shape[:2]]} layers and heads, and weights of {sizes}")
+        raise ValueError(f"{what} has {[*values.shape[:2]]} layers and heads, and weights has {sizes}")

@@ -1,4 +1,4 @@
-"""What a lens shows, read off a run or as somebody gives it: the likeliest tokens, and the target over depths."""
+"""What a lens shows, from a run or from given numbers: the most likely tokens, and the target over depths."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _CELL = ("depth", "pos", "k")
 
 
 def listed(run: Run) -> int:
-    """Return how many tokens are listed of each cell; of given ones, as many as there are."""
+    """Return how many tokens each cell lists; for given numbers, as many as there are."""
     if isinstance(run, Given):
         return int(run.numbers(PROBABILITY, *_CELL).shape[-1])
     return min(TOP_K, run.vocabulary_size)
@@ -44,7 +44,7 @@ def read_cells(run: Run, row: int, start: int, stop: int, *, step: Step = lambda
 
 
 def likeliest(run: Run) -> Quantity:
-    """Return the probabilities of the likeliest tokens [row depth pos k], labelled with their ids."""
+    """Return the probabilities of the most likely tokens [row depth pos k], with their ids as labels."""
     if isinstance(run, Given):
         shares: Any = run.numbers(PROBABILITY, *_CELL)
         ids: Any = run.ids_of(run.labels_of(PROBABILITY, *_CELL))
@@ -57,7 +57,7 @@ def likeliest(run: Run) -> Quantity:
 
 
 def read_target(run: Run) -> LensTarget:
-    """Return the target at each depth, where it is read; given numbers have no ranks and nothing to check."""
+    """Return the target at each depth; given numbers have no ranks and no check."""
     if not isinstance(run, Given):
         return run.lens_target()
     shape = run.n_rows, len(run.depths)
@@ -75,11 +75,11 @@ def given_lens(
     name: str,
     unit: str,
 ) -> tuple[list[Quantity], list[list[str]]]:
-    """Return what a lens shows of given guesses, with the arguments of `LogitLens.from_arrays`, and the row's tokens.
+    """Return the given numbers of a lens and its row's tokens, with the arguments of `LogitLens.from_arrays`.
 
     Raises:
-        TypeError: for guesses that are no texts.
-        ValueError: for shapes that do not fit each other.
+        TypeError: for guesses that are not texts.
+        ValueError: for shapes that do not fit together.
     """
     probabilities = numbers_of(top_probs, "top_probs")
     if probabilities.ndim == 2:
@@ -90,14 +90,13 @@ def given_lens(
     ]
     n_depths, length, k = probabilities.shape
     if not all(isinstance(text, str) for line in guesses for one in line for text in one):
-        raise TypeError("top_tokens are texts, in lists [depth pos k]: tokenizer.decode([id]) for each id")
+        raise TypeError("top_tokens holds texts, in lists [depth pos k]: tokenizer.decode([id]) for each id")
     if len(guesses) != n_depths or any(len(line) != length or any(len(one) != k for one in line) for line in guesses):
-        shape = [*probabilities.shape]
-        raise ValueError(f"top_tokens and top_probs have one shape, and top_probs has [depth pos k] = {shape}")
+        raise ValueError(f"top_tokens must have the shape of top_probs, [depth pos k] = {[*probabilities.shape]}")
     names = [str(depth) for depth in (range(n_depths) if depths is None else depths)]
     curve = None if target is None else shaped(target, "target", "depth")
     if len(names) != n_depths or (curve is not None and len(curve) != n_depths):
-        raise ValueError(f"top_probs has {n_depths} depths: give one name and one number of the target for each")
+        raise ValueError(f"top_probs has {n_depths} depths: give one name and one target number for each")
     coords = {"depth": names}
     lens = Quantity(
         PROBABILITY,

@@ -1,4 +1,4 @@
-"""Attention maps, of a run or as somebody gives them, and how views send them."""
+"""Attention maps, from a run or from given numbers, and how views send them."""
 
 from dataclasses import asdict
 from typing import Any
@@ -21,12 +21,12 @@ _SHAPES = ("query key", "head query key", "layer head query key", "row layer hea
 
 
 def maps(run: Run, layer: int, head: int | None = None, colour: str = ATTENTION) -> Tensor:
-    """Return a layer's maps of a colour, or one head's: `[row (head) query key]`, NaN where there is no cell.
+    """Return a layer's maps, or one head's, of one colour: `[row (head) query key]`, NaN where there is no cell.
 
     Raises:
-        IndexError: for a layer or head that is not there.
+        IndexError: for a layer or head that the run does not have.
         NoModelError: for a colour that only a model could compute.
-        NoSplitError: where what a head moves from each token cannot be told.
+        NoSplitError: where the head's output cannot be split by source token.
     """
     if isinstance(run, Given):
         if colour != ATTENTION:
@@ -39,11 +39,11 @@ def maps(run: Run, layer: int, head: int | None = None, colour: str = ATTENTION)
 
 
 def head_map(run: Run, layer: int, head: int, colour: str) -> Quantity:
-    """Return one head's map of a colour [row query key].
+    """Return one head's map of one colour [row query key].
 
     Raises:
         NoModelError: for a colour that only a model could compute.
-        NoSplitError: where what a head moves from each token cannot be told.
+        NoSplitError: where the head's output cannot be split by source token.
     """
     return Quantity(
         colour,
@@ -61,7 +61,7 @@ def windows(run: Run) -> list[dict[str, Any] | None]:
 
 
 def cells_of(run: Run, length: int) -> tuple[wire.Array, wire.Array]:
-    """Return the queries and keys of all cells that a map has."""
+    """Return the queries and keys of all cells of a map."""
     if run.is_causal:
         return np.tril_indices(length)
     query, key = np.indices((length, length)).reshape(2, -1)
@@ -69,12 +69,12 @@ def cells_of(run: Run, length: int) -> tuple[wire.Array, wire.Array]:
 
 
 def flat(run: Run, patterns: wire.Array) -> wire.Array:
-    """Pack [... query key] into [... cell]: triangles, or whole squares where later tokens are looked at."""
+    """Pack [... query key] into [... cell]: triangles, or whole squares where attention reaches later tokens."""
     return wire.lower_triangles(patterns) if run.is_causal else patterns.reshape(*patterns.shape[:-2], -1)
 
 
 def shrunk(run: Run, patterns: Tensor, most: int) -> Tensor:
-    """Return maps [... query key] of at most so many cells a side: each is the largest of those under it."""
+    """Return maps [... query key] of at most this many cells per side; each cell is the largest number under it."""
     length = patterns.shape[-1]
     if length <= most:
         return patterns
@@ -87,30 +87,30 @@ def shrunk(run: Run, patterns: Tensor, most: int) -> Tensor:
 
 
 def given_maps(weights: Any, tokens: Any) -> tuple[Quantity, list[list[str]]]:
-    """Return attention weights [row layer head query key], and each row's tokens.
+    """Return given attention weights [row layer head query key] and each row's tokens.
 
     Raises:
-        TypeError: for what holds no numbers, or no texts.
-        ValueError: for what are no square maps, or another number of tokens.
+        TypeError: for weights that are not numbers, or tokens that are not texts.
+        ValueError: for maps that are not square, or the wrong number of tokens.
     """
     patterns = small(shaped(_stacked(weights), "weights", *_SHAPES), "weights")
     rows, _, _, queries, keys = patterns.shape
     if queries != keys:
-        raise ValueError(f"weights of {queries} queries by {keys} keys: give square maps, of one list of tokens")
+        raise ValueError(f"weights has {queries} queries by {keys} keys: give square maps, over one list of tokens")
     return Quantity(ATTENTION, patterns, _SHAPES[-1], scale="sequential"), token_rows(tokens, rows, queries)
 
 
 def _stacked(weights: Any) -> Any:
-    """Return the layers that transformers gives, one `[row head query key]` each, as `[row layer head query key]`.
+    """Stack the layers that transformers returns, one `[row head query key]` each, into `[row layer head query key]`.
 
     Raises:
-        TypeError: where it gave none.
-        ValueError: when they are not of one shape.
+        TypeError: where it returned none.
+        ValueError: when their shapes differ.
     """
     if not isinstance(weights, list | tuple) or not weights:
         return weights
     if any(layer is None for layer in weights):
-        raise TypeError('weights hold None, as transformers gives without attn_implementation="eager"')
+        raise TypeError('weights has None, which transformers returns without attn_implementation="eager"')
     if not all(isinstance(layer, Tensor | np.ndarray) for layer in weights):
         return weights
     layers = [numbers_of(layer, "weights") for layer in weights]

@@ -1,6 +1,7 @@
-"""What a view makes of its quantities: which are shown, what travels to the browser, the table."""
+"""What a view does with its quantities: which it shows, what it sends to the browser, the table."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def collected(quantities: Iterable[Quantity], run: Trace | None, view: str, most_axes: int) -> list[Quantity]:
-    """Return the quantities of a view, their texts safe to send and what stands beyond a prompt's tokens left out.
+    """Return the quantities of a view, with texts safe to send and without cells beyond a prompt's tokens.
 
     Args:
-        quantities: what the view yields, or somebody gives it.
-        run: the run that they are of, or None.
+        quantities: what the view yields or was given.
+        run: their run, or None.
         view: the view's name.
-        most_axes: how many axes beside the row it draws.
+        most_axes: how many axes besides the row it draws.
 
     Raises:
-        TypeError: for what is no `Quantity`.
-        InputError: for more axes than can be drawn, or other rows than the run has.
+        TypeError: for anything but a `Quantity`.
+        InputError: for more axes than a block can draw, or rows that do not fit the run.
     """
     found = []
     for one in quantities:
@@ -37,7 +38,7 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str, most
             raise TypeError(f"{view}.quantities yields rs.Quantity, not {type(one).__name__}")
         if len(one.cell_dims) > most_axes:
             axes = " ".join(one.cell_dims)
-            raise InputError("dims", f"a view draws {most_axes} axes beside the row, and {one.name} has [{axes}]")
+            raise InputError("dims", f"a view draws {most_axes} axes besides the row, and {one.name} has [{axes}]")
         if run and "row" in one.dims and one.n_rows not in (1, len(run.lengths)):
             raise InputError("values", f"{one.name} has {one.n_rows} rows, and the run has {len(run.lengths)}")
         own = run and one.has_tokens and one.lengths is None and one.n_rows == len(run.lengths)
@@ -52,18 +53,39 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str, most
             )
         )
     if not found:
-        raise InputError("quantities", f"{view}.quantities yields nothing to show")
+        raise InputError("quantities", f"{view}.quantities yielded nothing to show")
     return found
 
 
+def compared(now: Sequence[Quantity], before: Sequence[Quantity]) -> list[Quantity]:
+    """Return a run's quantities, each with the untouched run's of the same name and axes as its reference."""
+    known = {(one.name, one.dims): one for one in before}
+    return [_beside(one, known.get((one.name, one.dims))) for one in now]
+
+
+def _beside(now: Quantity, before: Quantity | None) -> Quantity:
+    if before is None or now.reference is not None:
+        return now
+    values = before.values
+    if "component" in now.dims:
+        # What edits add has components of its own, and before there was nothing of them.
+        at, names = now.dims.index("component"), before.names("component")
+        nothing = np.zeros_like(values.take(0, at))
+        columns = [values.take(names.index(one), at) if one in names else nothing for one in now.names("component")]
+        values = np.stack(columns, at)
+    return replace(now, reference=values) if values.shape == now.values.shape else now
+
+
 def payload(quantities: Sequence[Quantity], run: Run) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays `0.values`, `0.reference` and `0.labels` of each quantity, by its number, and what it is."""
+    """Return the arrays of each quantity, by index (`0.values`, `0.reference`, ...), and its description."""
     arrays: dict[str, Array] = {}
     described = []
     for at, one in enumerate(quantities):
         arrays[f"{at}.values"] = one.values
         if one.reference is not None:
             arrays[f"{at}.reference"] = one.reference
+        if one.moved is not None:
+            arrays[f"{at}.moved"] = one.moved
         texts = None
         if one.labels is not None:
             arrays[f"{at}.labels"], texts = _coded(one.labels, run)
@@ -86,7 +108,7 @@ def payload(quantities: Sequence[Quantity], run: Run) -> tuple[dict[str, Array],
 
 
 def table(quantities: Sequence[Quantity]) -> "pd.DataFrame":
-    """Return the quantities as one table, a row a cell; of several, a column says which is which."""
+    """Return the quantities as one table, one row per cell; with several, a column names the quantity."""
     import pandas as pd
 
     if len(quantities) == 1:
@@ -100,7 +122,7 @@ def table(quantities: Sequence[Quantity]) -> "pd.DataFrame":
 
 
 def shown(one: Quantity, selection: Selection, rows: int) -> tuple[Quantity, int | None]:
-    """Return what is on screen of a quantity, and the row it is of; None for the mean, or where all rows share it."""
+    """Return the part of a quantity on screen and its row; None for the mean, or where all rows share it."""
     row = selection.row if selection.row is not None and selection.row < rows else None
     if one.has_tokens or rows == 1:
         row = row or 0
@@ -112,7 +134,7 @@ def shown(one: Quantity, selection: Selection, rows: int) -> tuple[Quantity, int
 
 
 def labels_of(one: Quantity, run: Run) -> Array | None:
-    """Return the texts that stand with the numbers; an id's is its token's."""
+    """Return the texts that go with the numbers; for an id, its token's text."""
     if one.labels is None:
         return None
     codes, texts = _coded(one.labels, run)

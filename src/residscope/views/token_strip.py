@@ -1,7 +1,6 @@
 """The prompt as the model reads it, and the answers, editable in place."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from residscope.experiment import Experiment
 from residscope.export.figure import Chips, Figure
 from residscope.fixed import Fixed
 from residscope.given import Given, Run, given
-from residscope.header import ids_of, read_position, tokens_of, unit_of
+from residscope.header import ids_of, target_position, tokens_of, unit_of
 from residscope.inputs.reader import Reader
 from residscope.live import wire
 from residscope.live.shared import Selection
@@ -38,19 +37,19 @@ class TokenStrip(View):
     A click on a token selects its position. Prompts and answers are edited in place; Enter runs them.
     """
 
-    bundle_name = "token_strip"
+    _bundle_name = "token_strip"
 
     colour = traitlets.Enum(("none", EFFECT), "none").tag(sync=True)
-    """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, take from each token
-    to where the target is read, in the target's unit."""
+    """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, move from each token to
+    where the target is read, in the target's unit."""
     _edit: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _refused: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
-    from_browser = View.from_browser | {"_edit", "colour"}
+    _from_browser = View._from_browser | {"_edit", "colour"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self, ["colour"], self.follow_again)
+        self._watch(self, ["colour"], self._follow_again)
 
     @classmethod
     @made_whole()
@@ -63,25 +62,25 @@ class TokenStrip(View):
         unit: str = "",
         selection: Selection | None = None,
     ) -> "TokenStrip":
-        """Show any tokens, tinted by a signed number each; there is no model, and nothing to edit.
+        """Show any tokens, each tinted by a signed number, without a model or anything to edit.
 
         Args:
             tokens: texts, or a list of texts for each row.
-            values: one number a token, `[pos]` or `[row pos]`, NaN where there is none; None leaves them plain.
+            values: one number per token, `[pos]` or `[row pos]`, NaN where there is none; None leaves them plain.
             name: what the numbers are.
-            unit: theirs.
-            selection: share this one, so that a click here selects in other views.
+            unit: their unit.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            ValueError: when there are not as many numbers as tokens.
+            ValueError: when the numbers and tokens differ in number.
         """
         if values is None:
             return cls(Fixed(given((), texts_of_rows(tokens))), selection=selection)
         tint = Quantity(name, shaped(values, "values", "pos", "row pos"), "row pos", unit)
         return cls.from_quantities([tint], token_rows(tokens, *tint.values.shape), selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the editable inputs, the presets and, if requested, `sources` [row layer head key]."""
         del ticket
         sources, refused = self._sources(trace)
         arrays = {} if sources is None else {"sources": sources}
@@ -102,7 +101,7 @@ class TokenStrip(View):
         return arrays, shared | {"called": EFFECT, "inputs": editable, "presets": examples}
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per token, with the direct effect through all heads where that is the colour."""
+        """Return one row per token, with the direct effect through all heads if that is the colour."""
         import pandas as pd
 
         trace = self.trace
@@ -117,7 +116,7 @@ class TokenStrip(View):
                     "token": trace.decode(token),
                     "token_id": token,
                     "special": token in special,
-                    "read": position == read_position(trace, row),
+                    "is_target_position": position == target_position(trace, row),
                 }
                 | ({} if effects is None else {column: effects[row, position]})
                 for row in range(len(trace.lengths))
@@ -125,15 +124,15 @@ class TokenStrip(View):
             ]
         )
 
-    def summary(self, trace: Run) -> str:
-        """Name the prompt's length and the target's value."""
+    def _summary(self, trace: Run) -> str:
+        """Say how long the prompt is and how large the target is."""
         tokens = " and ".join(str(length) for length in trace.lengths)
         words = f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens"
         if isinstance(trace, Given):
             return words
         return "; ".join([words, *(target_words(trace, row) for row in range(len(trace.lengths)))])
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the tokens of each prompt, tinted as on screen."""
         sources, refused = self._sources(trace)
         tints = [None] * len(trace.lengths) if sources is None else list(self._tints(trace, sources))
@@ -142,27 +141,24 @@ class TokenStrip(View):
         rows = [
             Chips(
                 tokens_of(trace, row),
-                None,
+                None if isinstance(trace, Given) else trace.target.positions[row],
                 self.selection.position if row == chosen else None,
                 None if tint is None else tint[:length],
                 high,
                 trace.name if isinstance(trace, Given) else EFFECT,
                 unit_of(trace),
+                frozenset() if isinstance(trace, Given) else _spanned(trace.inputs.template[row]),
             )
             for row, (length, tint) in enumerate(zip(trace.lengths, tints, strict=True))
         ]
-        said = caption(". ".join(filter(None, [self.summary(trace), text(refused)])))
+        said = caption(". ".join(filter(None, [self._summary(trace), text(refused)])))
         if isinstance(trace, Given):
             return Figure("Prompt", "", facts(trace), said, rows)
-        read = [
-            replace(chips, read=trace.target.positions[row], soft=_spanned(trace.inputs.template[row]))
-            for row, chips in enumerate(rows)
-        ]
         model = f"{text(trace.facts.name)} · {trace.facts.dtype}"
-        return Figure("Prompt", "", facts(trace, model), said, read, [text(warning) for warning in trace.warnings])
+        return Figure("Prompt", "", facts(trace, model), said, rows, [text(warning) for warning in trace.warnings])
 
     def _sources(self, trace: Run) -> tuple[wire.Array | None, str]:
-        """Return what tints the tokens [row layer head key], or nothing, and why it cannot be had."""
+        """Return what tints the tokens [row layer head key], or nothing and the reason."""
         if isinstance(trace, Given):
             return (trace.numbers("value", "pos")[:, None, None] if trace.quantities else None), ""
         if self.colour != EFFECT:
@@ -173,7 +169,7 @@ class TokenStrip(View):
             return None, str(error)
 
     def _tints(self, trace: Run, sources: wire.Array) -> wire.Array:
-        """Return one number a token [row key]: through the selected head, or through all."""
+        """Return one number per token [row key]: through the selected head, or through all."""
         head = None if isinstance(trace, Given) else self.selection.head
         if head and head[0] < sources.shape[1] and head[1] < sources.shape[2]:
             return sources[:, head[0], head[1]]
@@ -196,7 +192,7 @@ class TokenStrip(View):
 
 
 def _of_all(trace: Run, sources: wire.Array) -> wire.Array:
-    """Return one number a token [row key]: the sum over heads, or what is given, NaN where there is none."""
+    """Return one number per token [row key]: the sum over heads, or the given number, NaN where there is none."""
     return sources[:, 0, 0] if isinstance(trace, Given) else np.asarray(np.nansum(sources, (1, 2)))
 
 
@@ -212,23 +208,23 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
         if not (isinstance(prompts, list) and all(isinstance(prompt, str) for prompt in prompts)):
             raise InputError("prompts", "edited prompts are a list of texts")
         question = experiment.question
-        settings = question.prepend_bos, question.chat_template, question.prefill, question.vocabulary
-        changes["prompts"] = Reader(experiment.model, *settings).edited(question.prompts, prompts, question.mask)
+        reader = Reader(experiment.model, question.settings)
+        changes["prompts"] = reader.edited(question.prompts, prompts, question.mask)
     if "answers" in edit:
         answers = edit["answers"]
         if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):
-            raise InputError("answers", "edited answers are one pair of texts a prompt")
+            raise InputError("answers", "edited answers are one pair of texts per prompt")
         changes["answers"] = answers and [tuple(pair) for pair in answers]
     if "prefill" in edit:
         prefill = edit["prefill"]
         if prefill is not None and not (
             isinstance(prefill, list) and prefill and all(isinstance(one, str) for one in prefill)
         ):
-            raise InputError("prefill", "edited beginnings of replies are one text a prompt")
+            raise InputError("prefill", "edited prefills are one text per prompt")
         # One for all prompts, as it may be written, also fits other prompts.
         changes["prefill"] = prefill[0] if prefill and len(set(prefill)) == 1 else prefill
     if not changes:
-        raise InputError("prompts", "an edit changes prompts or answers, or what replies begin with")
+        raise InputError("prompts", "an edit changes prompts, answers or prefills")
     return changes
 
 
