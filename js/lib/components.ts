@@ -86,6 +86,7 @@ export function sums(names: string[], values: ArrayLike<number>): [group: string
   const groups = names.map((name) => wordsOf(name).group ?? name);
   const rest = [EMBEDDING, BIASES].filter((group) => groups.includes(group)).join(" and ");
   groups.forEach((group, i) => {
+    if (Number.isNaN(values[i]!)) return;
     const key = group === EMBEDDING || group === BIASES ? rest : group;
     totals.set(key, (totals.get(key) ?? 0) + values[i]!);
   });

@@ -13,18 +13,12 @@ export function isOff({ interventions }: Header, name: string): boolean {
   );
 }
 
-/** "L3H0 off · mean", "L2.mlp × 0.5", "L1.resid_post + vector × 2". */
-export function called({ do: what, parts, kind, by, at }: Intervention): string {
-  const names = parts.join(", ");
-  const done =
-    what === "steer"
-      ? `${names} + vector${by === 1 ? "" : ` × ${number(by)}`}`
-      : what === "scale"
-        ? `${names} × ${number(by)}`
-        : by === 0
-          ? `${names} off · ${kind}`
-          : `${names} at dose ${number(by)} · ${kind}`;
-  return at ? `${done} · ${at}` : done;
+/** "L3H0 off", "L3H0 at dose 0.5", "L2.mlp × 0.5", "L1.resid_post + vector × 2, at [-1]". */
+export function called({ do: what, parts, by, at }: Intervention): string {
+  const times = by === 1 ? "" : ` × ${number(by)}`;
+  const off = by === 0 ? " off" : ` at dose ${number(by)}`;
+  const done = { ablate: off, scale: ` × ${number(by)}`, steer: ` + vector${times}` }[what];
+  return parts.join(", ") + done + (at ? `, ${at}` : "");
 }
 
 /** What the key x switches: the pinned parts where the selected head is one of them, else the selected head. */

@@ -91,7 +91,7 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
       {wanted && run?.model && (
         <button
           type="button"
-          class="rs-button"
+          class="rs-button rs-switch-head"
           {...needsModel(view)}
           onClick={() => view.intervene({ do: "switch", parts: [headName(wanted.head)] })}
         >

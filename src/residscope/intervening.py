@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
+from torch import Tensor
+
 from residscope.inputs.interventions import (
     Ablation,
     AblationKind,
@@ -19,6 +21,8 @@ from residscope.inputs.interventions import (
 )
 from residscope.inputs.prompts import Prompts
 from residscope.models.edits import Positions
+from residscope.runs.causal import causal_effects
+from residscope.runs.trace import Trace
 
 GESTURES = ("switch", "ablate", "reset")
 """What a view asks for."""
@@ -34,6 +38,11 @@ class Intervening(ABC):
     @abstractmethod
     def interventions(self) -> tuple[Intervention, ...]:
         """Return the current interventions, oldest first, shown as Python code; assign to replace them all."""
+
+    @property
+    @abstractmethod
+    def trace(self) -> Trace:
+        """Return the run of the newest inputs; waits for it, and raises what it raised."""
 
     @abstractmethod
     def _change_interventions(self, change: Change) -> None:
@@ -120,6 +129,20 @@ class Intervening(ABC):
             return before
 
         self._change_interventions(change)
+
+    def causal_effects(self, kind: AblationKind = "mean") -> Tensor:
+        """Return what switching each head off costs the target: `[row layer head]`, in the target's unit.
+
+        Positive if the head helped; on top of the interventions in force. NaN for layers without heads.
+
+        Args:
+            kind: what a head becomes: "mean", "zero" or "resample", as for `ablate`.
+
+        Raises:
+            InputError: for an unknown kind, or one that lacks the prompts it needs.
+        """
+        *_, effects = causal_effects(self.trace, kind)
+        return effects
 
     @contextmanager
     def ablated(self, what: Any, kind: AblationKind = "mean", **options: Any) -> Iterator[Self]:

@@ -81,7 +81,9 @@ def test_pictures_say_which_of_the_three_they_show(intervened, show, words):
     intervened.selection.update(show=show)
     for kind in (rs.HeadAttribution, rs.LayerAttribution):
         view = filled(kind(intervened))
-        assert words in view.to_svg(2000).replace("Direct", "direct")
+        picture = view.to_svg(2000)
+        assert words in picture.replace("Direct", "direct")
+        assert ("final_norm" in picture) == (show == "change" and kind is rs.LayerAttribution)
 
 
 def test_the_header_tells_what_is_in_force_and_how_far_the_run_is_from_the_untouched_one(intervened):
@@ -146,7 +148,7 @@ def test_what_cannot_be_done_is_told_in_every_view_until_the_next_run(experiment
     assert gesture(experiment, do="ablate", parts=["L1H1"], kind="resample") == ()
     error = experiment.status._error
     assert error["run"] == 1
-    assert error["message"].startswith("nothing to resample row 0 from: give it a corrupted prompt")
+    assert error["message"].startswith("there is nothing to resample row 0 from: give a corrupted prompt")
     gesture(experiment, do="switch", parts=["L1H1"])
     assert experiment.status._error is None
 

@@ -113,6 +113,36 @@ def record(
     return _joined(first, second, torch.cat(order).argsort())
 
 
+def read_logits(
+    model: TransformerBridge, tokens: Int[Tensor, "row pos"], terms: Terms, edits: PlacedEdits
+) -> Float[Tensor, "term d_vocab"]:
+    """Run the model once on right-padded tokens and keep its logits at the terms alone.
+
+    Args:
+        model: which runs.
+        tokens: padded on the right.
+        terms: where the run is read.
+        edits: made in the run.
+
+    Raises:
+        torch.OutOfMemoryError: when the rows do not fit together; it says what to turn down.
+    """
+    with saying_what_to_turn_down(tokens):
+        return _logits(model, tokens, terms, in_order(model, [], edits))
+
+
+def _logits(
+    model: TransformerBridge, tokens: Int[Tensor, "row pos"], terms: Terms, hooks: list[Hook]
+) -> Float[Tensor, "term d_vocab"]:
+    def gather_terms(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (terms.take(args[0])[:, None], *args[1:])
+
+    with ExitStack() as stack, torch.no_grad():
+        stack.callback(model.unembed.register_forward_pre_hook(gather_terms).remove)
+        logits: Tensor = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0]
+    return logits.to(home_of(model))
+
+
 def _record_together(
     model: TransformerBridge,
     tokens: Int[Tensor, "row pos"],
@@ -125,9 +155,6 @@ def _record_together(
     kept: dict[str, Tensor] = {}
     stops: dict[EditRow, Tensor] = {}
 
-    def gather_terms(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (terms.take(args[0])[:, None], *args[1:])
-
     def keep(part: _Part) -> Watch:
         return Watch(part.point, lambda value, **_: kept.update({part.name: part.take(value).to(home)}), part.before)
 
@@ -139,9 +166,7 @@ def _record_together(
 
     watches = list(map(keep, _parts(model, terms, keep_patterns=keep_patterns)))
     hooks = [*map(progress, range(n_layers)), *in_order(model, watches, edits, note)]
-    with ExitStack() as stack, torch.no_grad():
-        stack.callback(model.unembed.register_forward_pre_hook(gather_terms).remove)
-        logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0].to(home)
+    logits = _logits(model, tokens, terms, hooks)
     step(n_layers, n_layers)
     run = _recording(kept, terms, logits, n_layers)
     return _edited(run, terms, edits, stops) if edits else run

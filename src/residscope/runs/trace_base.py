@@ -95,6 +95,11 @@ class TraceBase:
         return of_row, most
 
 
+def memory_of(trace: TraceBase) -> Memory:
+    """Return what remembers, and computes, what is read off a run."""
+    return trace._memory
+
+
 def checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:
     """Return a layer and a head counted from 0, negative ones from the end.
 

@@ -12,6 +12,7 @@ from residscope.header import text_of
 from residscope.live.shared import Selection
 from residscope.live.wire import Array, text
 from residscope.quantity import Quantity
+from residscope.runs.changes import FINAL_NORM
 from residscope.runs.trace import Trace
 from residscope.views.checks import check_info
 
@@ -128,9 +129,24 @@ def shown(one: Quantity, selection: Selection, rows: int) -> tuple[Quantity, int
         row = row or 0
     own = None if "row" not in one.dims else 0 if one.n_rows == 1 else row
     kept = one.over_rows(own)
+    if one.moved is not None and "component" in kept.dims and selection.show != "change":
+        kept = _without_scale(kept)
     if one.reference is not None and selection.show != "now":
         kept = kept.change() if selection.show == "change" else kept.before()
     return kept, row if "row" in one.dims and one.n_rows == rows else None
+
+
+def _without_scale(one: Quantity) -> Quantity:
+    """Leave out the moved scale, which has a change and is no part."""
+    names = one.names("component")
+    if names[-1] != FINAL_NORM:
+        return one
+    cut: dict[str, Any] = {
+        "values": one.values[..., :-1],
+        "coords": {**one.coords, "component": names[:-1]},
+        "moved": None,
+    }
+    return replace(one, **cut, reference=None if one.reference is None else one.reference[..., :-1])
 
 
 def labels_of(one: Quantity, run: Run) -> Array | None:
