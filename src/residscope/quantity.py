@@ -1,6 +1,7 @@
 """Numbers with named axes: the type that every view shows."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray
 
-AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "component", "explanation", "k", "site")
+AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "vocab", "component", "explanation", "k", "site")
 """The names of axes, in the order in which a quantity has them."""
 
 TOKEN_AXES = frozenset({"pos", "query", "key"})
@@ -190,6 +191,20 @@ class Quantity:
         own |= {} if self.lengths is None else {"lengths": self.lengths[at : at + 1]}
         return replace(self, dims=self.cell_dims, **own)
 
+    def described(self, **words: Any) -> "Quantity":
+        """Return the same numbers, not copied, under another name, unit, coords, lengths and so on.
+
+        Raises:
+            InputError: for coords and lengths that do not fit.
+        """
+        other = copy(self)
+        for field, value in words.items():
+            other._set(field, value)
+        other._check()
+        if other.lengths is not None:
+            other._cut()
+        return other
+
     def change(self) -> "Quantity":
         """Return the change from the reference, on a scale symmetric about 0: values minus reference, or `moved`.
 
@@ -311,6 +326,8 @@ class Quantity:
         longest = max(map(self.size, TOKEN_AXES))
         if not self.has_tokens or max(lengths) > longest:
             raise InputError("lengths", f"lengths go up to {max(lengths)} on an axis of {longest} tokens")
+        if min(lengths) == longest:
+            return
         real = self._real()
         self._set("values", _frozen(np.where(real, self.values, np.float32(np.nan))))
         for name, one in self._beside().items():

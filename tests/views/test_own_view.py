@@ -6,8 +6,7 @@ import torch
 import traitlets
 
 import residscope as rs
-from residscope.arrays import NoModelError
-from residscope.errors import InputError
+from residscope.errors import InputError, NoModelError
 from residscope.export.figure import Curve, Heading, Map, Table
 from residscope.export.words import number
 from residscope.header import text_of

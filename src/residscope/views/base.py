@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import anywidget
 import traitlets
 
-from residscope.arrays import NoModelError, Run, texts_of_rows
+from residscope.errors import NoModelError
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
-from residscope.given import Given, given
+from residscope.given import Given, Run, given
 from residscope.header import extent_of
 from residscope.live import rerun, wire
 from residscope.live.shared import Selection, attach_owner, set_shared_state, settle, shared_state
@@ -30,6 +30,7 @@ from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answe
 from residscope.views.captions import facts
 from residscope.views.display import Part
 from residscope.views.followed import Followed, checked, source_of_either
+from residscope.views.from_arrays import texts_of_rows
 from residscope.views.picturable import CLOSED, Picturable
 from residscope.views.quantities import collected, compared, payload, table
 
@@ -82,6 +83,10 @@ class View(Picturable):
     _bundle_name: ClassVar[str] = "view"
     _ask_priority: ClassVar[Priority] = Priority.CLICK
     _menus: ClassVar[tuple[str, ...]] = ()
+    _most_axes: ClassVar[int] = 2
+    """How many axes besides the row it draws."""
+    _of_one_head: ClassVar[bool] = False
+    """Whether it shows the selected head, so that given numbers begin with the first."""
     _experiment: Followed | None = None
     _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
@@ -136,9 +141,12 @@ class View(Picturable):
             InputError: when the rows or tokens do not fit the numbers.
             TypeError: for tokens that are not texts.
         """
-        rows = [[wire.text(token) for token in row] for row in (texts_of_rows(tokens) if len(tokens) else [])]
-        numbers = collected(quantities, None, cls.__name__)
-        return cls(Fixed(given(numbers, rows, wire.text(title))), selection=selection)
+        numbers = collected(quantities, None, cls.__name__, cls._most_axes)
+        source = Fixed(given(numbers, texts_of_rows(tokens) if len(tokens) else [], title))
+        chosen = source.selection if selection is None else selection
+        if cls._of_one_head and chosen.head is None:
+            chosen.update(head=(0, 0))
+        return cls(source, selection=chosen)
 
     def quantities(self, trace: Any) -> Iterable[Quantity]:
         """Yield the quantities that the view shows of a run; a class of your own defines this.
@@ -296,11 +304,13 @@ class View(Picturable):
         run = f", run {trace.number}" if isinstance(trace, Trace) else ""
         return f"{type(self).__name__}{run}: {self._summary(trace)}"
 
-    def _shows(self, run: Trace | Given) -> list[Quantity]:
+    def _shows(self, run: Run) -> list[Quantity]:
         """Return the quantities of a run, or those given instead of one."""
         if isinstance(run, Given):
             return list(run.quantities)
-        now, before = (collected(self.quantities(one), one, type(self).__name__) for one in (run, run.baseline))
+        now, before = (
+            collected(self.quantities(one), one, type(self).__name__, self._most_axes) for one in (run, run.baseline)
+        )
         return now if run.baseline is run else compared(now, before)
 
     def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
@@ -324,7 +334,7 @@ class View(Picturable):
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
-            raise NoModelError(f"this view shows arrays: there is no model to compute {change['new']!r} with")
+            raise NoModelError(change["new"])
         self._follow_again(change)
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import traitlets
 
 from residscope.analysis.scores import KINDS
-from residscope.arrays import shaped
 from residscope.experiment import Experiment
 from residscope.fixed import Fixed
 from residscope.given import Given
@@ -18,6 +17,7 @@ from residscope.runs.sources import head_scores
 from residscope.runs.trace import Trace
 from residscope.views.base import View
 from residscope.views.checks import parts_checks
+from residscope.views.from_arrays import shaped
 
 if TYPE_CHECKING:
     import pandas as pd

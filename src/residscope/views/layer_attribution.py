@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from residscope.arrays import shaped
 from residscope.given import Given
 from residscope.live.shared import Selection
 from residscope.quantity import Quantity
 from residscope.runs.trace import Trace
 from residscope.views.base import View
 from residscope.views.checks import parts_checks
+from residscope.views.from_arrays import shaped
 
 if TYPE_CHECKING:
     import pandas as pd
