@@ -110,12 +110,12 @@ export type About = {
   title: string;
   /** What the numbers mean and how to read the picture, one paragraph each. */
   help: string[];
-  /** Traits that the user chooses from; one is hidden while another has the value that `unless` names. */
+  /** Traits that the user chooses from; one is hidden while another has a value that `unless` names. */
   menus: {
     trait: string;
     label: string;
     options: string[];
-    unless: [trait: string, value: string] | null;
+    unless: [trait: string, ...values: string[]] | null;
   }[];
 };
 

@@ -64,6 +64,6 @@ def test_a_kind_that_lacks_its_prompts_is_refused():
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPTS[0], (" Mary", " John"))
     with pytest.raises(rs.InputError, match="nothing to resample row 0 from: give a corrupted prompt"):
         experiment.causal_effects("resample")
-    with pytest.raises(rs.InputError, match='of the kind "mean", "zero" or "resample"'):
+    with pytest.raises(rs.InputError, match='the kind of an ablation is "mean", "zero" or "resample"'):
         experiment.causal_effects("median")
     experiment.close()

@@ -37,14 +37,20 @@ def causal_effects(trace: Trace, kind: AblationKind) -> Iterator[Float[Tensor, "
         InputError: for an unknown kind, or one without the prompts it needs.
         StaleWeightsError: when the weights have changed since the run.
     """
-    key, memory = ("causal", kind), memory_of(trace)
-    found = memory.find(key)
+    found = known_causal_effects(trace, kind)
     if found is None:
-        for found in _filled(trace, kind, memory):
+        for found in _filled(trace, kind, memory_of(trace)):
             yield found
         complete = found
-        memory.of(key, lambda _twin: complete)
+        memory_of(trace).of(("causal", kind), lambda _twin: complete)
+    assert found is not None
     yield found
+
+
+def known_causal_effects(trace: Trace, kind: AblationKind) -> Tensor | None:
+    """Return every head's causal effect if all have been measured, or None."""
+    found: Tensor | None = memory_of(trace).find(("causal", kind))
+    return found
 
 
 def _filled(trace: Trace, kind: AblationKind, memory: Memory) -> Iterator[Tensor]:

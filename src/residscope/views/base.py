@@ -278,9 +278,10 @@ class View(Picturable):
 
     def _figure_now(self, trace: Run) -> Figure:
         """Return the same from what is there, computing nothing."""
-        if self._shown < trace.number:
-            return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
-        return self._figure(trace)
+        return self._unready(trace) if self._shown < trace.number else self._figure(trace)
+
+    def _unready(self, trace: Run) -> Figure:
+        return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
 
     def _figures(self) -> list[Figure]:
         """Return its one picture."""
