@@ -1,6 +1,5 @@
 """What every view has: an experiment to follow, a shared selection and status, one payload per run."""
 
-import re
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ from residscope.runs.trace import Trace
 from residscope.views import pictures
 from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answers
 from residscope.views.captions import facts
+from residscope.views.described import described
 from residscope.views.display import Part
 from residscope.views.followed import Followed, checked, source_of_either
 from residscope.views.from_arrays import texts_of_rows
@@ -113,7 +113,7 @@ class View(Picturable):
             selection=source.selection if selection is None else selection,
             status=source.status,
             _still=uuid.uuid4().hex,
-            _about=self._described(source),
+            _about=described(self, self._menus, source),
             **traits,
         )
         if self.selection is not source.selection:
@@ -313,25 +313,6 @@ class View(Picturable):
             collected(self.quantities(one), one, type(self).__name__, self._most_axes) for one in (run, run.baseline)
         )
         return now if run.baseline is run else compared(now, before)
-
-    def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
-        """Return what the browser needs to know about the class."""
-        run = source.now().trace if isinstance(source, Fixed) else None
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(self).__name__).capitalize()
-        traits = {name: self.traits()[name] for name in self._menus}
-        return {
-            "title": self.title or (run.title if isinstance(run, Given) else "") or words,
-            "help": [self.help] if isinstance(self.help, str) else list(self.help),
-            "menus": [
-                {
-                    "trait": name,
-                    "label": trait.metadata["label"],
-                    "options": list(trait.values),
-                    "unless": trait.metadata.get("unless"),
-                }
-                for name, trait in traits.items()
-            ],
-        }
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
