@@ -255,7 +255,7 @@ def attach_owner(selection: Selection, owner: Owner) -> None:
 def settle(selection: Selection, owner: Owner, extent: Extent) -> None:
     """Note an owner's newest run, and drop what no attached run has any more."""
     attach_owner(selection, owner)
-    # Else what is selected meanwhile on another thread is dropped for what was selected before.
+    # Otherwise a selection made meanwhile on another thread would be lost.
     with selection.hold_sync():
         selection.update(**selection._gone(owner, extent))
 

@@ -46,9 +46,9 @@ class HeadAttribution(View):
         "fixed). It leaves out what the head does through later layers.",
         "All parts of the model (embeddings, heads, biases, MLPs, norm) add up to the target; the sum in the title row "
         "is that check.",
-        "The colours can also show causal effects: the target minus what it is when the head is switched off. A head "
-        "with a large direct effect and a small causal one has a backup; one with a small direct effect and a large "
-        "causal one works through later layers. Each head is a run of its own, so the map fills layer by layer.",
+        "The colours can also show causal effects: the target minus its value with the head ablated. A head with a "
+        "large direct effect and a small causal effect has a backup; a head with a small direct effect and a large "
+        "causal effect works through later layers. Each head needs a run of its own, so the map fills layer by layer.",
         "The colours can also show head scores, from 0 to 1: the attention that a head pays to the token before "
         "(previous token), to earlier copies of the same token (duplicate token), or to the tokens that followed them "
         "(induction). A score is the mean over all tokens that have such keys, in this prompt or in random tokens "
@@ -63,7 +63,7 @@ class HeadAttribution(View):
     off = traitlets.Enum(get_args(AblationKind), "mean").tag(
         sync=True, label="switched off", unless=("colour", EFFECT, *KINDS)
     )
-    """What a head becomes when its causal effect is measured: "mean", "zero" or "resample", as for `exp.ablate`."""
+    """What replaces a head to measure its causal effect: "mean", "zero" or "resample", as for `exp.ablate`."""
     scores_on = traitlets.Enum((PROMPT, REPEATS), PROMPT).tag(
         sync=True, label="measured on", unless=("colour", EFFECT, CAUSAL)
     )
