@@ -151,7 +151,7 @@ class AttentionPattern(View):
             raise ValueError('no selected or pinned head is in this run: exp.selection.update(head="2.5")')
         length = trace.lengths[row]
         drawn = attention_heads(
-            torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
+            torch.stack([maps(trace, layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
             # Tokens go into a script as they are, and one that ends it would be run.
             [token.replace("<", "<\N{ZERO WIDTH SPACE}") for token in tokens_of(trace, row)],
             attention_head_names=[f"L{layer}H{head}" for layer, head in heads],
