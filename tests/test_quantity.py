@@ -121,7 +121,7 @@ def test_the_same_numbers_are_described_anew_without_a_copy():
 def test_a_table_has_a_column_an_axis_and_heads_by_their_names():
     frame = heads(reference=-VALUES).frame("direct_effect")
     assert list(frame) == ["row", "layer", "head", "direct_effect", "before", "change", "unit"]
-    assert frame.loc[7].tolist() == [1, 0, "L0H1", 7.0, -7.0, "logits"]
+    assert frame.loc[7].tolist() == [1, 0, "L0H1", 7.0, -7.0, 14.0, "logits"]
     named = Quantity("effect", [1.0, 2.0], "component", coords={"component": ["embed", "L0.attn"]}, labels=["a", "b"])
     expected = pd.DataFrame({"component": ["embed", "L0.attn"], "label": ["a", "b"], "value": [1.0, 2.0], "unit": ""})
     pd.testing.assert_frame_equal(named.frame(), expected, check_dtype=False)
