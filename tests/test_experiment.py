@@ -357,7 +357,7 @@ def test_tab_shows_what_a_user_needs_and_nothing_else():
     shown = {name for name in dir(rs.Experiment) if not name.startswith("_")}
     reads = {"answers", "baseline", "history", "inputs", "prompts", "question", "selection", "status", "target"}
     reads |= {"interventions", "trace", "trace_or_none", "warnings"}
-    intervenes = {"ablate", "ablated", "reset", "scale", "steer"}
+    intervenes = {"ablate", "ablated", "causal_effects", "reset", "scale", "steer"}
     does = {"back", "cancel", "close", "fork", "forward", "from_cache", "on_run", "run", "update", "wait"}
     assert shown == reads | does | intervenes
     assert all(getattr(rs.Experiment, name).__doc__ for name in shown)

@@ -105,10 +105,23 @@ def test_what_stands_beyond_a_prompts_tokens_is_no_cell():
     assert np.isfinite(pattern.values).sum() == 4
 
 
+def test_the_same_numbers_are_described_anew_without_a_copy():
+    norms = Quantity("norm", np.ones((2, 2, 3)), "row layer pos")
+    other = norms.described(name="size", unit="nats", lengths=(3, 3))
+    assert other.values is norms.values
+    assert (other.name, other.unit, other.lengths, norms.name, norms.lengths) == ("size", "nats", (3, 3), "norm", None)
+    assert np.isnan(norms.described(lengths=(3, 1)).values).sum() == 4
+    assert np.isfinite(norms.values).all()
+    with pytest.raises(InputError, match="1 lengths for 2 rows"):
+        norms.described(lengths=(3,))
+    with pytest.raises(InputError, match="which is not one of the axes"):
+        norms.described(coords={"component": ("a",)})
+
+
 def test_a_table_has_a_column_an_axis_and_heads_by_their_names():
     frame = heads(reference=-VALUES).frame("direct_effect")
-    assert list(frame) == ["row", "layer", "head", "direct_effect", "before", "unit"]
-    assert frame.loc[7].tolist() == [1, 0, "L0H1", 7.0, -7.0, "logits"]
+    assert list(frame) == ["row", "layer", "head", "direct_effect", "before", "change", "unit"]
+    assert frame.loc[7].tolist() == [1, 0, "L0H1", 7.0, -7.0, 14.0, "logits"]
     named = Quantity("effect", [1.0, 2.0], "component", coords={"component": ["embed", "L0.attn"]}, labels=["a", "b"])
     expected = pd.DataFrame({"component": ["embed", "L0.attn"], "label": ["a", "b"], "value": [1.0, 2.0], "unit": ""})
     pd.testing.assert_frame_equal(named.frame(), expected, check_dtype=False)

@@ -113,12 +113,12 @@ export function Frame(props: Props): JSX.Element {
   );
 }
 
-/** What a control needs that only works with a kernel: disabled, with the reason on hover. */
+/** Attributes of a control that needs a kernel: without one it is disabled, with the reason on hover. */
 export function needsKernel({ unasked }: Pick<View, "unasked">): Disabled {
   return unasked.value ? { disabled: true, title: unasked.value } : {};
 }
 
-/** The same where a model must be there too, which views of arrays have not. */
+/** The same for a control that also needs a model, which views of arrays do not have. */
 export function needsModel(view: Pick<View, "unasked" | "picture">): Disabled {
   const arrays = view.picture.value?.run.model === null;
   return arrays
@@ -128,7 +128,7 @@ export function needsModel(view: Pick<View, "unasked" | "picture">): Disabled {
 
 type Disabled = { disabled?: true; title?: string };
 
-/** A button to the run before, or after: what was asked there is run again. */
+/** A button to the previous or the next run, whose inputs run again. */
 // biome-ignore lint/suspicious/noExplicitAny: of any model
 function Step({ view, by }: { view: View<any>; by: -1 | 1 }): JSX.Element {
   const { at, of } = view.status.value._history;

@@ -1,4 +1,4 @@
-/** A number with names, as the kernel sends it: what of it is shown, and what each of its axes selects. */
+/** Numbers with named axes, as the kernel sends them: what is shown of them, and what each axis selects. */
 
 import { largest } from "./colour";
 import { isOff } from "./interventions";
@@ -16,11 +16,11 @@ export type Info = {
   scale: "signed" | "sequential";
   /** Null where the scale ends at the largest number. */
   high: number | null;
-  /** One a row where the numbers are parts of the target, else none. */
+  /** One per row where the numbers are parts of the target, else none. */
   checks: CheckInfo[];
   lengths: number[] | null;
   measured_on: string;
-  /** What to say where there is no number at all. */
+  /** What to say if there are no numbers. */
   blank: string;
   /** What the ids of the tensor of labels mean. */
   texts: Record<string, string> | null;
@@ -29,7 +29,7 @@ export type Info = {
 export type Quantity = Info & {
   values: Tensor;
   before: Tensor | null;
-  /** The change, where it is not `values` less `before`. */
+  /** The change, where it is not `values` minus `before`. */
   moved: Tensor | null;
   labels: Int32Array | null;
 };
@@ -52,7 +52,7 @@ export type Shown = {
   before: Float32Array | null;
   /** Each prompt's own where `values` are a mean. */
   spread: Float32Array[];
-  /** The prompt that is shown; null is the mean, or what is of all prompts alike. */
+  /** The prompt that is shown; null is the mean, or numbers that all prompts share. */
   row: number | null;
   signed: boolean;
   limit: number;
@@ -202,7 +202,7 @@ export function nameOf(shown: Shown, at: number[], run: Header): string {
     .join(", ");
 }
 
-/** The same for those who hear it: "layer 3, head 1". */
+/** The same for screen readers: "layer 3, head 1". */
 export function spokenName(shown: Shown, at: number[], run: Header): string {
   const said = shown.dims.map((axis, i) => {
     const tick = tickOf(shown, axis, at[i]!, run);

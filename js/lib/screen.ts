@@ -1,4 +1,4 @@
-/** When a canvas must be painted anew though nothing it shows has changed. */
+/** When a canvas must be painted again although nothing it shows has changed. */
 
 import { useEffect, useState } from "preact/hooks";
 

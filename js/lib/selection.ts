@@ -130,7 +130,7 @@ type Held = AnyState & {
   comm?: { jsServicesComm?: { isDisposed: boolean } };
 };
 
-/** How often it is looked whether the kernel was shut down, of which nothing is told. */
+/** How often to check whether the kernel was shut down, which nothing reports. */
 const LOOK_MS = 2000;
 
 /** Follow whether the kernel that made the shared models is still there; hosts that do not tell say nothing. */

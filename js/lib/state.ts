@@ -74,7 +74,7 @@ export type Header = {
   interventions: Intervention[];
   /** The later heads and MLPs that the interventions moved most, and by how much. */
   answered: [name: string, change: number][];
-  /** Null where the numbers are arrays, and no model stands behind them. */
+  /** Null where the numbers are arrays, without a model. */
   model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "cached", string> | null;
   warnings: string[];
 };
@@ -98,7 +98,7 @@ export type StatusState = {
   /** The oldest first; those that have failed are of the newest run. */
   _jobs: Job[];
   _error: Failure | null;
-  /** Which run of how many different ones is in force. */
+  /** The index of the current run, and how many there are. */
   _history: { at: number; of: number };
   /** The id of the job to stop. */
   _cancel: number;
@@ -110,12 +110,12 @@ export type About = {
   title: string;
   /** What the numbers mean and how to read the picture, one paragraph each. */
   help: string[];
-  /** Traits that the user chooses from; one is hidden while another has the value that `unless` names. */
+  /** Traits that the user chooses from; one is hidden while another has a value that `unless` names. */
   menus: {
     trait: string;
     label: string;
     options: string[];
-    unless: [trait: string, value: string] | null;
+    unless: [trait: string, ...values: string[]] | null;
   }[];
 };
 
@@ -128,7 +128,7 @@ export type SharedTraits = {
   _ask: { id: number; run: number; keys: string[] } | null;
   _answer: import("./wire").Bytes;
   _link: "" | "mirror";
-  /** What a view of quantities says of itself before any run; empty for views with a canvas of their own. */
+  /** What a view of quantities says about itself before any run; empty for views with their own front end. */
   _about: Partial<About>;
   /** The view's name, which its still picture and its jobs have, too. */
   _still: string;

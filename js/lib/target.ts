@@ -9,7 +9,7 @@ import { fill } from "./words";
 export type TargetWords = {
   /** The rows that the number is of. */
   rows: Row[];
-  /** The mean of the target over the rows; NaN of arrays, which have no model's value beside them. */
+  /** The mean of the target over the rows; NaN for arrays, which have no model. */
   value: number;
   /** The same on the untouched run, where there are interventions. */
   before: number | null;

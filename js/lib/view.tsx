@@ -37,7 +37,7 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
 
 /**
  * Open everything a view needs and draw `content` into the host's element until `signal` ends it.
- * Every change of a signal of the view draws it anew, whoever reads the signal.
+ * Every change of one of the view's signals draws it again, whatever reads the signal.
  */
 export function startView<Model extends SharedTraits>(
   { model, el, host, signal }: RenderProps<Model>,
@@ -165,7 +165,7 @@ function followWidth(root: HTMLElement, signal: AbortSignal): ReadonlySignal<num
   const window = root.ownerDocument.defaultView!;
   const width = signalOf(Math.max(0, measure()));
   const observer = new window.ResizeObserver(() => {
-    // In the next frame, because a change of size while sizes are told is an error in the console.
+    // In the next frame, because a change of size during a resize notification logs an error.
     window.requestAnimationFrame(() => {
       // A view in a hidden tab measures nothing, and keeps its picture.
       if (!signal.aborted && root.clientWidth) width.value = measure();

@@ -13,7 +13,7 @@ import { headName, parseHead, type SharedTraits } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import { HeadMaps } from "./attention_pattern/heads";
 import { ATTENTION, COLOURS, numbersOf } from "./attention_pattern/numbers";
-import { openRow } from "./attention_pattern/scene";
+import { openRow } from "./attention_pattern/row-maps";
 import { sentence } from "./attention_pattern/words";
 import "./attention_pattern.css";
 
@@ -35,7 +35,7 @@ const HELP = [
     "the cursor.",
 ];
 
-/** How far a layer looks back: over so many tokens, or to the beginning of its chunk of so many. */
+/** How far a layer looks back: over a number of tokens, or to the beginning of its chunk. */
 type Window = { size: number; chunked: boolean };
 
 function windowWords(window: Window | null): string {
@@ -56,29 +56,28 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const row = wanted ?? 0;
   const ahead = Boolean(picture?.payload.info.ahead) && colour === ATTENTION;
   const news = ahead ? null : answered;
-  const scene = useMemo(
+  const maps = useMemo(
     () => (picture && row < rows ? openRow(picture, row, view.ask, colour) : null),
     [picture, row, rows, news, colour],
   );
   const unit = picture?.run.rows[row]?.target.unit ?? "";
   const causal = picture?.payload.info.causal !== false;
   const numbers = useMemo(() => numbersOf(colour, unit, causal), [colour, unit, causal]);
-  const chosen = head && scene?.inRun(head) ? head : null;
+  const chosen = head && maps?.inRun(head) ? head : null;
   const keys = useMemo(() => {
-    const heads = [chosen, ...pinned.map(parseHead)].filter((one) => one && scene?.inRun(one));
+    const heads = [chosen, ...pinned.map(parseHead)].filter((one) => one && maps?.inRun(one));
     return ahead ? [] : [...new Set(heads.map((one) => patternKey(row, one!, colour)))];
-  }, [scene, chosen, pinned, ahead, row, colour]);
+  }, [maps, chosen, pinned, ahead, row, colour]);
   useEffect(() => {
     if (run && keys.length) view.ask.want(run.number, keys);
   }, [run, keys]);
   const refusal = run && chosen && !ahead && view.ask.get(run.number, keys[0]!)?.error;
-  const pattern = useMemo(() => chosen && (scene?.patternOf(chosen) ?? null), [scene, chosen]);
-  const missing =
-    scene && chosen && !pattern && !refusal ? `${scene.row} ${headName(chosen)}` : null;
+  const pattern = useMemo(() => chosen && (maps?.patternOf(chosen) ?? null), [maps, chosen]);
+  const missing = maps && chosen && !pattern && !refusal ? `${maps.row} ${headName(chosen)}` : null;
   const late = useLate(missing);
 
   const notice = (): Part[] | string | null => {
-    if (!scene) return `Prompt ${row} is not in this run, which has ${rows}.`;
+    if (!maps) return `Prompt ${row} is not in this run, which has ${rows}.`;
     if (!head) {
       return 'Select a head: click one in Heads, or exp.selection.update(head="2.5")';
     }
@@ -93,14 +92,14 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
       return late ? `${name} is waiting for the kernel.` : " ";
     }
     if (!hasAttention(pattern)) return `Layer ${chosen[0]} has no attention.`;
-    const outside = [position, key].find((one) => one !== null && one >= scene.length);
+    const outside = [position, key].find((one) => one !== null && one >= maps.length);
     if (outside === undefined) return null;
-    return `Position ${outside} is not in this prompt, which has ${scene.length} tokens.`;
+    return `Position ${outside} is not in this prompt, which has ${maps.length} tokens.`;
   };
   const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
   const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
-  const query = position ?? scene?.targetPosition ?? 0;
-  const blank = scene !== null && head !== null && !chosen;
+  const query = position ?? maps?.targetPosition ?? 0;
+  const blank = maps !== null && head !== null && !chosen;
 
   return (
     <div class={blank ? "rs-attention rs-blank" : "rs-attention"}>
@@ -113,9 +112,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
         }
         help={HELP}
         actions={pinActions(view, head)}
-        sentence={
-          pattern && scene ? sentence(pattern, numbers, chosen!, query, key, scene.name) : ""
-        }
+        sentence={pattern && maps ? sentence(pattern, numbers, chosen!, query, key, maps.name) : ""}
         notice={notice()}
       >
         <div class="rs-controls">
@@ -132,10 +129,10 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             without the first token
           </label>
         </div>
-        {scene && (
+        {maps && (
           <HeadMaps
             view={view}
-            {...{ scene, numbers, pattern, query }}
+            {...{ maps, numbers, pattern, query }}
             head={chosen}
             blank={blank}
           />

@@ -159,7 +159,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   };
 
   useEffect(() => {
-    // A newer run answers the edit, whoever asked for it.
+    // A newer run answers the edit, even if something else asked for it.
     if (sent && !refusal && run.number > sent.run) close();
   });
   useLayoutEffect(() => {

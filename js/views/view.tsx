@@ -106,7 +106,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
     >
       <div class="rs-controls">
         {menus
-          .filter(({ unless }) => !unless || choiceOf(view, unless[0]) !== unless[1])
+          .filter(({ unless }) => !unless?.slice(1).includes(choiceOf(view, unless[0]!)))
           .map(({ trait, label, options }) => (
             <Choice key={trait} view={view} trait={trait} label={label} options={options} />
           ))}
@@ -191,8 +191,8 @@ function blankWords(shown: Shown[]): string | null {
   return shown.map(({ of }) => of.blank).find(Boolean) ?? "There are no numbers here.";
 }
 
-function choiceOf(view: View<Model>, trait: string): unknown {
-  return view.trait(trait as keyof Model).value;
+function choiceOf(view: View<Model>, trait: string): string {
+  return String(view.trait(trait as keyof Model).value);
 }
 
 function render(props: RenderProps<Model>): void {

@@ -121,7 +121,7 @@ def _collector_resting() -> Iterator[None]:
     finally:
         if collects:
             if not gc.get_freeze_count():
-                # Makes all objects old ones, which are looked at seldom; what somebody has frozen would thaw.
+                # Moves all objects to the oldest generation, which is rarely scanned, but thaws what the user froze.
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

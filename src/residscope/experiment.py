@@ -33,7 +33,7 @@ from residscope.runs.trace import Trace
 
 
 class Experiment(Intervening):
-    """A model, prompts and answers, run anew at each change, with the views that show them.
+    """A model, prompts and answers, which run again at each change, and the views that show the run.
 
     Args:
         model: a `TransformerBridge`, raw or in compatibility mode, such as `rs.load_model` returns, or a Hugging Face
@@ -383,12 +383,12 @@ def _go(reference: "weakref.ref[Experiment]", asked: Any) -> None:
 
 
 def _intervene(reference: "weakref.ref[Experiment]", asked: Any) -> None:
-    """Switch parts off or on as the browser asks; why it cannot be done is told in every view."""
+    """Switch parts off or on as the browser asks; if that is not possible, every view says why."""
     experiment = reference()
     if experiment is None or type(asked) is not dict or asked.get("do") not in GESTURES:
         return
     try:
-        with suppress(RuntimeError):  # it is closed
+        with suppress(RuntimeError):  # the experiment is closed
             experiment._change_interventions(lambda before: asked_by_browser(before, asked))
     except InputError as error:
         experiment._feed.tell(str(error))

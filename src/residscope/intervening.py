@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
+from torch import Tensor
+
 from residscope.inputs.interventions import (
     Ablation,
     AblationKind,
@@ -19,9 +21,11 @@ from residscope.inputs.interventions import (
 )
 from residscope.inputs.prompts import Prompts
 from residscope.models.edits import Positions
+from residscope.runs.causal import causal_effects
+from residscope.runs.trace import Trace
 
 GESTURES = ("switch", "ablate", "reset")
-"""What a view asks for."""
+"""The gestures that a view can ask for."""
 
 Change = Callable[[tuple[Intervention, ...]], Sequence[Intervention]]
 """Returns the new interventions, given the current ones."""
@@ -34,6 +38,11 @@ class Intervening(ABC):
     @abstractmethod
     def interventions(self) -> tuple[Intervention, ...]:
         """Return the current interventions, oldest first, shown as Python code; assign to replace them all."""
+
+    @property
+    @abstractmethod
+    def trace(self) -> Trace:
+        """Return the run of the newest inputs; waits for it, and raises its error if it fails."""
 
     @abstractmethod
     def _change_interventions(self, change: Change) -> None:
@@ -62,7 +71,7 @@ class Intervening(ABC):
             reference: the prompts to take a mean over; None is the experiment's own.
             first: whether a mean also includes and replaces the first position.
             seed: decides which other prompt a row is resampled from.
-            dose: 0 ablates the part, 1 leaves it unchanged, 2 moves it as far the other way.
+            dose: 0 ablates the part, 1 leaves it unchanged, 2 is twice as far from the ablation.
 
         Raises:
             InputError: for a part that the model does not have, positions that a row does not have, or a kind without
@@ -121,6 +130,20 @@ class Intervening(ABC):
 
         self._change_interventions(change)
 
+    def causal_effects(self, kind: AblationKind = "mean") -> Tensor:
+        """Return what ablating each head costs the target: `[row layer head]`, in the target's unit.
+
+        Positive if the head helped; on top of the current interventions. NaN for layers without heads.
+
+        Args:
+            kind: what replaces a head: "mean", "zero" or "resample", as for `ablate`.
+
+        Raises:
+            InputError: for an unknown kind, or one without the prompts it needs.
+        """
+        *_, effects = causal_effects(self.trace, kind)
+        return effects
+
     @contextmanager
     def ablated(self, what: Any, kind: AblationKind = "mean", **options: Any) -> Iterator[Self]:
         """Ablate parts within a `with` statement; leaving it removes only this intervention.
@@ -139,7 +162,7 @@ class Intervening(ABC):
 
 
 def asked_by_browser(before: tuple[Intervention, ...], asked: Any) -> Sequence[Intervention]:
-    """Return the interventions in force after a gesture in a view.
+    """Return the interventions after a gesture in a view.
 
     Args:
         before: those in force.
@@ -147,7 +170,7 @@ def asked_by_browser(before: tuple[Intervention, ...], asked: Any) -> Sequence[I
             "ablate" them by a `kind` and at a `dose`; "reset" what is done to them, or to all where none are named.
 
     Raises:
-        InputError: for what cannot be done.
+        InputError: for a gesture that is not possible.
     """
     names = part_names(asked.get("parts")) if asked.get("parts") or asked["do"] != "reset" else ()
     rest = before

@@ -1,6 +1,7 @@
 """Numbers with named axes: the type that every view shows."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray
 
-AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "component", "explanation", "k", "site")
+AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "vocab", "component", "explanation", "k", "site")
 """The names of axes, in the order in which a quantity has them."""
 
 TOKEN_AXES = frozenset({"pos", "query", "key"})
@@ -63,7 +64,7 @@ class Quantity:
         unit: the unit, such as "logits"; empty if there is none.
         coords: the labels along an axis, by its name; the component axis needs them.
         reference: the untouched run's values, in the shape of `values`, or None.
-        moved: the change from the reference where it is not the values minus the reference, in the same shape.
+        moved: the change from the reference, if it is not the values minus the reference, in the same shape.
         scale: "signed" is symmetric about 0, "sequential" begins at 0.
         high: the number at the upper end of the scale; None is the largest value.
         checks: one per row, shown in the title; signed numbers with checks are described as parts of the target.
@@ -190,6 +191,20 @@ class Quantity:
         own |= {} if self.lengths is None else {"lengths": self.lengths[at : at + 1]}
         return replace(self, dims=self.cell_dims, **own)
 
+    def described(self, **words: Any) -> "Quantity":
+        """Return the same numbers, not copied, under another name, unit, coords, lengths and so on.
+
+        Raises:
+            InputError: for coords and lengths that do not fit.
+        """
+        other = copy(self)
+        for field, value in words.items():
+            other._set(field, value)
+        other._check()
+        if other.lengths is not None:
+            other._cut()
+        return other
+
     def change(self) -> "Quantity":
         """Return the change from the reference, on a scale symmetric about 0: values minus reference, or `moved`.
 
@@ -220,7 +235,7 @@ class Quantity:
         return replace(self, values=self.reference, reference=None, moved=None, high=self.limit or None, checks=())
 
     def frame(self, column: str = "value") -> "pd.DataFrame":
-        """Return a table with one row per cell: a column for each axis, the value, before, the change and the unit.
+        """Return a table with one row per cell: columns for each axis, the value, before, the change and the unit.
 
         Args:
             column: the name of the values' column.
@@ -261,7 +276,7 @@ class Quantity:
         return xarray.Dataset(arrays, coords, attrs={"name": self.name, "unit": self.unit})
 
     def _beside(self) -> dict[str, Numbers | None]:
-        """Return what stands beside the values, and has their shape."""
+        """Return the other arrays of the values' shape."""
         return {"reference": self.reference, "moved": self.moved}
 
     @property
@@ -281,7 +296,7 @@ class Quantity:
             raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
         self._check_coords()
         if self.moved is not None and self.reference is None:
-            raise InputError("moved", "moved is the change from a reference: give the reference, too")
+            raise InputError("moved", "moved is the change from a reference: give the reference too")
         for what, given in {**self._beside(), "labels": self.labels}.items():
             if given is not None:
                 self._check_shape(what, given)
@@ -311,6 +326,8 @@ class Quantity:
         longest = max(map(self.size, TOKEN_AXES))
         if not self.has_tokens or max(lengths) > longest:
             raise InputError("lengths", f"lengths go up to {max(lengths)} on an axis of {longest} tokens")
+        if min(lengths) == longest:
+            return
         real = self._real()
         self._set("values", _frozen(np.where(real, self.values, np.float32(np.nan))))
         for name, one in self._beside().items():

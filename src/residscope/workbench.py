@@ -30,7 +30,7 @@ class Workbench(Box):
         checked(type(self), experiment)
         self._chooser = _Chooser(experiment.selection)
         if experiment.selection.head is None and not source_of(experiment).closed:
-            # Before the views, so that each need be filled once.
+            # Before the views, so that each is filled only once.
             source_of(experiment).attach(uuid.uuid4().hex, self._chooser.follow)
         # They are filled in this order: what costs another forward comes last.
         views = {

@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load
 
 import residscope as rs
-from residscope.arrays import NoModelError
+from residscope.errors import NoModelError
 from tests.settled import answers, asked
 
 TOKENS = ["<s>", " the", " cat", " sat"]
@@ -188,6 +188,10 @@ def test_half_a_character_goes_into_every_table():
         view.close()
 
 
+def attention_of(run):
+    return run.find("layer", "head", "query", "key").values
+
+
 @pytest.mark.parametrize("kind", [rs.AttentionPattern, rs.HeadGrid, rs.HeadReadout], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("given", [tuple, list])
 def test_the_attentions_of_transformers_are_layers(kind, given):
@@ -196,10 +200,10 @@ def test_the_attentions_of_transformers_are_layers(kind, given):
     view = kind.from_arrays(layers, [TOKENS] * 3)
     trace = view.trace
     assert (trace.n_layers, trace.n_heads, len(trace.lengths)) == (2, 5, 3)
-    np.testing.assert_array_equal(trace.attention(1, 4)[2].numpy(), rows[1, 2, 4])
+    np.testing.assert_array_equal(attention_of(trace)[2, 1, 4], rows[1, 2, 4])
     view.close()
     same = kind.from_arrays(given(layer[0] for layer in layers), TOKENS)
-    np.testing.assert_array_equal(same.trace.attention(1, 4)[0].numpy(), rows[1, 0, 4])
+    np.testing.assert_array_equal(attention_of(same.trace)[0, 1, 4], rows[1, 0, 4])
     same.close()
     with pytest.raises(
         TypeError, match='weights has None, which transformers returns without attn_implementation="eager"'
@@ -267,3 +271,94 @@ def test_every_view_of_arrays_is_pictured(figure):
     for view in made:
         assert getattr(view, figure)()
         view.close()
+
+
+ATTENTION = rs.Quantity("attention", weights(2, 3), "layer head query key")
+GUESSES = rs.Quantity("probability", [[[0.5]]], "depth pos k", labels=[[["a"]]])
+
+
+def test_views_with_a_canvas_take_quantities_as_they_take_arrays():
+    curve = rs.Quantity("gap", [1.0], "depth", "nats")
+    effects = rs.Quantity("effect", np.arange(6.0).reshape(2, 3), "layer head", "nats")
+    written = rs.Quantity("writes", np.ones((2, 3, 2)) * [1, -1], "layer head vocab", coords={"vocab": ["a", "b"]})
+    for view, same in (
+        (
+            rs.TokenStrip.from_quantities([rs.Quantity("tint", np.arange(4.0), "pos", "nats")], TOKENS),
+            rs.TokenStrip.from_arrays(TOKENS, np.arange(4.0), name="tint", unit="nats"),
+        ),
+        (
+            rs.AttentionPattern.from_quantities([ATTENTION], TOKENS),
+            rs.AttentionPattern.from_arrays(ATTENTION.values, TOKENS),
+        ),
+        (
+            rs.HeadGrid.from_quantities([ATTENTION, effects], [TOKENS]),
+            rs.HeadGrid.from_arrays(ATTENTION.values, TOKENS, values=effects.values),
+        ),
+        (
+            rs.HeadReadout.from_quantities([effects, ATTENTION, written], TOKENS),
+            rs.HeadReadout.from_arrays(
+                ATTENTION.values,
+                TOKENS,
+                effects=effects.values,
+                writes=written.values,
+                vocabulary=["a", "b"],
+                name="effect",
+                unit="nats",
+            ),
+        ),
+        (
+            rs.LogitLens.from_quantities([curve, GUESSES], ["x"]),
+            rs.LogitLens.from_arrays(["x"], [[["a"]]], [[[0.5]]], target=[1.0], name="gap", unit="nats"),
+        ),
+    ):
+        np.testing.assert_equal(read(view._data), read(same._data))
+        np.testing.assert_equal(answers(view), answers(same))
+        assert view.status._header == same.status._header
+        assert view.selection.head == same.selection.head
+        assert view._line() == same._line()
+        assert view.to_frame().equals(same.to_frame())
+        view.close()
+        same.close()
+
+
+def test_numbers_of_one_prompt_are_the_same_in_every_row():
+    view = rs.TokenStrip.from_quantities([rs.Quantity("tint", [1.0, 2.0], "pos")], [["a", "b"], ["c", "d"]])
+    assert view.to_frame()["value"].tolist() == [1.0, 2.0, 1.0, 2.0]
+    view.close()
+
+
+def test_guesses_may_be_ids_without_texts():
+    guesses = rs.Quantity("probability", [[[0.5, np.nan]]], "depth pos k", labels=np.array([[[7, -1]]]))
+    view = rs.LogitLens.from_quantities([guesses], ["x"])
+    assert view.to_frame()[["token", "probability"]].to_numpy().tolist() == [["7", 0.5]]
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "sentence"),
+    [
+        (
+            lambda: rs.AttentionPattern.from_quantities([rs.Quantity("weights", weights(), "query key")], TOKENS),
+            NoModelError,
+            r"no model to compute 'attention \[layer head query key\]' with",
+        ),
+        (lambda: rs.HeadGrid.from_quantities([ATTENTION]), rs.InputError, "'attention' goes along tokens: give their"),
+        (
+            lambda: rs.AttentionPattern.from_quantities(
+                [rs.Quantity("attention", np.full((1, 1, 1, 1), 1e5), "layer head query key")], ["a"]
+            ),
+            ValueError,
+            "attention must be at most 65,504 in size",
+        ),
+        (
+            lambda: rs.LogitLens.from_quantities([rs.Quantity("probability", [[[0.5]]], "depth pos k")], ["x"]),
+            rs.InputError,
+            "'probability' has no labels: give a text or an id for each number",
+        ),
+        (lambda: rs.LogitLens.from_quantities([ATTENTION], TOKENS), rs.InputError, "a view draws 3 axes besides the"),
+        (lambda: rs.View.from_quantities([GUESSES], ["x"]), rs.InputError, "a view draws 2 axes besides the row"),
+    ],
+)
+def test_quantities_that_a_view_does_not_show_are_refused_in_a_sentence(make, error, sentence):
+    with pytest.raises(error, match=sentence):
+        make()

@@ -163,8 +163,8 @@ def test_arrays_have_cards_and_small_maps_too():
     grid.sort = "direct effect"
     assert grid.to_frame()["head"].tolist() == ["L1H2", "L1H1", "L1H0"]
     for refused, sentence in (
-        (lambda: rs.HeadReadout.from_arrays(weights, tokens, effects=[[1.0]]), r"effects are of \[1, 1\]"),
-        (lambda: rs.HeadReadout.from_arrays(weights, tokens, writes=writes), "vocabulary names 0"),
+        (lambda: rs.HeadReadout.from_arrays(weights, tokens, effects=[[1.0]]), r"effects has \[1, 1\]"),
+        (lambda: rs.HeadReadout.from_arrays(weights, tokens, writes=writes), "vocabulary has 0"),
         (lambda: rs.HeadGrid.from_arrays(weights, tokens, values=[[1.0]]), r"values has \[1, 1\]"),
     ):
         with pytest.raises(ValueError, match=sentence):

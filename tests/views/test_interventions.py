@@ -146,7 +146,7 @@ def test_what_cannot_be_done_is_told_in_every_view_until_the_next_run(experiment
     assert gesture(experiment, do="ablate", parts=["L1H1"], kind="resample") == ()
     error = experiment.status._error
     assert error["run"] == 1
-    assert error["message"].startswith("nothing to resample row 0 from: give it a corrupted prompt")
+    assert error["message"].startswith("there is nothing to resample row 0 from: give a corrupted prompt")
     gesture(experiment, do="switch", parts=["L1H1"])
     assert experiment.status._error is None
 
@@ -170,3 +170,31 @@ def test_what_no_view_of_ours_asks_changes_nothing(experiment, asked):
     assert experiment.status.run == 1
     experiment.close()
     experiment.status.set_state({"_intervene": {"id": 9, "do": "switch", "parts": ["L1H1"]}})
+
+
+def test_causal_effects_fill_the_map_and_are_a_column_of_the_table(experiment):
+    view = rs.HeadAttribution(experiment, colour="causal effect", off="zero")
+    _, info, arrays = read(filled(view)._data)
+    effects = experiment.causal_effects("zero")
+    np.testing.assert_array_equal(arrays["0.values"], effects)
+    (told,) = info["quantities"]
+    assert [told[name] for name in ("name", "unit", "measured_on", "checks")] == [
+        "causal effect", "logits", "off: zero", []
+    ]  # fmt: skip
+    frame = view.to_frame()
+    np.testing.assert_allclose(frame.causal_effect, effects.reshape(-1))
+    assert set(frame.off) == {"zero"}
+    assert "causal effect" in view.to_svg()
+    view.off = "mean"
+    _, _, arrays = read(filled(view)._data)
+    np.testing.assert_array_equal(arrays["0.values"], experiment.causal_effects("mean"))
+    experiment.ablate("L1H1", "zero")
+    _, _, arrays = read(filled(view)._data)
+    assert "0.reference" not in arrays
+    np.testing.assert_array_equal(arrays["0.values"], experiment.causal_effects("mean"))
+
+
+def test_a_causal_effect_that_lacks_its_prompts_is_told_in_the_view(experiment):
+    view = filled(rs.HeadAttribution(experiment, colour="causal effect", off="resample"))
+    (job,) = [job for job in experiment.status._jobs if job["of"] == view._still]
+    assert job["error"].startswith("there is nothing to resample row 0 from")

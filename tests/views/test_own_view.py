@@ -6,8 +6,7 @@ import torch
 import traitlets
 
 import residscope as rs
-from residscope.arrays import NoModelError
-from residscope.errors import InputError
+from residscope.errors import InputError, NoModelError
 from residscope.export.figure import Curve, Heading, Map, Table
 from residscope.export.words import number
 from residscope.header import text_of
@@ -88,6 +87,14 @@ def test_its_table_has_every_quantity(experiment):
     curve = frame[frame["quantity"] == "target so far"]
     np.testing.assert_allclose(curve["value"], experiment.trace.lens_target().value.reshape(-1).numpy(), rtol=1e-6)
     assert set(curve["unit"]) == {"logits"}
+
+
+@pytest.mark.parametrize("written", ["One.", ["One."], ("One.",)])
+def test_its_help_is_one_paragraph_or_several(experiment, written):
+    class Helped(Sizes):
+        help = written
+
+    assert Helped(experiment)._about["help"] == ["One."]
 
 
 def test_a_labelled_trait_is_a_menu_for_the_browser_too(experiment):
@@ -184,7 +191,7 @@ ROWS = rs.Quantity("norm", np.ones((3, 2)), "row layer")
         (of_class(ROWS), InputError, "norm has 3 rows, and the run has 2"),
         (given(), InputError, "View.quantities yielded nothing to show"),
         (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and tokens has 1 token"),
-        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens have 2 and 3 rows"),
+        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens differ in rows: they have 2"),
         (given(NORMS, tokens="cat"), TypeError, "tokens is a list of texts"),
     ],
 )

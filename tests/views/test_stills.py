@@ -184,7 +184,7 @@ def test_a_map_that_is_drawn_smaller_says_so_and_keeps_its_labels():
     tokens = [f"t{n}" for n in range(181)]
     view = rs.AttentionPattern.from_arrays(np.tril(np.full((181, 181), 0.5)), tokens)
     said = written(view)
-    assert "each cell is the largest attention of those under it: 181 by 181 as 96 by 96" in said
+    assert "each cell is the largest attention under it: 181 by 181 as 96 by 96" in said
     assert said.count("t0") == 2, "beside the map and above it"
     rings = [one for one in ElementTree.fromstring(view.to_svg()).iter(f"{NS}rect") if one.get("stroke") == "#1f6feb"]
     assert len(rings) == 1, "the row that is looked at"

@@ -324,7 +324,7 @@ def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(ex
             ({"answers": [[" Mary", " Mary"]]}, "answers", "the right and the wrong answer are the same"),
             ({"prompts": [""]}, "prompts", "an empty text"),
             ({"prompts": "no list"}, "prompts", "a list of texts"),
-            ({"answers": [" Mary"]}, "answers", "one pair of texts a prompt"),
+            ({"answers": [" Mary"]}, "answers", "one pair of texts per prompt"),
             ({}, "prompts", "an edit changes prompts, answers or prefills"),
         ],
         start=2,

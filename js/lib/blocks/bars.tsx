@@ -19,7 +19,7 @@ type Props = {
   name: string;
   layout: Layout;
   names: string[];
-  /** One value a part, and below them each prompt's own where the bars are means. */
+  /** One value per part, and below them each prompt's own where the bars are means. */
   values: Float32Array;
   spread: Float32Array[];
   /** The untouched run's, marked by a tick each, or null. */
@@ -186,7 +186,7 @@ export function Bars(props: Props): JSX.Element {
   );
 }
 
-/** One dot a prompt, as two strokes however many prompts there are. */
+/** One dot per prompt, drawn as two strokes however many prompts there are. */
 function Dots({ at, y, small }: { at: number[]; y: number; small: boolean }): JSX.Element {
   const path = at.map((x) => `M${x.toFixed(1)} ${y}h0`).join("");
   return (

@@ -23,7 +23,7 @@ export type BlockProps = {
   onSwitch: ((part: string) => void) | undefined;
 };
 
-/** The scale of a block; what changes in a share or a size is told apart from what has a sign of its own. */
+/** The scale of a block; a change of a share or a size gets other colours than a signed number. */
 export function scaleOf(shown: Shown, theme: Theme, palette: Diverging): Scale {
   if (!shown.signed) return sequentialScale(shown.limit, theme);
   const changed = shown.show === "change" && shown.of.scale === "sequential";

@@ -1,4 +1,4 @@
-/** The sentence under the small maps: what stands first, and where it looks most on the whole. */
+/** The sentence under the small maps: which head comes first, and which rests most on the first token. */
 
 import * as words from "../../../src/residscope/data/words.json";
 import type { SmallMap } from "../../lib/blocks/small-maps";
@@ -23,7 +23,7 @@ export function sentence(maps: SmallMap[], sort: string, unit: string, length: n
     said.push(" ", ...fill(words.maps_first, { sort, head: headName(first.head), value }));
   }
   const resting = maps
-    // Of a pooled map the largest weights are known, and not their mean.
+    // A pooled map has the largest weights, not their mean.
     .filter(({ pattern }) => pattern?.length === length)
     .map((one) => ({ one, share: one.pattern ? onFirst(one.pattern) : Number.NaN }))
     .filter(({ share }) => !Number.isNaN(share))

@@ -1,4 +1,4 @@
-/** The likeliest tokens at the chosen cell. */
+/** The most likely tokens at the selected cell. */
 
 import type { JSX } from "preact";
 import { number, precise, probability } from "../../lib/number";

@@ -30,7 +30,7 @@ export function sentence(run: Header, lens: Lens, depth: number, position: numbe
   });
 }
 
-/** How a stop of the slider is called in a sentence. */
+/** The name of a stop of the slider in a sentence. */
 export function depthWords(run: Header, depth: number): string {
   const name = run.depths[depth] ?? "";
   if (name === "output") return words.depth_output;

@@ -13,7 +13,7 @@ type Props = {
   run: Header;
   /** Null is the mean over rows. */
   row: number | null;
-  /** Whether the model's top two tokens are explained, for want of answers. */
+  /** Whether there are no answers, so that the model's top two tokens are explained. */
   own: boolean;
 };
 
@@ -61,7 +61,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
             </span>
           )}
           {one.before && (
-            <span title="the divergence of the next-token distribution from the untouched run's">
+            <span title="KL divergence of the next-token distribution from the untouched run's">
               KL <b>{number(one.before.kl)}</b> nats
             </span>
           )}

@@ -1,4 +1,4 @@
-/** What is done to the model's parts, a chip each: how, at which dose, and taken back. */
+/** The interventions on the model's parts, one chip each: its kind, its dose, and a button that undoes it. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -10,7 +10,7 @@ import type { View } from "../../lib/view";
 
 const KINDS = ["mean", "zero", "resample"];
 const KINDS_ARE =
-  "what the part becomes: its mean over prompts, nothing, or what it is in another prompt";
+  "what replaces the part: its mean over prompts, zeros, or its value in another prompt";
 
 // biome-ignore lint/suspicious/noExplicitAny: of any model
 type Props = { view: View<any>; run: Header };
@@ -18,7 +18,7 @@ type Props = { view: View<any>; run: Header };
 export function InForce({ view, run }: Props): JSX.Element | null {
   if (run.interventions.length === 0) return null;
   return (
-    <div class="rs-in-force" role="group" aria-label="interventions in force">
+    <div class="rs-in-force" role="group" aria-label="current interventions">
       {run.interventions.map((one) => (
         <Chip key={one.parts.join()} view={view} one={one} />
       ))}
@@ -63,7 +63,7 @@ function Chip({ view, one }: { view: Props["view"]; one: Intervention }): JSX.El
             step={0.05}
             value={dose ?? one.by}
             aria-label={`dose of ${one.parts.join(", ")}`}
-            title={`dose ${number(dose ?? one.by)}: 0 is off, 1 as it is, 2 twice as far from off`}
+            title={`dose ${number(dose ?? one.by)}: 0 is off, 1 is unchanged, 2 is twice as far from off`}
             disabled={needs.disabled}
             onInput={({ currentTarget }) => setDose(Number(currentTarget.value))}
             onChange={({ currentTarget }) => {
@@ -76,7 +76,7 @@ function Chip({ view, one }: { view: Props["view"]; one: Intervention }): JSX.El
       <button
         type="button"
         class="rs-round"
-        aria-label={`take back ${words}`}
+        aria-label={`undo ${words}`}
         {...needs}
         onClick={() => view.intervene({ do: "reset", parts: one.parts })}
       >

@@ -99,7 +99,7 @@ class Chips:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a text and a number, as it is written, under a heading."""
+    """Rows of a text and a written number, under a heading."""
 
     heading: str
     rows: Sequence[tuple[str, str]]

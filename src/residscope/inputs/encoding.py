@@ -28,7 +28,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may say of how prompts become tokens.
+    """The user's settings for how prompts become tokens.
 
     Attributes:
         prepend_bos: None follows the model's own habit.
@@ -199,5 +199,5 @@ class Encoding:
 
 
 def _asks_for_template(chat_template: bool | Mapping[str, Any] | None) -> bool:
-    # An empty dict holds no arguments, and asks for the template all the same.
+    # An empty dict has no arguments, but still asks for the template.
     return chat_template is True or isinstance(chat_template, Mapping)

@@ -12,7 +12,7 @@ KEPT = 200
 
 @dataclass
 class Past:
-    """A run as it is remembered.
+    """A remembered run.
 
     Attributes:
         number: the newest run of these inputs.

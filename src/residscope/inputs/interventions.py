@@ -61,7 +61,7 @@ class Ablation(_OfParts):
             own prompts.
         first: whether the mean also includes and replaces the first position.
         seed: decides which other prompt a row is resampled from.
-        dose: 0 ablates the part, 1 leaves it unchanged, values between mix the two, 2 moves it as far the other way.
+        dose: 0 ablates the part, 1 leaves it unchanged, between them is a mix, 2 is twice as far from the ablation.
     """
 
     kind: AblationKind = "mean"

@@ -76,7 +76,7 @@ def written(row: Row) -> Prompt:
 
 
 def plain(value: Any) -> Any:
-    """Copy what a user wrote, arrays as lists: a later change in place, of theirs or ours, then changes nothing."""
+    """Copy what a user wrote, with arrays as lists, so that later changes in place, theirs or ours, have no effect."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -42,7 +42,7 @@ class Question:
 
     @property
     def settings(self) -> Settings:
-        """Return what is said of how prompts become tokens."""
+        """Return the settings for how prompts become tokens."""
         return Settings(self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
 
     def copy(self) -> "Question":
@@ -70,7 +70,7 @@ class Question:
             raise TypeError(
                 f"there is no input {', '.join(unknown)}: the inputs are {', '.join(Question.__annotations__)}"
             )
-        # A target made by hand stands in place of answers.
+        # A target made by hand replaces answers.
         if "answers" in changes and "target" not in changes and self.hand_made:
             changes = {**changes, "target": None}
         elif isinstance(changes.get("target"), Target) and "answers" not in changes:

@@ -34,11 +34,11 @@ class Inputs:
         bos_policy: what decided whether to prepend it: "the model's habit", "prepend_bos=True", "chat template", ...
         template: for each row, the ranges `[start, end)` of tokens that the chat template added; empty where they
             cannot be told from the user's.
-        prefills: what the reply to each prompt begins with, or None where no chat template is in use.
-        form: what the prompts were written as: "texts", "messages" or "ids".
-        cached: the activations to be read in place of a run, where they are not what the model does.
-        interventions: what is changed in the run, oldest first.
-        warnings: what the reader should know, one sentence each.
+        prefills: the beginning of the reply to each prompt, or None where no chat template is used.
+        form: how the prompts were written: "texts", "messages" or "ids".
+        cached: activations to read instead of a run, where they differ from the model's own.
+        interventions: the interventions, oldest first.
+        warnings: what the user should know, one sentence each.
     """
 
     prompts: tuple[str, ...]
@@ -188,7 +188,7 @@ class Reader:
 
     def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]], mask: Any) -> Inputs:
         rows = parse_prompts("corrupted", corrupted)
-        # Padded as the prompts are, they have the prompts' mask; they may also have one of their own, or no padding.
+        # If padded like the prompts, they share the prompts' mask; they may also have their own, or no padding.
         _, own_mask = unpacked(corrupted, None)
         lengths = [len(row) for row in rows if isinstance(row, tuple)]
         if mask is not None and own_mask is None and lengths == list(map(len, as_rows(mask))):

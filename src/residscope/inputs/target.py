@@ -198,20 +198,3 @@ def _whole_numbers(wanted: str, given: Sequence[object]) -> tuple[int, ...]:
     if len(numbers) < len(given):
         raise ValueError(f"{wanted}, not {brief(given)}")
     return numbers
-
-
-@dataclass(frozen=True)
-class Named:
-    """What plain numbers are called, in place of a target that a model explains.
-
-    Attributes:
-        positions: where each row ends.
-        names: one per row.
-        unit: of all.
-    """
-
-    positions: tuple[int, ...]
-    names: tuple[str, ...]
-    unit: str
-    right: tuple[Answer, ...] = ()
-    wrong: None = None

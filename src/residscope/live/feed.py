@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from residscope.live.shared import Extent, Selection, Status
+from residscope.live.shared import Extent, Selection, Status, attach_owner, settle
 from residscope.live.source import Follow
 from residscope.live.widget import Widget, undone_by
 from residscope.live.wire import text
@@ -56,7 +56,7 @@ class Feed(Generic[R]):
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda ticket: _report(me, ticket), around)
         undone_by(self._worker.close)
-        self.selection.attach(self)
+        attach_owner(self.selection, self)
         self._ticket: Ticket | None = None
         self.status.observe(lambda change: _cancel(me, change["new"]), "_cancel")
 
@@ -93,7 +93,7 @@ class Feed(Generic[R]):
             self._publish(runs, made)
 
         with self.lock:
-            # The number goes up first: the job may begin before submit returns.
+            # The number goes up first, because the job may begin before submit returns.
             self.number += 1
             about = {"run": self.number, "of": ""}
             self._ticket = self._worker.submit(
@@ -133,7 +133,7 @@ class Feed(Generic[R]):
 
     def attach(self, name: str, follow: Follow[R]) -> None:
         """Let a view show the newest runs and all later ones, by a method that is held weakly."""
-        # Under the lock, else runs that are published meanwhile find no view, and the view no runs.
+        # Under the lock; otherwise runs published meanwhile would miss the view, and the view would miss them.
         with self.lock:
             self._followers[name] = weakref.WeakMethod(follow)
             if self._runs is not None:
@@ -171,15 +171,15 @@ class Feed(Generic[R]):
         self._worker.cancel(version)
 
     def tell(self, message: str) -> None:
-        """Show in all views, until the next run, why what they asked cannot be done."""
+        """Show in all views, until the next run, why a gesture was not possible."""
         self.status._error = {"run": self.number, "message": text(message)}
 
     def _publish(self, runs: R, made: Callable[[R], object]) -> None:
         header, extent = self._describe(runs)
-        with self.lock:  # whoever asked has put it into the history then
+        with self.lock:  # by then the caller has put it into the history
             self._runs = runs
             made(runs)
-            # With the runs: who sees these may wait for a view to show them.
+            # With the runs, because whoever sees them may wait for a view to show them.
             for name in list(self._followers):
                 self._show(name, runs)
         self._jobs.clear()
@@ -189,11 +189,11 @@ class Feed(Generic[R]):
             self.status._jobs = []
             self.status._error = None
         try:
-            self.selection.settle(self, extent)
+            settle(self.selection, self, extent)
         except Exception:  # noqa: BLE001 - an observer's mistake must not stop the run
             _LOG.exception("an observer of the selection failed")
         if self._on_run:
-            # Of a kind of its own: a newer run replaces what is shown, and every run is told of.
+            # A kind of its own: a newer run replaces what is shown, but observers hear of every run.
             self._worker.submit(f"{_TOLD}{runs.number}", lambda _ticket: self._tell(runs), Priority.FIRST)
 
     def _show(self, name: str, runs: R) -> None:

@@ -48,7 +48,7 @@ def note_made_by_cell(retire: Callable[[], object]) -> None:
         return
     _MADE[cell] = execution, [weakref.WeakMethod(retire)]
     _let_go(cell, execution)
-    # The newest first: boxes before what they hold, views before what they show.
+    # Newest first: boxes before what they hold, views before what they show.
     for reference in reversed(things):
         retire_older = reference()
         if retire_older is not None:
@@ -124,14 +124,14 @@ def _look(change: Any) -> None:
     kind = "application/vnd.jupyter.widget-view+json"
     seen = {one.get("data", {}).get(kind, {}).get("model_id") for one in output.outputs}
     entries = _OUTPUTS.get(output, [])
-    # The browser may not tell of everything in between, but it shows things in their order.
+    # The browser may not report everything in between, but it shows things in order.
     told = max((number for number, (id, _, was) in enumerate(entries, 1) if was or id in seen), default=0)
     _OUTPUTS[output] = [(id, thing, True) for id, thing, _ in entries[:told] if id in seen] + entries[told:]
 
 
 def _running() -> tuple[str, str]:
     """Return the ids of the running cell and of the message that runs it; empty if there is none."""
-    # Only in a kernel is there a module to ask.
+    # Only a kernel has the module to ask.
     try:
         from IPython.core.getipython import get_ipython
 

@@ -198,18 +198,6 @@ class Selection(Widget):
             here = {name: value for name, value in values.items() if self._exists(name, value)}
             self.update(**here, pinned=[name for name in pinned if self._exists("pinned", name)])
 
-    def attach(self, owner: Owner) -> None:
-        """Let an owner say what can be selected before its first run has finished."""
-        with self._lock:
-            self._owners.add(owner)
-
-    def settle(self, owner: Owner, extent: Extent) -> None:
-        """Note an owner's newest run, and drop what no attached run has any more."""
-        self.attach(owner)
-        # Else what is selected meanwhile on another thread is dropped for what was selected before.
-        with self.hold_sync():
-            self.update(**self._gone(owner, extent))
-
     def _gone(self, owner: Owner, extent: Extent) -> dict[str, Any]:
         first = owner not in self._extents
         was_last = {e.n_depths - 1 for e in self._extents.values() if e.n_depths}
@@ -256,6 +244,20 @@ class Selection(Widget):
             return f"no run shown has the component {brief(value)}; similar names are {', '.join(nearest)}"
         what = f"L{value[0]}H{value[1]}" if name == "head" else f"{name} {value}"
         return f"no run shown has {what}: {', or '.join(dict.fromkeys(extent.range_of(name) for extent in reach))}"
+
+
+def attach_owner(selection: Selection, owner: Owner) -> None:
+    """Let an owner say what can be selected before its first run has finished."""
+    with selection._lock:
+        selection._owners.add(owner)
+
+
+def settle(selection: Selection, owner: Owner, extent: Extent) -> None:
+    """Note an owner's newest run, and drop what no attached run has any more."""
+    attach_owner(selection, owner)
+    # Otherwise a selection made meanwhile on another thread would be lost.
+    with selection.hold_sync():
+        selection.update(**selection._gone(owner, extent))
 
 
 class Status(Widget):

@@ -50,7 +50,7 @@ def made_whole() -> Iterator[None]:
     except BaseException:
         for reference in reversed(mine):
             undo = reference()
-            # What goes wrong now must not hide what went wrong first.
+            # A second error must not hide the first.
             with suppress(Exception):
                 if undo is not None:
                     undo()
@@ -93,7 +93,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
     def __new__(cls, *args: Any, **traits: Any) -> Any:
         """Make what closing needs, because a widget that fails before it is made is closed all the same."""
         made = super().__new__(cls, *args, **traits)
-        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
+        # The kernel's threads and the worker's set traits, and ipywidgets' bookkeeping is not made for that.
         made._lock = threading.RLock()
         made._watched = {}
         undone_by(made._retire)
@@ -109,7 +109,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         """Handle a message from the browser: set good values together, and answer bad ones with the true values."""
         good: dict[str, Any] = {}
         refused: list[str] = []
-        with self._alone():  # also while looking: what may be selected changes with the run
+        with self._alone():  # also for validation: what may be selected changes with the run
             for name, value in sync_data.items():
                 if name in self._from_browser and self._accepts(name, value):
                     good[name] = value
@@ -148,14 +148,14 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             try:
                 yield
             finally:
-                # A stack goes backwards, and goes on when an observer fails.
+                # A stack unwinds backwards, and goes on when an observer fails.
                 for event in reversed(self._to_tell):
                     afterwards.callback(super()._notify_observers, event)
                 self._to_tell = None
 
     def _notify_observers(self, event: Any) -> None:
         if self._to_tell is None:
-            super()._notify_observers(event)  # of a default value, which is no change
+            super()._notify_observers(event)  # for a default value, which is not a change
         else:
             self._to_tell.append(event)
 
@@ -171,7 +171,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             if call is not None:
                 call(message)
 
-        # ipywidgets' own handler, and its list of all widgets, would keep this one for ever.
+        # ipywidgets' own handler and its list of all widgets would keep this one alive for ever.
         self.comm.on_msg(handle_message)
         open_widgets()[self.model_id] = weakref.proxy(self)
 
@@ -190,7 +190,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             if call is not None:
                 call(change)
 
-        # First noted, then done: what comes in between must find it. What watches itself need not be told to stop.
+        # Noted first, in case of an interrupt in between. A widget that watches itself need not be told to stop.
         if other is not self:
             self._watched[key] = other, names, told
         other.observe(told, names)
@@ -199,7 +199,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         """Stop watching others, and close the widget and the layout model that ipywidgets made for it."""
         while self._watched:
             _, (other, names, told) = self._watched.popitem()
-            with suppress(ValueError):  # it was interrupted before it watched
+            with suppress(ValueError):  # it was interrupted before it began to watch
                 other.unobserve(told, names)
         if self.comm is not None and self.layout is not None:
             self.layout.close()
@@ -211,7 +211,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:
         """Close a widget that nothing holds any more; others may still hold what it held."""
-        # One that was interrupted before it had what closing needs has nothing to close.
+        # A widget that was interrupted before it had what closing needs has nothing to close.
         if "_watched" in vars(self) and not _ends():
             self._retire()
 
@@ -224,7 +224,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     def _accepts(self, name: str, value: Any) -> bool:
         try:
-            # Also what JSON cannot hold, or hides: a lone surrogate fails to encode.
+            # This also catches what JSON cannot hold: a lone surrogate fails to encode.
             written = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
             if len(written) > LARGEST_MESSAGE or not _is_flat(value, DEEPEST_MESSAGE):
                 return False
@@ -263,7 +263,7 @@ def check_front_end() -> None:
     if not any(STATIC.glob("*.js")):
         raise ImportError(
             f"residscope has no front end here ({STATIC} holds no bundles): in a checkout run `make build`, "
-            "elsewhere install residscope anew"
+            "elsewhere reinstall residscope"
         )
 
 

@@ -52,19 +52,19 @@ def text(raw: str) -> str:
     return "".join(shown)
 
 
-def token_text(raw: str, piece: str) -> str:
+def token_text(raw: str, entry: str) -> str:
     """Return a token's text; a token that is part of a character shows its bytes, such as <E2 80>.
 
     Args:
         raw: the token decoded.
-        piece: its entry in the vocabulary, from which byte-level vocabularies tell the bytes.
+        entry: its entry in the vocabulary, from which byte-level vocabularies tell the bytes.
     """
     if "\N{REPLACEMENT CHARACTER}" not in raw:
         return text(raw)
     table = _byte_of_character()
-    if not piece.startswith("<0x") and all(character in table for character in piece):
-        return f"<{' '.join(f'{table[character]:02X}' for character in piece)}>"
-    return text(piece)
+    if not entry.startswith("<0x") and all(character in table for character in entry):
+        return f"<{' '.join(f'{table[character]:02X}' for character in entry)}>"
+    return text(entry)
 
 
 @cache

@@ -139,7 +139,7 @@ class Ticket:
         """Run the job to its next yield, or to its end."""
         try:
             self.check()
-            # Within the try: what fails there fails the job, and not the thread.
+            # Inside the try, so that a failure here fails the job and not the thread.
             with around():
                 if self._job is not None:
                     job, self._job = self._job, None
@@ -151,7 +151,7 @@ class Ticket:
         except StopIteration:
             pass
         except Cancelled as error:
-            # Nobody is told where it was, and its frames would hold all that it had in hand.
+            # The traceback is not shown, and its frames would keep everything alive that they hold.
             self.error = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - kept for whoever waits for the job
             self.error, self._traceback = error, error.__traceback__
@@ -160,7 +160,7 @@ class Ticket:
     def _end(self) -> None:
         rest, self._rest, self._job, self.progress = self._rest, None, None, None
         try:
-            # Of what was stopped between two turns, what stands in `finally` is done now.
+            # A job stopped between two turns runs its `finally` blocks now.
             if isinstance(rest, Generator):
                 rest.close()
             self._report(self)
@@ -276,7 +276,7 @@ class Worker:
                     self._ending.append(ticket)
                 elif not ticket.done:
                     self._waiting[ticket.kind] = ticket
-            # Else this thread holds the last job, and through its error's frames all that it held.
+            # Otherwise this thread would keep the last job alive, and all that its error's frames hold.
             del ticket
 
 

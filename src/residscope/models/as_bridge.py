@@ -71,7 +71,7 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
             samples = WeightSamples(() if _shares_all(bridge, seen.tensors) else seen.tensors)
             known = _BRIDGES[model] = _Known(bridge, tokenizer, seen, samples, samples.read())
         set_tokenizer(known.bridge, known.given.of(tokenizer))
-        # What the strip says of training mode is read off the bridge.
+        # What the strip says about training mode is read off the bridge.
         known.bridge.train(model.training)
         return known.bridge
     if not isinstance(model, TransformerBridge):
@@ -124,7 +124,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     if sentence:
         raise InputError("model", sentence)
     twin = copy_modules(model, model.modules(), keep)
-    # A model that was never saved does not name its class, and TransformerLens goes by it.
+    # A model that was never saved does not name its class, which TransformerLens needs.
     twin.config.architectures = twin.config.architectures or [type(model).__name__]
     try:
         bridge = build_bridge_from_module(
@@ -136,7 +136,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     except Exception as error:
         if ran_out_of_memory(error):
             raise
-        # TransformerLens' own sentence for this goes on to name all that it knows.
+        # TransformerLens' own message lists every model that it knows.
         unknown = isinstance(error, ValueError) and "rchitecture" in str(error)
         name = type(model).__name__
         raise InputError("model", no_bridge(name) if unknown else _not_built(name, error)) from error

@@ -220,12 +220,12 @@ def _difference(name: str, given: Tensor, live: Tensor, axes: tuple[int, ...], f
     ours, theirs = [row.clamp(max=len(live) - 1)], [row.clamp(max=len(given) - 1)]
     for axis in range(1, live.ndim):
         if axis in axes:
-            # What most numbers are read off stands last.
+            # Most numbers are read off the last position.
             ours.append(torch.where(last, real[row] - 1, (chance[axis] * real[row]).long()))
         else:
             ours.append((chance[axis] * live.shape[axis]).long())
         theirs.append(ours[-1] + starts[row] if axis in axes else ours[-1])
-    # In half precision what masks a score may be infinite.
+    # In half precision masked scores may be infinite.
     kept, computed = given.cpu()[tuple(theirs)].double(), live.cpu()[tuple(ours)].to(given.dtype).double()
     apart = (kept != computed) & ~((kept - computed).abs() <= _tolerance(given, live))
     if not apart.any():

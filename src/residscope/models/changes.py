@@ -92,7 +92,7 @@ def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
         if kind not in names:
             names[kind] = _settings_like(module)
         settings += map(own.get, names[kind])
-        # Most have none of one of these, and each step counts.
+        # Most modules lack one of these, and each step counts.
         if held := own["_parameters"]:
             tensors += held.values()
         if held := own["_buffers"]:
@@ -132,7 +132,7 @@ class WeightSamples:
         if addresses != self._addresses:
             self._find()
             self._addresses = addresses
-        # On a GPU each transfer waits for all that is queued; near by, NumPy joins small pieces in a third of the time.
+        # On a GPU each transfer waits for the whole queue; on the CPU NumPy joins small pieces in a third of the time.
         values = [torch.cat([view.reshape(-1) for view in views]).cpu().numpy() for views in self._far]
         values += [np.concatenate(views, axis=None) for views in self._near]
         versions = [weight._version for weight in self._counted]
@@ -241,6 +241,6 @@ def _assigned(member: Any, names: set[str]) -> Iterator[str]:
             waiting += one.__code__, getattr(one, "__wrapped__", None)
         elif isinstance(one, types.CodeType):
             waiting += one.co_consts
-            # To read instructions takes long, and few functions know the names.
+            # Reading instructions takes long, and few functions contain the names.
             if not names.isdisjoint(one.co_names):
                 yield from (step.argval for step in get_instructions(one) if step.opname == "STORE_ATTR")

@@ -30,7 +30,7 @@ class Site:
     """One part of a model, and where in its rows it is edited.
 
     Attributes:
-        kind: `head` (what a head writes, as z less what z holds whatever the head attends to), `z` (all of a head's
+        kind: `head` (what a head writes: z minus what z holds whatever the head attends to), `z` (all of a head's
             z), `attn` (the sum of the layer's heads as it enters the residual stream; what the layer's attention adds
             besides stays), `mlp` (all that branch adds), or the residual stream: `resid_pre`, `resid_mid`,
             `resid_post`.
@@ -107,7 +107,7 @@ class PlacedEdit:
 
     @property
     def changes(self) -> Bool[Tensor, "row pos"]:
-        """Tell where the part does not stay as it is."""
+        """Tell where the part changes."""
         return (self.factor[..., 0] != 1) | self.adds
 
     def applied(self, value: Float[Tensor, "row pos d"], rest: Float[Tensor, "row pos d"] | None) -> Tensor:

@@ -34,7 +34,7 @@ def look_up(name: str) -> None:
             HfApi().model_info(official, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception as error:
         sentence = why_not_there(name, error)
-        # Any other failure, a busy hub's for one, may pass: loading tries again, and says what is wrong.
+        # Any other failure, such as a busy hub, may pass: loading tries again and says what is wrong.
         if sentence is not None:
             raise InputError("model", sentence) from error
 

@@ -42,7 +42,7 @@ def loaded(*modules: torch.nn.Module) -> Iterator[None]:
     """Load the modules' weights for use, including offloaded ones."""
     with ExitStack() as stack:
         for part in modules_of(*modules):
-            # Few models are offloaded, and to enter nothing for each module takes longer than most sums.
+            # Few models are offloaded, and entering an empty context for each module takes longer than most sums.
             if "_hf_hook" in vars(part):
                 stack.enter_context(align_module_device(part))
         yield

@@ -59,7 +59,7 @@ class Twin:
         inference mode and autocasting are off, whatever the caller's mode: they would change the numbers, or what can
         be done with them.
         """
-        # No stack of contexts: an interrupt may come between its taking the lock and its noting so.
+        # Not an ExitStack: an interrupt could come between taking the lock and noting it.
         with (
             self.lock,
             torch.inference_mode(False),
@@ -81,13 +81,13 @@ class Twin:
             try:
                 yield look.copy
             except KeyboardInterrupt:
-                # It may have come between the setting of a hook and the note to take it away.
+                # An interrupt may have come between setting a hook and noting that it must be removed.
                 self._copy = self._last = None
                 raise
 
     @property
     def weights(self) -> bytes:
-        """Return a fingerprint of what `use` gives, while it is used: another when a weight or a part was changed."""
+        """Return a fingerprint of the twin while it is in use; it differs when a weight or a part has changed."""
         assert self._last is not None
         return self._last.weights
 
@@ -113,10 +113,10 @@ class Twin:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was found when a model was looked at.
+    """What one look at a model found.
 
     Attributes:
-        copy: of the model as it is, None where its weights are offloaded.
+        copy: a copy of the model as it is, None if its weights are offloaded.
         weights: a fingerprint of its weights and parts.
     """
 
@@ -178,7 +178,7 @@ def _is_plumbing(hook: Any) -> bool:
 
 
 def _wire(twin: TransformerBridge) -> None:
-    """Let TransformerLens set its own hooks anew: they went with the others, and what they hold is the user's model."""
+    """Let TransformerLens set its own hooks again: they were removed with the others, and hold the user's model."""
     for module in twin.modules():
         for name, value in list(vars(module).items()):
             if name.endswith("_hooks_wired") and value:

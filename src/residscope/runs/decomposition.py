@@ -163,7 +163,7 @@ def _attention_vectors(
         normed = vector if post is None else attribution.normed(vector, post.weight, scale, centred=post.centred)
         return normed * head.multiplier
 
-    # Both through W_O at once, since to read it is most of the work.
+    # Both through W_O at once, since reading it is most of the work.
     parts = z[None] if held is None else torch.stack([z - held, held])
     heads, *fixed = map(to_stream, einsum(parts, head.W_O.to(wide), _WRITE))
     if head.b_O is not None:

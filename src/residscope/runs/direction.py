@@ -136,7 +136,7 @@ def _head(model: TransformerBridge, known: _Known, layer: int) -> HeadWeights:
     if layer in known.heads:
         return known.heads[layer]
     head = head_weights(model, layer)
-    # A weight that is gathered from another device or made from several would stay a second time.
+    # A weight gathered from another device, or made from several, would be stored twice.
     if head.W_O._is_view():
         known.heads[layer] = head
     return head

@@ -48,7 +48,7 @@ def head_tokens(
         model: the model that has run.
         run: its activations.
         recording: the recording of the run.
-        place: the number of a recorded term, or one that is none of them.
+        place: the index of a recorded term, or a term that is not recorded.
         layer: the head's.
         head: its number.
         k: how many tokens of either kind.

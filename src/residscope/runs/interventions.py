@@ -61,7 +61,7 @@ def _at_means(one: Ablation, references: Rows, tokens: Rows, memory: Memory) -> 
 
 def _resampled(one: Ablation, inputs: Inputs, memory: Memory) -> list[Edit]:
     lengths = list(map(len, inputs.tokens))
-    # Of a head all of z, also what it holds whatever it attends to: that is what the other prompt's head wrote.
+    # For a head, all of z, including what it holds whatever it attends to: the other prompt's head wrote that too.
     sites = [replace(site, kind="z") if site.kind == "head" else site for site in sites_of(one, one.positions)]
     if inputs.corrupted_tokens is not None:
         sources, rows = inputs.corrupted_tokens, list(range(len(lengths)))
@@ -79,7 +79,7 @@ def _difference(site: Site, references: Sequence[Rows], memory: Memory) -> Float
 
 
 def _means(sites: Sequence[Site], rows: Rows, memory: Memory, *, first: bool) -> dict[_Key, Float[Tensor, "d"]]:
-    # All branches together cost one run, as each alone does: the next ablation finds its mean.
+    # All branches together cost one run, the same as one branch, and the next ablation finds its mean.
     of_branches = all(site.kind in _BRANCHES for site in sites)
     key = ("means", rows, first, None if of_branches else tuple(map(_key, sites)))
 

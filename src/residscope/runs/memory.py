@@ -35,7 +35,7 @@ class Memory:
         self.weights = weights
         self._twin = twin
         self._kept: LRUCache[Any, Any] = LRUCache(KEPT_BYTES, size_of)
-        # What is larger than all that may be kept, until another such thing.
+        # An entry larger than the whole budget stays until the next such entry.
         self._large: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
@@ -50,7 +50,7 @@ class Memory:
                 if key in kept:
                     known: Value = kept[key]
                     return known
-            value = self._computed(compute)
+            value = self.use(compute)
             if size_of(value) <= self._kept.maxsize:
                 self._kept[key] = value
             else:
@@ -72,7 +72,17 @@ class Memory:
         """Return how many bytes of tensors are remembered."""
         return sum(map(size_of, [*self._kept.values(), *self._large.values()]))
 
-    def _computed(self, compute: Callable[[TransformerBridge], Value]) -> Value:
+    def find(self, key: Any) -> Any:
+        """Return what is remembered under a name, or None."""
+        with self._lock:
+            return next((kept[key] for kept in (self._kept, self._large) if key in kept), None)
+
+    def use(self, compute: Callable[[TransformerBridge], Value]) -> Value:
+        """Compute something that is not remembered.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since the run.
+        """
         with self._twin.use() as twin:
             if self._twin.weights != self.weights:
                 raise StaleWeightsError

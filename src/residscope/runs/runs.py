@@ -22,7 +22,7 @@ class Runs(Generic[R]):
     Attributes:
         number: the number of the run in its experiment.
         baseline: the untouched run.
-        trace: the run with the interventions in force; the same object when there are none.
+        trace: the run with the current interventions; the same object as `baseline` without any.
     """
 
     number: int

@@ -96,7 +96,7 @@ def scores_on(
         tokens: which it has run on.
         mask: True at real ones.
         first: the first position that counts.
-        patterns: of the run, where they have been kept; else it is made anew.
+        patterns: the run's patterns, if they were kept; otherwise it runs again.
     """
     keys = {kind: scores.keys_of(kind, tokens, mask, first) for kind in kinds}
     blank = torch.full((len(tokens), model.cfg.n_layers, model.cfg.n_heads), torch.nan, device=tokens.device)

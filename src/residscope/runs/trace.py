@@ -49,7 +49,7 @@ class ComponentAttribution:
     values: Float[Tensor, "group component"]
 
     def along(self, labels: Sequence[str]) -> Float[Tensor, "group component"]:
-        """Return the values in the order of these labels: 0 for what only an edit adds, NaN for what is no part."""
+        """Return the values in the order of these labels: 0 for what only an edit adds, NaN for what is not a part."""
         columns = dict(zip(self.labels, self.values.unbind(-1), strict=True))
         blank = torch.full_like(self.values[:, 0], torch.nan)
         missing = {label: blank if label == FINAL_NORM else torch.zeros_like(blank) for label in labels}
@@ -68,13 +68,13 @@ class Trace(TraceLens, TraceHeads):
         edits: the interventions that the run was made with; all its numbers include their effect.
         tokens: `[row pos]`, right-padded.
         mask: `[row pos]`, True at real tokens.
-        target: what is explained, resolved on this run when no answers were given.
-        target_is_models_own: whether it is the model's top token against its second, for want of answers.
-        target_value: `[group]`, the target on the model's own logits; a group is a row where answers are one token.
-        n_kv_heads: how many heads of keys and values a layer has, which its heads share evenly.
-        windows: how far each layer's attention may look back, None where it has no limit.
-        cache_mismatch: where the activations of `Experiment.from_cache` differ from what the model does; the numbers
-            are those of the cache then. Empty for a run that the model made.
+        target: the number being explained; without answers, it is found in this run.
+        target_is_models_own: whether no answers were given, so that it is the model's top token against its second.
+        target_value: `[group]`, the target on the model's own logits, in its unit; usually one group per row.
+        n_kv_heads: how many key and value heads a layer has, which its query heads share evenly.
+        windows: how far each layer's attention can look back, None where there is no limit.
+        cache_mismatch: where the activations of `Experiment.from_cache` first differ from the model's own; the numbers
+            are then the cache's. Empty for a run that the model made.
     """
 
     is_causal = True
@@ -100,7 +100,7 @@ class Trace(TraceLens, TraceHeads):
         self.n_heads = int(model.cfg.n_heads)
         self.n_kv_heads = int(getattr(model.cfg, "n_key_value_heads", None) or self.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
-        # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
+        # The twin holds the model weakly, and a trace must keep working when nothing else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
         with self._twin.use() as twin:

@@ -50,7 +50,11 @@ class TraceBase:
 
     @property
     def depths(self) -> list[str]:
-        """Return the names of the depths that the lens reads: `embed`, `0.mid`, `0.post`, ..., `output`."""
+        """Return the names of the depths that the lens reads: `embed`, `0.mid`, `0.post`, ..., `output`.
+
+        TransformerLens calls them `resid_pre` of layer 0, its `resid_mid`, its `resid_post`, ..., and `resid_post` of
+        the last layer.
+        """
         names = [name for layer in range(self.n_layers) for name in (f"{layer}.mid", f"{layer}.post")]
         return ["embed", *names[:-1], "output"]
 
@@ -93,6 +97,11 @@ class TraceBase:
         if of_row is None or not 0 <= of_row < len(self.lengths):
             raise IndexError(f"there is no prompt {brief(row)}: this run has prompts 0 to {len(self.lengths) - 1}")
         return of_row, most
+
+
+def memory_of(trace: TraceBase) -> Memory:
+    """Return the memory that computes and remembers a run's numbers."""
+    return trace._memory
 
 
 def checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:

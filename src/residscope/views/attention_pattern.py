@@ -1,37 +1,41 @@
 """Attention patterns: one head large, pinned ones beside it."""
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import traitlets
-from torch import Tensor
 
-from residscope.arrays import Run
 from residscope.export.figure import Block, Figure, Group, Map
 from residscope.export.words import measured
-from residscope.fixed import Fixed
+from residscope.given import Run
 from residscope.header import tokens_of
-from residscope.live import wire
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import Quantity
 from residscope.runs.sources import NoSplitError
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of
-from residscope.views.patterns import cells_of, flat, pattern_run
-from residscope.views.sentences import ATTENTION, EFFECT, WEIGHTED, looks_sentence
+from residscope.views.patterns import (
+    ATTENTION,
+    EFFECT,
+    WEIGHTED,
+    cells_of,
+    flat,
+    given_maps,
+    head_map,
+    maps,
+    windows,
+)
+from residscope.views.sentences import looks_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML
-
-_UNITS = {WEIGHTED: "norm in the residual stream"}
 
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)")
 
@@ -57,9 +61,10 @@ class AttentionPattern(View):
     """Whether to blank the first key, where many heads rest; the colours then run to the largest number left."""
 
     _from_browser = View._from_browser | {"colour", "hide_first"}
+    _most_axes = 4
+    _of_one_head = True
 
     @classmethod
-    @made_whole()
     def from_arrays(cls, weights: Any, tokens: Any, *, selection: Selection | None = None) -> "AttentionPattern":
         """Show any attention weights, without a model. The first head is selected at first.
 
@@ -75,19 +80,15 @@ class AttentionPattern(View):
             TypeError: for tokens that are not a list of texts.
             ValueError: for the wrong shape, the wrong number of tokens, or infinity.
         """
-        run = pattern_run(weights, tokens)
-        fixed = Fixed(run)
-        chosen = fixed.selection if selection is None else selection
-        if chosen.head is None:
-            chosen.update(head=(0, 0))
-        return cls(fixed, selection=chosen)
+        patterns, rows = given_maps(weights, tokens)
+        return cls.from_quantities([patterns], rows, selection=selection)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         info = {
             "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
-            "windows": [window and asdict(window) for window in trace.windows],
+            "windows": windows(trace),
         }
         if not trace.patterns_sent_with_run:
             return {}, info
@@ -95,7 +96,7 @@ class AttentionPattern(View):
         for layer in range(trace.n_layers):
             if ticket:
                 ticket.step("pattern", layer, trace.n_layers)
-            layers.append(trace.attention(layer).half().cpu().numpy())
+            layers.append(maps(trace, layer).half().cpu().numpy())
         return {
             f"row.{row}": flat(trace, np.stack([layer[row, :, :length, :length] for layer in layers]))
             for row, length in enumerate(trace.lengths)
@@ -130,10 +131,10 @@ class AttentionPattern(View):
             "key": key,
             "query_token": tokens[query],
             "key_token": tokens[key],
-            "weight": trace.attention(layer, head)[row].cpu().numpy()[query, key],
+            "weight": head_map(trace, layer, head, ATTENTION).values[row][query, key],
         }
         if self.colour != ATTENTION:
-            columns[self.colour] = _maps(trace, self.colour)(layer, head)[row].cpu().numpy()[query, key]
+            columns[self.colour] = head_map(trace, layer, head, self.colour).values[row][query, key]
         return pd.DataFrame(columns)
 
     def to_circuitsvis(self) -> "HTML":
@@ -151,8 +152,8 @@ class AttentionPattern(View):
             raise ValueError('no selected or pinned head is in this run: exp.selection.update(head="2.5")')
         length = trace.lengths[row]
         drawn = attention_heads(
-            torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
-            # Tokens go into a script as they are, and one that ends it would be run.
+            torch.stack([maps(trace, layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
+            # Tokens are put into a script unescaped: one that closes the script element could run code.
             [token.replace("<", "<\N{ZERO WIDTH SPACE}") for token in tokens_of(trace, row)],
             attention_head_names=[f"L{layer}H{head}" for layer, head in heads],
         )
@@ -165,26 +166,27 @@ class AttentionPattern(View):
             return spot
         layer, head, row, position = spot
         try:
-            numbers = _maps(trace, self.colour)(layer, head)[row, position, : trace.lengths[row]]
+            shown = head_map(trace, layer, head, self.colour)
         except NoSplitError as error:
             return str(error)
-        if numbers.isnan().all():
+        numbers = shown.values[row, position, : trace.lengths[row]]
+        if np.isnan(numbers).all():
             return f"Layer {layer} has no attention."
         keys = numbers[: position + 1] if trace.is_causal else numbers
         return looks_sentence(
             f"L{layer}H{head}",
             tokens_of(trace, row),
             position,
-            keys.float().cpu().numpy(),
+            keys,
             self.selection.key,
             self.colour,
-            trace.target.unit,
+            shown.unit,
         )
 
     def _figure(self, trace: Run) -> Figure:
         """Return the selected head's map, and the pinned heads' small ones, on one scale."""
         spot, row = spot_of(trace, self.selection), self.selection.row or 0
-        drawn: dict[tuple[int, int], wire.Array] = {}
+        drawn: dict[tuple[int, int], Quantity] = {}
         if not isinstance(spot, str):
             try:
                 drawn[spot[:2]] = self._drawn(trace, row, spot[:2])
@@ -192,33 +194,32 @@ class AttentionPattern(View):
                 return Figure("Attention", f"L{spot[0]}H{spot[1]}", facts(trace), f"{error}.")
         if row < len(trace.lengths):
             for one in self._pinned(trace):
-                with suppress(NoSplitError):  # said where that head is the selected one
+                with suppress(NoSplitError):  # the reason shows when that head is selected
                     drawn[one] = self._drawn(trace, row, one)
-        signed = self.colour == EFFECT
-        unit = "" if self.colour == ATTENTION else _UNITS.get(self.colour, trace.target.unit)
         whole = self.colour == ATTENTION and not self.hide_first
-        high = 1.0 if whole else max((float(np.nanmax(np.abs(one), initial=0)) for one in drawn.values()), default=0.0)
+        high = 1.0 if whole else max((one.limit for one in drawn.values()), default=0.0)
         tokens = tokens_of(trace, row) if drawn else []
-        maps = {
+        pictures = {
             f"L{layer}H{head}": Map(
-                values,
+                one.values,
                 tokens,
                 tokens,
-                "signed" if signed else "sequential",
+                one.scale,
                 high,
-                self.colour,
-                unit,
+                one.name,
+                one.unit,
                 ringed=None if isinstance(spot, str) else (spot[3], None),
                 tokens=True,
             )
-            for (layer, head), values in drawn.items()
+            for (layer, head), one in drawn.items()
         }
         if isinstance(spot, str):
-            return Figure("Attention", "", facts(trace), caption(spot), [Group(list(maps.items()))] if maps else [])
-        (name, selected), *pinned = maps.items()
+            pinned = [Group(list(pictures.items()))] if pictures else []
+            return Figure("Attention", "", facts(trace), caption(spot), pinned)
+        (name, selected), *others = pictures.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
-        blocks: list[Block] = [selected, Group(pinned)] if pinned else [selected]
-        return Figure("Attention", measured(what, unit), facts(trace), self._summary(trace), blocks)
+        blocks: list[Block] = [selected, Group(others)] if others else [selected]
+        return Figure("Attention", measured(what, selected.unit), facts(trace), self._summary(trace), blocks)
 
     def _whole_figure(self, trace: Run) -> Figure:
         """Return the same picture.
@@ -251,7 +252,7 @@ class AttentionPattern(View):
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
         row, layer, head = (int(match[name]) for name in ("row", "layer", "head"))
         length = trace.lengths[row]
-        values = _maps(trace, match["colour"])(layer, head)[row, :length, :length].half().cpu().numpy()
+        values = maps(trace, layer, head, match["colour"])[row, :length, :length].half().cpu().numpy()
         return {"weights": flat(trace, values)}, {}
 
     def _pinned(self, trace: Run) -> list[tuple[int, int]]:
@@ -264,23 +265,16 @@ class AttentionPattern(View):
         selected = self.selection.head
         return list(dict.fromkeys(([selected] if selected and _has(trace, selected) else []) + self._pinned(trace)))
 
-    def _drawn(self, trace: Run, row: int, head: tuple[int, int]) -> wire.Array:
+    def _drawn(self, trace: Run, row: int, head: tuple[int, int]) -> Quantity:
         """Return what a head's picture shows [query key], NaN where there is no cell."""
-        length = trace.lengths[row]
-        values = _maps(trace, self.colour)(*head)[row, :length, :length].float().cpu().numpy().copy()
+        length, shown = trace.lengths[row], head_map(trace, *head, self.colour).over_rows(row)
+        values = shown.values[:length, :length].copy()
         if trace.is_causal:
             values[np.triu_indices(length, 1)] = np.nan
         if self.hide_first:
             values[:, 0] = np.nan
-        return values
+        return replace(shown, values=values)
 
 
 def _has(trace: Run, head: tuple[int, int]) -> bool:
     return head[0] < trace.n_layers and head[1] < trace.n_heads
-
-
-def _maps(trace: Run, colour: str) -> Callable[[int, int], Tensor]:
-    """Return the method that computes the maps for a choice of colours."""
-    names = {ATTENTION: "attention", WEIGHTED: "value_weighted", EFFECT: "source_split"}
-    maps: Callable[[int, int], Tensor] = getattr(trace, names[colour])
-    return maps

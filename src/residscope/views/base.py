@@ -1,6 +1,5 @@
 """What every view has: an experiment to follow, a shared selection and status, one payload per run."""
 
-import re
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import anywidget
 import traitlets
 
-from residscope.arrays import NoModelError, Run, texts_of_rows
+from residscope.errors import NoModelError
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
-from residscope.given import Given, given
+from residscope.given import Given, Run, given
 from residscope.header import extent_of
 from residscope.live import rerun, wire
-from residscope.live.shared import Selection, set_shared_state, shared_state
+from residscope.live.shared import Selection, attach_owner, set_shared_state, settle, shared_state
 from residscope.live.source import Source
 from residscope.live.widget import bundle, made_whole
 from residscope.live.worker import CLOSED as SOURCE_CLOSED
@@ -28,8 +27,10 @@ from residscope.runs.trace import Trace
 from residscope.views import pictures
 from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answers
 from residscope.views.captions import facts
+from residscope.views.described import described
 from residscope.views.display import Part
 from residscope.views.followed import Followed, checked, source_of_either
+from residscope.views.from_arrays import texts_of_rows
 from residscope.views.picturable import CLOSED, Picturable
 from residscope.views.quantities import collected, compared, payload, table
 
@@ -48,7 +49,7 @@ class View(Picturable):
 
     A class of your own needs a `title` and a method `quantities`. Each `Quantity` that it yields is drawn according to
     its axes and linked with all other views, with a sentence, a table and a still picture. An enumeration trait with a
-    label is a menu above the picture, and changing it shows the run anew::
+    label is a menu above the picture, and changing it shows the run again::
 
         class HeadNorms(rs.View):
             title = "Head norms"
@@ -76,12 +77,16 @@ class View(Picturable):
 
     title: ClassVar[str] = ""
     """The text in its title row; if empty, the class's name."""
-    help: ClassVar[Sequence[str]] = ()
+    help: ClassVar[str | Sequence[str]] = ()
     """What the numbers mean and how to read the picture, one paragraph each, behind the button "?"."""
 
     _bundle_name: ClassVar[str] = "view"
     _ask_priority: ClassVar[Priority] = Priority.CLICK
     _menus: ClassVar[tuple[str, ...]] = ()
+    _most_axes: ClassVar[int] = 2
+    """How many axes besides the row it draws."""
+    _of_one_head: ClassVar[bool] = False
+    """Whether it shows the selected head, so that given numbers begin with the first."""
     _experiment: Followed | None = None
     _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
@@ -100,7 +105,7 @@ class View(Picturable):
             raise Cancelled(SOURCE_CLOSED)
         self._shown = 0
         module, style = bundle(self._bundle_name)
-        # Not before: what is refused has nothing to let go.
+        # Not before: a refused view has nothing to release.
         self._experiment = experiment
         super().__init__(
             _esm=module,
@@ -108,12 +113,12 @@ class View(Picturable):
             selection=source.selection if selection is None else selection,
             status=source.status,
             _still=uuid.uuid4().hex,
-            _about=self._described(source),
+            _about=described(self, self._menus, source),
             **traits,
         )
         if self.selection is not source.selection:
-            # Else it refuses what only the runs have that this view will show.
-            self.selection.attach(source)
+            # Otherwise it would refuse what only this view's runs have.
+            attach_owner(self.selection, source)
         if self._menus:
             self._watch(self, list(self._menus), self._chosen)
         rerun.note_made_by_cell(self._retire)
@@ -136,9 +141,12 @@ class View(Picturable):
             InputError: when the rows or tokens do not fit the numbers.
             TypeError: for tokens that are not texts.
         """
-        rows = [[wire.text(token) for token in row] for row in (texts_of_rows(tokens) if len(tokens) else [])]
-        numbers = collected(quantities, None, cls.__name__)
-        return cls(Fixed(given(numbers, rows, wire.text(title))), selection=selection)
+        numbers = collected(quantities, None, cls.__name__, cls._most_axes)
+        source = Fixed(given(numbers, texts_of_rows(tokens) if len(tokens) else [], title))
+        chosen = source.selection if selection is None else selection
+        if cls._of_one_head and chosen.head is None:
+            chosen.update(head=(0, 0))
+        return cls(source, selection=chosen)
 
     def quantities(self, trace: Any) -> Iterable[Quantity]:
         """Yield the quantities that the view shows of a run; a class of your own defines this.
@@ -171,7 +179,7 @@ class View(Picturable):
         if source.closed and self._last is not None:
             return self._last.trace
         runs = source.wait()
-        # For when the experiment is closed before anything is shown.
+        # In case the experiment is closed before anything is shown.
         self._last = self._last or runs
         return runs.trace
 
@@ -192,11 +200,11 @@ class View(Picturable):
             return
         source = source_of_either(experiment)
         if self.selection is not source.selection:
-            self.selection.settle(source, extent_of(trace))
-        # What is selected goes with the numbers: the browser need not ask for it.
+            settle(self.selection, source, extent_of(trace))
+        # What is selected is sent with the numbers, so the browser need not ask for it.
         keys = self._selected_keys(trace)
         if keys and not trace.patterns_sent_with_run:
-            # Each costs as much as the run: what others show of it goes first.
+            # Each costs as much as the run, so other views go first.
             ticket.priority = max(ticket.priority, Priority.SCREEN)
             yield
         answer = yield from self._answered(trace, keys, ticket)
@@ -206,7 +214,7 @@ class View(Picturable):
                 continue
             packed = wire.pack(trace.number, *sent)
             with self.hold_sync():
-                # It may have been closed meanwhile; closing does not wait for what can take long.
+                # It may have been closed meanwhile; closing does not wait for long jobs.
                 if self._experiment is None or trace.number < self._shown:
                     return
                 if answer:
@@ -270,9 +278,10 @@ class View(Picturable):
 
     def _figure_now(self, trace: Run) -> Figure:
         """Return the same from what is there, computing nothing."""
-        if self._shown < trace.number:
-            return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
-        return self._figure(trace)
+        return self._unready(trace) if self._shown < trace.number else self._figure(trace)
+
+    def _unready(self, trace: Run) -> Figure:
+        return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
 
     def _figures(self) -> list[Figure]:
         """Return its one picture."""
@@ -296,35 +305,18 @@ class View(Picturable):
         run = f", run {trace.number}" if isinstance(trace, Trace) else ""
         return f"{type(self).__name__}{run}: {self._summary(trace)}"
 
-    def _shows(self, run: Trace | Given) -> list[Quantity]:
+    def _shows(self, run: Run) -> list[Quantity]:
         """Return the quantities of a run, or those given instead of one."""
         if isinstance(run, Given):
             return list(run.quantities)
-        now, before = (collected(self.quantities(one), one, type(self).__name__) for one in (run, run.baseline))
+        now, before = (
+            collected(self.quantities(one), one, type(self).__name__, self._most_axes) for one in (run, run.baseline)
+        )
         return now if run.baseline is run else compared(now, before)
-
-    def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
-        """Return what the browser needs to know about the class."""
-        run = source.now().trace if isinstance(source, Fixed) else None
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(self).__name__).capitalize()
-        traits = {name: self.traits()[name] for name in self._menus}
-        return {
-            "title": self.title or (run.title if isinstance(run, Given) else "") or words,
-            "help": list(self.help),
-            "menus": [
-                {
-                    "trait": name,
-                    "label": trait.metadata["label"],
-                    "options": list(trait.values),
-                    "unless": trait.metadata.get("unless"),
-                }
-                for name, trait in traits.items()
-            ],
-        }
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
-            raise NoModelError(f"this view shows arrays: there is no model to compute {change['new']!r} with")
+            raise NoModelError(change["new"])
         self._follow_again(change)
 
     def close(self) -> None:
@@ -356,7 +348,7 @@ class View(Picturable):
     @traitlets.observe("_ask")
     def _take_ask(self, change: Any) -> None:
         runs, asked = self._last, asked_of(change["new"])
-        # Of another run there is nothing to say: the browser asks anew when it shows this one.
+        # A question about another run gets no answer: the browser asks again when it shows this one.
         if asked is None or runs is None or asked["run"] != runs.number:
             return
 
@@ -382,10 +374,10 @@ class View(Picturable):
         return packed_answers(trace.number, answers) if keys else b""
 
     def _send_mirror(self, _change: Any = None) -> None:
-        with self._lock:  # else a thread that was overtaken sends an older state after a newer one
+        with self._lock:  # otherwise an overtaken thread could send an older state after a newer one
             self._sent = self._mirrored()
             self._mirror = self._sent
-            # Not every host echoes, and one that wrote a value must see the true one.
+            # Not every host echoes, and the one that wrote a value must see the true one.
             self.send_state("_mirror")
 
     def _mirrored(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def show(
     Args:
         name: of the picture.
         parts: a method of the widget that returns the open views in it.
-        figures: one that returns its pictures, of what is there.
+        figures: a function that returns its pictures, from what is there.
         bundled: how the page shows the widget itself.
     """
     display(bundled)
@@ -93,7 +93,7 @@ def _wait_aloud(part: Part) -> None:
     def say(words: str) -> None:
         nonlocal widest
         widest = max(widest, len(words))
-        # A line that is written over another must hide all of it.
+        # A line written over a longer one must hide all of it.
         print(f"\r{words.ljust(widest)}", end="", flush=True)
 
     def tell() -> None:

@@ -8,18 +8,21 @@ import torch
 import traitlets
 
 from residscope.analysis.scores import KINDS
-from residscope.arrays import ArrayRun, Run, shaped
 from residscope.experiment import Experiment
 from residscope.export.figure import Figure, Group, Map
 from residscope.fixed import Fixed
+from residscope.given import Given, Run
+from residscope.header import unit_of
 from residscope.live import wire
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import Quantity
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts
-from residscope.views.patterns import flat, pattern_run, shrunk
+from residscope.views.from_arrays import shaped
+from residscope.views.head_summary import check_fit
+from residscope.views.patterns import flat, given_maps, maps, shrunk
 from residscope.views.sentences import maps_sentence
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class HeadGrid(View):
     """
 
     _bundle_name = "head_grid"
+    _most_axes = 4
 
     shown: Any = traitlets.Unicode(SELECTED).tag(sync=True)
     """Which heads are shown: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
@@ -57,7 +61,6 @@ class HeadGrid(View):
         self._watch(self, ["sort"], self._follow_again)
 
     @classmethod
-    @made_whole()
     def from_arrays(
         cls, weights: Any, tokens: Any, *, values: Any = None, selection: Selection | None = None
     ) -> "HeadGrid":
@@ -72,15 +75,13 @@ class HeadGrid(View):
         Raises:
             ValueError: for the wrong shape or the wrong number of tokens.
         """
-        run = pattern_run(weights, tokens)
+        patterns, rows = given_maps(weights, tokens)
+        quantities = [patterns]
         if values is not None:
-            heads = torch.from_numpy(shaped(values, "values", "layer head"))[None]
-            if tuple(heads.shape[1:]) != (run.n_layers, run.n_heads):
-                raise ValueError(
-                    f"values has {[*heads.shape[1:]]} layers and heads, and weights has {[run.n_layers, run.n_heads]}"
-                )
-            run.numbers["head_attribution"] = lambda: heads
-        return cls(Fixed(run), selection=selection)
+            heads = shaped(values, "values", "layer head")
+            check_fit(heads, patterns, "values")
+            quantities.append(Quantity("value", heads, "layer head"))
+        return cls.from_quantities(quantities, rows, selection=selection)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's small maps if they go with the run, and the numbers that sort heads [row layer head]."""
@@ -90,17 +91,17 @@ class HeadGrid(View):
             for layer in range(trace.n_layers):
                 if ticket:
                     ticket.step("small maps", layer, trace.n_layers)
-                layers.append(trace.attention(layer))
+                layers.append(maps(trace, layer))
             for row, length in enumerate(trace.lengths):
-                maps = torch.stack([layer[row, :, :length, :length] for layer in layers])
-                arrays[f"row.{row}"] = self._packed(trace, maps)
+                of_row = torch.stack([layer[row, :, :length, :length] for layer in layers])
+                arrays[f"row.{row}"] = self._packed(trace, of_row)
         if self.sort != HEAD:
             arrays["values"] = self._values(trace)
         return arrays, {
             "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
             "sort": self.sort,
-            "unit": trace.target.unit if self.sort == EFFECT else "",
+            "unit": unit_of(trace) if self.sort == EFFECT else "",
         }
 
     def to_frame(self) -> "pd.DataFrame":
@@ -112,7 +113,7 @@ class HeadGrid(View):
         length, rows = trace.lengths[row], []
         values = None if self.sort == HEAD else self._values(trace)[row]
         for layer, head in self._heads(trace):
-            weights = trace.attention(layer, head)[row, :length, :length].float().nan_to_num()
+            weights = maps(trace, layer, head)[row, :length, :length].float().nan_to_num()
             key = int(weights.mean(0).argmax()) if length else 0
             rows.append(
                 {"head": f"L{layer}H{head}", "layer": layer, "row": row, "most_looked_at": trace.str_tokens[row][key]}
@@ -127,23 +128,23 @@ class HeadGrid(View):
             return "no pinned head is in this run" if self.shown == PINNED else "there is no such layer in this run"
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         first = None if self.sort == HEAD else float(self._values(trace)[row, *heads[0]])
-        unit = trace.target.unit if self.sort == EFFECT else ""
+        unit = unit_of(trace) if self.sort == EFFECT else ""
         return maps_sentence(heads, first, self.sort, unit, [_on_first(trace, row, *head) for head in heads])
 
     def _figure(self, trace: Run) -> Figure:
         """Return the small maps with the heads' names."""
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         length = trace.lengths[row]
-        maps = []
+        drawn = []
         for layer, head in self._heads(trace):
-            values = trace.attention(layer, head)[row, :length, :length].float().cpu().numpy().copy()
+            values = maps(trace, layer, head)[row, :length, :length].float().cpu().numpy().copy()
             if trace.is_causal:
                 values[np.triu_indices(length, 1)] = np.nan
             labels = [str(position) for position in range(length)]
-            maps.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
+            drawn.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
         what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
         said = self._summary(trace)
-        return Figure("Head maps", what, facts(trace), said if maps else caption(said), [Group(maps)])
+        return Figure("Head maps", what, facts(trace), said if drawn else caption(said), [Group(drawn)])
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:
@@ -175,7 +176,9 @@ class HeadGrid(View):
 
     def _values(self, trace: Run) -> wire.Array:
         """Return the numbers that sort the heads [row layer head]."""
-        if self.sort != EFFECT and not isinstance(trace, ArrayRun):
+        if isinstance(trace, Given):
+            return trace.numbers(self.sort, "layer", "head")
+        if self.sort != EFFECT:
             return trace.head_scores(self.sort).cpu().numpy()
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
@@ -198,10 +201,10 @@ class HeadGrid(View):
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
         row, layer, head = map(int, match.groups())
         length = trace.lengths[row]
-        return {"weights": self._packed(trace, trace.attention(layer, head)[row, :length, :length])}, {}
+        return {"weights": self._packed(trace, maps(trace, layer, head)[row, :length, :length])}, {}
 
-    def _packed(self, trace: Run, maps: torch.Tensor) -> wire.Array:
-        return flat(trace, shrunk(trace, maps, SIDE).half().cpu().numpy())
+    def _packed(self, trace: Run, patterns: torch.Tensor) -> wire.Array:
+        return flat(trace, shrunk(trace, patterns, SIDE).half().cpu().numpy())
 
 
 def _on_first(trace: Run, row: int, layer: int, head: int) -> float:
@@ -209,6 +212,6 @@ def _on_first(trace: Run, row: int, layer: int, head: int) -> float:
     length = trace.lengths[row]
     if length > SIDE:
         return np.nan
-    weights = trace.attention(layer, head)[row, 1:length, :length].double()
+    weights = maps(trace, layer, head)[row, 1:length, :length].double()
     total = float(weights.nansum())
     return float(weights[:, 0].nansum()) / total if total > 0 else np.nan

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from residscope.arrays import Run
 from residscope.export.figure import Block, Figure, Table
 from residscope.export.words import number, share
-from residscope.fixed import Fixed
-from residscope.header import name_of, text_of, texts_of, tokens_of
+from residscope.given import Run
+from residscope.header import name_of, target_position, text_of, texts_of, tokens_of
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of
-from residscope.views.head_summary import HeadSummary, head_summary, head_summary_run
+from residscope.views.head_summary import HeadSummary, given_heads, head_summary
+from residscope.views.patterns import given_maps
 from residscope.views.sentences import card_sentence
 from residscope.views.target_words import aims_of, target_words
 
@@ -35,9 +34,10 @@ class HeadReadout(View):
     """
 
     _bundle_name = "head_readout"
+    _most_axes = 4
+    _of_one_head = True
 
     @classmethod
-    @made_whole()
     def from_arrays(
         cls,
         weights: Any,
@@ -66,14 +66,9 @@ class HeadReadout(View):
         Raises:
             ValueError: for shapes that do not fit together.
         """
-        run = head_summary_run(
-            weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit
-        )
-        fixed = Fixed(run)
-        chosen = fixed.selection if selection is None else selection
-        if chosen.head is None:
-            chosen.update(head=(0, 0))
-        return cls(fixed, selection=chosen)
+        patterns, rows = given_maps(weights, tokens)
+        heads = given_heads(patterns, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit)
+        return cls.from_quantities(heads, rows, selection=selection)
 
     def _payload(self, trace: Run, ticket: Ticket | None) -> Sent:
         """Send nothing of the run itself: the card of the selected head goes with it."""
@@ -151,7 +146,7 @@ class HeadReadout(View):
             (firsts[0], firsts[1]) if len(firsts) == 2 else None,
             card.effect,
             target_words(aims_of(trace), card.row),
-            there=trace.target.positions[card.row] == card.position,
+            there=target_position(trace, card.row) == card.position,
         )
 
     def _figure(self, trace: Run) -> Figure:

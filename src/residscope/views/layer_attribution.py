@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from residscope.arrays import shaped
 from residscope.given import Given
 from residscope.live.shared import Selection
 from residscope.quantity import Quantity
 from residscope.runs.trace import Trace
 from residscope.views.base import View
 from residscope.views.checks import parts_checks
+from residscope.views.from_arrays import shaped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ class LayerAttribution(View):
         if trace.baseline is not trace:
             changes = trace.changes()
             labels = changes.labels
-            # The moved scale has a change and is no part.
+            # The changed scale of the norm has a change but is not a part.
             before = trace.baseline.component_attribution()
             beside = {"reference": before.along(labels), "moved": changes.values}
         yield Quantity(

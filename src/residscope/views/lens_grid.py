@@ -3,7 +3,7 @@
 import numpy as np
 
 from residscope.analysis.lens import CHUNK_BYTES
-from residscope.arrays import Run
+from residscope.given import Run
 from residscope.live import wire
 from residscope.runs.lens import LensCells
 

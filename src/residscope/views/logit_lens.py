@@ -8,29 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from residscope.arrays import ArrayRun, Run
 from residscope.export.figure import Block, Curve, Figure, Map, Table
 from residscope.export.words import probability
-from residscope.fixed import Fixed
-from residscope.header import name_of, texts_of, tokens_of
+from residscope.given import Given, Run
+from residscope.header import name_of, target_position, texts_of, tokens_of, unit_of
 from residscope.live import wire
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Priority, Ticket
 from residscope.runs.lens import LensTarget
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import facts
 from residscope.views.checks import check_info
-from residscope.views.lens_arrays import lens_run
 from residscope.views.lens_grid import LensGrid
+from residscope.views.lens_numbers import given_lens, likeliest, listed, read_cells, read_target
 from residscope.views.sentences import lens_sentence
 from residscope.views.target_words import aims_of, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TOP_K = 10
 
 WHOLE, LAST = 64, 32
 """Prompts up to WHOLE tokens are read at all positions; longer ones at the LAST, and where they come on screen."""
@@ -60,10 +56,10 @@ class LogitLens(View):
     _bundle_name = "logit_lens"
 
     _ask_priority = Priority.SCREEN
+    _most_axes = 3
     _grid: LensGrid | None = None
 
     @classmethod
-    @made_whole()
     def from_arrays(
         cls,
         tokens: Sequence[str],
@@ -91,27 +87,28 @@ class LogitLens(View):
         Raises:
             ValueError: for shapes that do not fit together.
         """
-        run = lens_run(tokens, top_tokens, top_probs, depths=depths, target=target, name=name, unit=unit)
-        return cls(Fixed(run), selection=selection)
+        quantities, rows = given_lens(tokens, top_tokens, top_probs, depths=depths, target=target, name=name, unit=unit)
+        return cls.from_quantities(quantities, rows, selection=selection)
 
     def _payloads(self, trace: Run, ticket: Ticket) -> Iterator[Sent | None]:
-        """Return the lens's cells by row, the target at each depth, its curve at every position, and the check.
+        """Yield the lens's cells by row, the target at each depth, its curve at every position, and the check.
 
         The column where the target is read comes first, unless all cells are read at once.
         """
-        target = trace.lens_target()
-        grid = self._grid = LensGrid(trace, _k(trace))
+        target = read_target(trace)
+        grid = self._grid = LensGrid(trace, listed(trace))
         wanted = _wanted(trace)
         whole = sum(stop - start for start, stop in wanted) <= grid.unit
-        for row, (position, (start, stop)) in enumerate(zip(trace.target.positions, wanted, strict=True)):
+        for row, (start, stop) in enumerate(wanted):
+            position = target_position(trace, row)
             yield from self._read(trace, row, *((start, stop) if whole else (position, position + 1)), ticket)
         if not whole:
             yield self._so_far(trace, target, None)
             ticket.priority = Priority.REST
             yield None
         curve = None
-        if trace.target.unit == "logits" and not isinstance(trace, ArrayRun):
-            # That of a log-probability would cost as much as all cells.
+        if not isinstance(trace, Given) and trace.target.unit == "logits":
+            # A log-probability's curve would cost as much as all cells.
             curve = trace.target_curve(step=lambda _done, _of: ticket.check())
         chosen, sent_at = self.selection.row or 0, time.monotonic()
         for row in sorted(range(len(wanted)), key=lambda row: row != chosen):
@@ -149,7 +146,7 @@ class LogitLens(View):
 
     def _grid_of(self, trace: Run) -> LensGrid:
         grid = self._grid
-        return grid if grid is not None and grid.number == trace.number else LensGrid(trace, _k(trace))
+        return grid if grid is not None and grid.number == trace.number else LensGrid(trace, listed(trace))
 
     def _read(self, trace: Run, row: int, start: int, stop: int, ticket: Ticket) -> Generator[None, None, None]:
         """Read the missing cells of some positions, a few at once."""
@@ -157,7 +154,7 @@ class LogitLens(View):
         self._grid, total = grid, sum(stop - start for start, stop in _wanted(trace))
         while (gap := grid.gap(row, start, stop)) is not None:
             ticket.step("logit lens", min(grid.count(), total), total)
-            cells = trace.lens_cells(row, *gap, _k(trace), step=lambda _done, _of: ticket.check())
+            cells = read_cells(trace, row, *gap, step=lambda _done, _of: ticket.check())
             grid.put(row, gap[0], cells)
             yield
 
@@ -179,7 +176,7 @@ class LogitLens(View):
             "block": min(BLOCK, max(4, grid.unit)),
             "texts": texts_of(trace, shown),
             "check": [check_info(check) for check in target.checks],
-            "unit": trace.target.unit,
+            "unit": unit_of(trace),
         }
         return arrays, info
 
@@ -188,19 +185,19 @@ class LogitLens(View):
         import pandas as pd
 
         trace = self.trace
-        lens = trace.logit_lens(_k(trace))
-        ids = lens.top_ids.cpu().numpy()
+        lens = likeliest(trace)
+        ids = np.asarray(lens.labels)
         row, depth, position, place = np.nonzero(ids >= 0)
         kept = ids[ids >= 0]
         return pd.DataFrame(
             {
                 "row": row,
-                "depth": np.array(trace.depths, dtype=object)[depth],
+                "depth": np.array(lens.names("depth"), dtype=object)[depth],
                 "position": position,
                 "place": place,
                 "token": [trace.decode(int(token)) for token in kept],
                 "token_id": kept,
-                "probability": lens.top_probs.cpu().numpy()[ids >= 0],
+                "probability": lens.values[ids >= 0],
             }
         )
 
@@ -234,20 +231,20 @@ class LogitLens(View):
         grid = self._grid_of(trace)
         if at_once or grid.gap(row, start, stop) is None:
             return grid.cells(row, start, stop)
-        cells = trace.lens_cells(row, start, stop, _k(trace))
+        cells = read_cells(trace, row, start, stop)
         return cells.top_ids.cpu().numpy(), cells.top_probs.float().cpu().numpy()
 
     def _said(self, trace: Run, *, at_once: bool) -> str:
         row, depth, position = self._spot(trace)
         ids, probabilities = self._cells(trace, row, position, position + 1, at_once=at_once)
         token, share = int(ids[depth, 0, 0]), float(probabilities[depth, 0, 0])
-        tokens, read = tokens_of(trace, row), trace.target.positions[row]
+        tokens, read = tokens_of(trace, row), target_position(trace, row)
         return lens_sentence(
             trace.depths[depth],
             (tokens[position], position),
             None if token < 0 else (name_of(trace, token), share),
             target_words(aims_of(trace), row),
-            float(trace.lens_target().value[row, depth]),
+            float(read_target(trace).value[row, depth]),
             (tokens[read], read),
         )
 
@@ -275,10 +272,10 @@ class LogitLens(View):
             grid,
             Table(f"most likely at {trace.depths[depth]}", likeliest or [("not computed yet", "")]),
         ]
-        target = trace.lens_target()
+        target = read_target(trace)
         if not target.value[row].isnan().all():
             name = f"{target_words(aims_of(trace), row).name} over layers"
-            blocks.append(Curve(trace.depths, target.value[row].float().cpu().numpy(), name, trace.target.unit))
+            blocks.append(Curve(trace.depths, target.value[row].float().cpu().numpy(), name, unit_of(trace)))
         what = "most likely next token if the model stopped here · probability"
         check = [
             f"output {'=' if one.ok else '≠'} model {'✓' if one.ok else '!'}" for one in target.checks[row : row + 1]
@@ -290,7 +287,7 @@ class LogitLens(View):
         """Return the row, depth and position shown."""
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         asked = self.selection.position
-        position = trace.target.positions[row] if asked is None or asked >= trace.lengths[row] else asked
+        position = target_position(trace, row) if asked is None or asked >= trace.lengths[row] else asked
         return row, min(self.selection.depth, len(trace.depths) - 1), position
 
 
@@ -305,10 +302,3 @@ def _left_out(start: int, stop: int, length: int) -> str:
 def _wanted(trace: Run) -> list[tuple[int, int]]:
     """Return the positions of each row that are read without being requested."""
     return [(0 if length <= WHOLE else length - LAST, length) for length in trace.lengths]
-
-
-def _k(trace: Run) -> int:
-    """Return how many tokens each cell lists; for arrays, as many as there are."""
-    if isinstance(trace, ArrayRun):
-        return int(trace.lens_cells(0, 0, 1).top_ids.shape[-1])
-    return min(TOP_K, trace.vocabulary_size)

@@ -75,7 +75,7 @@ class Picturable(Widget):
         if bundled is None:
             display(({"text/plain": CLOSED}, {}))
             return
-        # The numbers stand in the picture, for which the frame does not wait.
+        # The numbers are in the picture, and the frame does not wait for it.
         bundled[0]["text/plain"] = "\n".join(part.kind for part in self._parts()) or CLOSED
         rerun.shown(self)
         show(self._still, self._parts, self._figures_now, bundled)

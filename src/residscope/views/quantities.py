@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from residscope.errors import InputError
-from residscope.given import Given
+from residscope.given import Given, Run
 from residscope.header import text_of
 from residscope.live.shared import Selection
 from residscope.live.wire import Array, text
@@ -19,17 +19,15 @@ from residscope.views.checks import check_info
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_AXES = 2
-"""How many axes besides the row a block can draw."""
 
-
-def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> list[Quantity]:
+def collected(quantities: Iterable[Quantity], run: Trace | None, view: str, most_axes: int) -> list[Quantity]:
     """Return the quantities of a view, with texts safe to send and without cells beyond a prompt's tokens.
 
     Args:
         quantities: what the view yields or was given.
         run: their run, or None.
         view: the view's name.
+        most_axes: how many axes besides the row it draws.
 
     Raises:
         TypeError: for anything but a `Quantity`.
@@ -39,15 +37,14 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
     for one in quantities:
         if not isinstance(one, Quantity):
             raise TypeError(f"{view}.quantities yields rs.Quantity, not {type(one).__name__}")
-        if len(one.cell_dims) > MOST_AXES:
+        if len(one.cell_dims) > most_axes:
             axes = " ".join(one.cell_dims)
-            raise InputError("dims", f"a view draws {MOST_AXES} axes besides the row, and {one.name} has [{axes}]")
+            raise InputError("dims", f"a view draws {most_axes} axes besides the row, and {one.name} has [{axes}]")
         if run and "row" in one.dims and one.n_rows not in (1, len(run.lengths)):
             raise InputError("values", f"{one.name} has {one.n_rows} rows, and the run has {len(run.lengths)}")
         own = run and one.has_tokens and one.lengths is None and one.n_rows == len(run.lengths)
         found.append(
-            replace(
-                one,
+            one.described(
                 name=text(one.name),
                 unit=text(one.unit),
                 coords={axis: tuple(map(text, names)) for axis, names in one.coords.items()},
@@ -62,7 +59,7 @@ def collected(quantities: Iterable[Quantity], run: Trace | None, view: str) -> l
 
 
 def compared(now: Sequence[Quantity], before: Sequence[Quantity]) -> list[Quantity]:
-    """Return a run's quantities, each with the untouched run's of the same name and axes as its reference."""
+    """Return a run's quantities, each with its reference: the untouched run's quantity of the same name and axes."""
     known = {(one.name, one.dims): one for one in before}
     return [_beside(one, known.get((one.name, one.dims))) for one in now]
 
@@ -72,7 +69,7 @@ def _beside(now: Quantity, before: Quantity | None) -> Quantity:
         return now
     values = before.values
     if "component" in now.dims:
-        # What edits add has components of its own, and before there was nothing of them.
+        # What edits add has its own components, which the untouched run does not have.
         at, names = now.dims.index("component"), before.names("component")
         nothing = np.zeros_like(values.take(0, at))
         columns = [values.take(names.index(one), at) if one in names else nothing for one in now.names("component")]
@@ -80,7 +77,7 @@ def _beside(now: Quantity, before: Quantity | None) -> Quantity:
     return replace(now, reference=values) if values.shape == now.values.shape else now
 
 
-def payload(quantities: Sequence[Quantity], run: Trace | Given) -> tuple[dict[str, Array], dict[str, Any]]:
+def payload(quantities: Sequence[Quantity], run: Run) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays of each quantity, by index (`0.values`, `0.reference`, ...), and its description."""
     arrays: dict[str, Array] = {}
     described = []
@@ -140,7 +137,7 @@ def shown(one: Quantity, selection: Selection, rows: int) -> tuple[Quantity, int
 
 
 def _without_scale(one: Quantity) -> Quantity:
-    """Leave out the moved scale, which has a change and is no part."""
+    """Leave out the changed scale of the norm, which is not a part."""
     names = one.names("component")
     if names[-1] != FINAL_NORM:
         return one
@@ -152,7 +149,7 @@ def _without_scale(one: Quantity) -> Quantity:
     return replace(one, **cut, reference=None if one.reference is None else one.reference[..., :-1])
 
 
-def labels_of(one: Quantity, run: Trace | Given) -> Array | None:
+def labels_of(one: Quantity, run: Run) -> Array | None:
     """Return the texts that go with the numbers; for an id, its token's text."""
     if one.labels is None:
         return None
@@ -160,7 +157,7 @@ def labels_of(one: Quantity, run: Trace | Given) -> Array | None:
     return np.array([texts.get(str(code), "") for code in codes.reshape(-1)], dtype=object).reshape(codes.shape)
 
 
-def _coded(labels: Array, run: Trace | Given) -> tuple[Array, Mapping[str, str]]:
+def _coded(labels: Array, run: Run) -> tuple[Array, Mapping[str, str]]:
     """Return labels as numbers, and what each means; -1 means nothing."""
     if np.issubdtype(labels.dtype, np.integer):
         if isinstance(run, Given):

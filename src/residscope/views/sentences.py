@@ -6,10 +6,9 @@ import numpy as np
 
 from residscope.export.words import number, probability, share
 from residscope.quantity import Numbers
+from residscope.views.patterns import ATTENTION, EFFECT, WEIGHTED
 from residscope.views.target_words import TargetWords, in_unit, of_target, where_target
 from residscope.views.templates import WORDS, fill
-
-ATTENTION, WEIGHTED, EFFECT = "attention", "value-weighted", "direct effect"
 
 Place = tuple[str, int]
 """A token as it is written, and its position."""

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from residscope.arrays import Run
 from residscope.export.words import number, visible
+from residscope.given import Given, Run
 from residscope.live.wire import text
-from residscope.runs.trace import Trace
 from residscope.views.templates import WORDS, fill
 
 
@@ -56,9 +55,9 @@ class TargetWords:
 
 def aims_of(trace: Run) -> list[Aim]:
     """Return what is explained in each row of a run; of arrays, what the numbers are."""
+    if isinstance(trace, Given):
+        return [Aim(None, None, text(trace.name), np.nan, trace.unit)] * trace.n_rows
     target = trace.target
-    if not isinstance(trace, Trace):
-        return [Aim(None, None, text(name), np.nan, target.unit) for name in target.names]
     wrong = [None] * len(trace.lengths) if target.wrong is None else [text(one.text) for one in target.wrong]
     return [
         Aim(text(right.text), other, text(name), value, target.unit)
