@@ -22,7 +22,6 @@ await build({
   target: "es2022",
   minify: true,
   legalComments: "none",
-  charset: "utf8",
   jsx: "automatic",
   jsxImportSource: "preact",
 });
