@@ -101,7 +101,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     } else if (spot?.row != null) props.onRowLabel?.(spot.row);
     else if (spot?.col != null) props.onColLabel?.(spot.col);
   };
-  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<Spot>({
+  const { hover, cursor, setCursor, point, press, away } = usePointed<Spot>({
     begin: () => props.start ?? { row: 0, col: 0 },
     move: (at, { key, ctrlKey, metaKey }) =>
       move(grid, at, key, ctrlKey || metaKey, props.speakLabel !== undefined),
@@ -158,12 +158,11 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           tabIndex={0}
           data-lm-suppress-shortcuts="true"
           onKeyDown={press}
-          onBlur={forget}
+          {...away}
           style={size}
           onClick={click}
           onPointerMove={over}
           onPointerDown={over}
-          onPointerLeave={leave}
         >
           <canvas ref={ground} />
           <canvas ref={marks} class={hover && overLive ? "rs-over" : ""} />

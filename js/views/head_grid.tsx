@@ -3,6 +3,7 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
+import { SmallMaps } from "../lib/blocks/small-maps";
 import { Choice } from "../lib/choice";
 import { sequentialScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
@@ -15,9 +16,7 @@ import { type SharedTraits, togglePin } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import type { Tensor } from "../lib/wire";
 import { headsOf, inOrder, PINNED, SELECTED, SORTS, smallMap } from "./head_grid/order";
-import { SmallMaps } from "./head_grid/small";
 import { sentence } from "./head_grid/words";
-import "./head_grid.css";
 
 /** The synced traits of `src/residscope/views/head_grid.py`. */
 type Model = SharedTraits & { shown: string; sort: string };

@@ -72,8 +72,7 @@ export function LensGrid(props: Props): JSX.Element {
     setCursor,
     point,
     press,
-    forget,
-    leave,
+    away,
   } = usePointed<Spot>({
     begin: () => ({ row: chosen.row ?? depths - 1, col: chosen.col ?? 0 }),
     move: (from, { key, ctrlKey, metaKey }) =>
@@ -134,7 +133,7 @@ export function LensGrid(props: Props): JSX.Element {
         tabIndex={0}
         data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={forget}
+        onBlur={away.onBlur}
         onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
       >
         <div style={{ width: `${layout.full}px`, height: size.height }}>
@@ -146,7 +145,7 @@ export function LensGrid(props: Props): JSX.Element {
               onClick={click}
               onPointerMove={over}
               onPointerDown={over}
-              onPointerLeave={leave}
+              onPointerLeave={away.onPointerLeave}
             />
             {cursor && (
               <div class="rs-unseen" role="row" aria-rowindex={cursor.row + 1}>
