@@ -6,6 +6,7 @@ import { computed, effect, type ReadonlySignal, signal as signalOf } from "@prea
 import { type ComponentChild, render } from "preact";
 import { type Asker, openAsk } from "./ask";
 import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
+import { readParts } from "./reads";
 import { openShared, type Shared } from "./selection";
 import type { SharedTraits } from "./state";
 import { hideStill } from "./still";
@@ -35,7 +36,7 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
 
 /**
  * Open everything a view needs and draw `content` into the host's element until `signal` ends it.
- * Every change of a signal of the view draws it anew, whoever reads the signal.
+ * Every change of a signal of the view draws it anew, whoever reads the signal; of the selection, of what is read.
  */
 export function startView<Model extends SharedTraits>(
   { model, el, host, signal }: RenderProps<Model>,
@@ -72,6 +73,7 @@ export function startView<Model extends SharedTraits>(
   });
   const view: View<Model> = {
     ...shared,
+    selection: readParts(shared.selection),
     name,
     model,
     signal,
