@@ -95,10 +95,11 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   }, [grid, cells, theme, ratio, seen]);
 
   const shown = cursor ?? hover;
+  const ringed = JSON.stringify([rings, shown]);
   useLayoutEffect(() => {
     const context = marks.current && prepare(marks.current, grid, ratio);
     if (context) paintMarks(context, grid, axes, rings, shown, theme);
-  });
+  }, [grid, axes, ringed, theme, ratio, seen]);
 
   const exists = ({ row, col }: Cell) => !Number.isNaN(cells.value(row, col));
   const point = (spot: Spot | null) => {
@@ -185,11 +186,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           )}
         </div>
       </div>
-      {told && tip && (
-        <Tooltip anchor={besideSpot(grid, told)} key={`${told.row}.${told.col}`}>
-          {tip}
-        </Tooltip>
-      )}
+      {told && tip && <Tooltip anchor={besideSpot(grid, told)}>{tip}</Tooltip>}
       {props.legend && (
         <div class="rs-beside" style={{ paddingTop: `${grid.top}px` }}>
           {props.legend(cellsHeight)}
