@@ -2,7 +2,7 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Frame } from "../lib/frame";
 import { useLate } from "../lib/late";
 import { pinActions } from "../lib/pins";
@@ -29,6 +29,8 @@ const HELP = [
   "Like a kind of head: from 0 to 1, the attention paid in this prompt to what such a head looks at. One prompt " +
     "says little of what a head does elsewhere: compare with random repeats in Heads.",
 ];
+
+const NO_TEXTS: Sent["texts"] = {};
 
 function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
@@ -71,7 +73,23 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
     return late ? `${name} is waiting for the kernel.` : " ";
   };
   const shown = answer?.error ? null : (card ?? known?.card ?? null);
-  const texts = known?.texts ?? {};
+  const texts = known?.texts ?? NO_TEXTS;
+  const lists = useMemo(() => {
+    const prompt = shown && run?.rows[shown.row];
+    return (
+      prompt && (
+        <Lists
+          card={shown}
+          row={prompt}
+          unit={prompt.target.unit}
+          heads={run.n_layers * run.n_heads}
+          nameAt={(place) => tokenAt(run, shown.row, place)}
+          name={(id) => tokenName(run, id, texts)}
+          onKey={(key) => view.select({ key })}
+        />
+      )
+    );
+  }, [shown, run, texts, view]);
   return (
     <Frame
       view={view}
@@ -86,19 +104,7 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
       sentence={card && run ? sentence(run, card, targetOf(run.rows, row), texts) : ""}
       notice={notice()}
     >
-      {shown && run?.rows[shown.row] && (
-        <div class={card ? "rs-readout" : "rs-readout rs-old"}>
-          <Lists
-            card={shown}
-            row={run.rows[shown.row]!}
-            unit={run.rows[shown.row]!.target.unit}
-            heads={run.n_layers * run.n_heads}
-            nameAt={(place) => tokenAt(run, shown.row, place)}
-            name={(id) => tokenName(run, id, texts)}
-            onKey={(key) => view.select({ key })}
-          />
-        </div>
-      )}
+      {lists && <div class={card ? "rs-readout" : "rs-readout rs-old"}>{lists}</div>}
     </Frame>
   );
 }
