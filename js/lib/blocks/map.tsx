@@ -119,7 +119,7 @@ export function CellTip({ shown, run, at }: BlockProps & { at: number[] }): JSX.
   const [text, compared] = [labelOf(shown, index), beside(shown, at)];
   return (
     <>
-      <b>{nameOf(shown, at, run)}</b> {text && `${text} `}
+      <b>{nameOf(shown, at, run)}</b> {text ? `${text} ` : null}
       {written(shown, shown.values[index]!)}
       {compared && (
         <>
