@@ -81,7 +81,7 @@ export function SmallMaps(props: Props): JSX.Element {
         return (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the list that holds it takes the keys
           <div
-            key={name}
+            key={at}
             id={`${id}-${at}`}
             class={marks.filter(Boolean).join(" ")}
             role="option"
