@@ -157,7 +157,6 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           aria-colcount={cols}
           aria-activedescendant={cursor ? `${id}-cell` : undefined}
           tabIndex={0}
-          data-lm-suppress-shortcuts="true"
           onKeyDown={press}
           {...away}
           style={size}

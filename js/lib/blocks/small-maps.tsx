@@ -65,7 +65,6 @@ export function SmallMaps(props: Props): JSX.Element {
       aria-label={`attention of ${maps.length} heads`}
       aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
       tabIndex={0}
-      data-lm-suppress-shortcuts="true"
       onKeyDown={press}
       {...away}
     >

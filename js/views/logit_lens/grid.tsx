@@ -132,7 +132,6 @@ export function LensGrid(props: Props): JSX.Element {
         aria-colcount={positions}
         aria-activedescendant={cursor ? `${id}-cell` : undefined}
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onKeyDown={press}
         onBlur={away.onBlur}
         onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
