@@ -13,6 +13,7 @@ import { targetOf } from "../lib/target";
 import { tokenAt, tokenName } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
 import { cardKey, type Sent, type Wanted } from "./head_readout/card";
+import { Causal } from "./head_readout/causal";
 import { Lists } from "./head_readout/lists";
 import { sentence } from "./head_readout/words";
 import "./head_readout.css";
@@ -115,6 +116,16 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
         >
           {isOff(run, headName(wanted.head)) ? "switch on" : "switch off"}
         </button>
+      )}
+      {wanted && run?.model && prompt && !isOff(run, headName(wanted.head)) && (
+        <Causal
+          view={view}
+          run={run.number}
+          row={row}
+          head={wanted.head}
+          direct={card?.effect ?? null}
+          unit={prompt.target.unit}
+        />
       )}
       {lists && <div class={card ? "rs-readout" : "rs-readout rs-old"}>{lists}</div>}
     </Frame>
