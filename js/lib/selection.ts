@@ -2,6 +2,7 @@
 
 import type { AnyModel, Host } from "@anywidget/types";
 import { batch, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
+import { same } from "./same";
 import {
   type Gesture,
   NO_STATUS,
@@ -59,8 +60,8 @@ export function openShared(
     batch(() => {
       const next = read("selection");
       if (!same(next, selection.value)) selection.value = next;
-      // A run is large and arrives whole, so it is compared by identity.
-      status.value = read("status");
+      const told = read("status");
+      if (!sameStatus(told, status.value)) status.value = told;
     });
   });
 
@@ -205,8 +206,11 @@ function isEmpty(value: unknown): boolean {
   return !value || Object.keys(value).length === 0;
 }
 
-function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+/** A run is large and arrives whole, so it is compared by identity. */
+function sameStatus(a: StatusState, b: StatusState): boolean {
+  const { _header: run, ...rest } = a;
+  const { _header: otherRun, ...others } = b;
+  return run === otherRun && same(rest, others);
 }
 
 /**
