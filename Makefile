@@ -1,12 +1,12 @@
 # make demo      JupyterLab on the first notebook
-# make test      everything a change must pass
-# make check     the static checks and the front end's unit tests alone
-# make test-all  make test and what is too slow for it
-# make bench     what residscope costs, into docs/benchmarks.md
+# make test      all the checks a change must pass
+# make check     only the static checks and the front end's unit tests
+# make test-all  make test and the slow tests
+# make bench     measures what residscope costs and writes docs/benchmarks.md
 # make test-gpu  the tests that need a graphics card
-# make bench-gpu what residscope costs on a graphics card, printed
+# make bench-gpu prints what residscope costs on a graphics card
 # make build     the environment and the front end's bundles
-# make clean     removes all that these made
+# make clean     removes everything that these made
 
 VENV := .venv
 ENV := $(VENV)/.installed
@@ -16,10 +16,10 @@ BUNDLES := node_modules/.bundled
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export STAGES ?=
 STAGE := .ci/stage
-# Most of what is installed is never imported: Python compiles what is, then.
+# Most installed modules are never imported, so Python compiles them on first use.
 PIP := python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 PYTEST := pytest -m "not slow and not gpu"
-# A file of tests stays on one core: its tests share what is slow to make.
+# A test file stays on one core, because its tests share slow fixtures.
 TWO := --numprocesses 2 --dist loadfile
 SUB := $(MAKE) --no-print-directory
 
@@ -55,7 +55,7 @@ test-gpu: build
 bench-gpu: build
 	python -m benchmarks.gpu
 
-# Two at a time; the longest is first.
+# Two at a time, the longest first.
 static:
 	@$(SUB) --jobs 2 types units style front-end
 

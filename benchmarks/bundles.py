@@ -8,7 +8,7 @@ from benchmarks.rows import Row
 from benchmarks.scale import Scale
 
 STATIC = Path(residscope.__file__).parent / "static"
-LIMITS = {"": (60, 72), ", gzipped": (22, 27)}
+LIMITS = {"": (60, 72), ", gzipped": (22, 28)}
 """In KB, as they are and gzipped: the budget, and where the build fails."""
 
 

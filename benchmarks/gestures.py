@@ -47,7 +47,7 @@ def measure(scale: Scale) -> list[Row]:
     rows = []
     with browser.opened() as chromium:
         for where, (box, gestures) in shown.items():
-            html = browser.page_of(box, [*box.views(), experiment.selection, experiment.status])
+            html = browser.page_of(box, [*box.children, experiment.selection, experiment.status])
             with browser.shown(chromium, html) as timed:
                 timed.page.locator("canvas").last.wait_for()
                 rows += [_row(timed, f"{name}, {where}", ready(timed.page), scale) for name, ready in gestures.items()]

@@ -91,7 +91,8 @@ def _at(
 
 def effects(model: TransformerBridge, run: Recording, target: Target, weights: bytes) -> Tensor:
     """Return what the library computes of a recorded run: [layer row head]."""
-    heads, _ = attention_effects(run, carry_back(model, direction_of(model, run, target).vector, weights))
+    carried = carry_back(model, direction_of(model, run, target).vector, weights)
+    heads, _ = attention_effects(run, carried, run.scale.to(carried.u)[:, 0])
     return heads
 
 

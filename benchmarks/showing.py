@@ -52,7 +52,7 @@ def _once(model: TransformerBridge, prompt: list[int]) -> tuple[float, float, fl
     run = time.process_time() - start - frame
     source = source_of(experiment)
     (heads,) = (view for view in bench.children if isinstance(view, HeadAttribution))
-    source.showing(heads).wait_for_partial()
+    source.showing(heads._still).wait_for_partial()
     numbers = time.process_time() - start
     source.ask("complete", lambda _ticket: None, Priority.STILL).wait()
     picture = time.process_time() - start

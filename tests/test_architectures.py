@@ -113,7 +113,7 @@ def test_a_part_that_is_missing_from_a_layer_is_noticed_in_any_type(name, dtype,
     monkeypatch.setattr(decomposition, "head_weights", without)
     for check in trace_of(model).layer_check():
         assert check.layer == 1
-        assert "the parts of layer 1 miss what it adds" in check.reason
+        assert "the parts of layer 1 differ from what it adds" in check.reason
 
 
 @pytest.mark.parametrize("name", [n for n in architectures.NAMES if n not in UNPROCESSED | ANOTHER_MODEL])

@@ -53,7 +53,7 @@ def test_the_table_of_traits_on_a_views_page_is_that_of_its_class(view):
     public = [name for name in view.class_trait_names() if not name.startswith("_") and name not in inherited]
     assert sorted(written) == sorted(public)
     named = set(re.findall(r"selection\.(\w+)", table[1]))
-    assert named <= rs.Selection.from_browser
+    assert named <= rs.Selection._from_browser
 
 
 def test_the_page_of_boxes_names_the_views_of_a_workbench_in_their_order():

@@ -72,10 +72,10 @@ def test_several_inputs_change_together(experiment):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"prompts": ""}, "an empty text in prompts"),
-        ({"answers": (" Mary", " Mary")}, "right and wrong are the same"),
+        ({"prompts": ""}, "prompts has an empty text"),
+        ({"answers": (" Mary", " Mary")}, "the right and the wrong answer are the same"),
         ({"target_position": 99}, "not in every row"),
-        ({"corrupted": SHORT}, "make them the same length"),
+        ({"corrupted": SHORT}, "make them equally long"),
     ],
     ids=str,
 )
@@ -108,9 +108,9 @@ def test_what_may_be_selected_goes_by_the_newest_inputs_before_they_have_run(mod
     gate = Gate(monkeypatch)
     experiment = rs.Experiment(model, SHORT)
     last = len(experiment.inputs.tokens[0]) - 1
-    with pytest.raises(rs.InputError, match=rf"no run here has position {last + 1}: positions go from 0 to {last}"):
+    with pytest.raises(rs.InputError, match=rf"no run shown has position {last + 1}: positions go from 0 to {last}"):
         experiment.selection.update(position=last + 1)
-    with pytest.raises(rs.InputError, match=r"no run here has L9H9: layers go from 0 to"):
+    with pytest.raises(rs.InputError, match=r"no run shown has L9H9: layers go from 0 to"):
         experiment.selection.update(head="9.9")
     experiment.update(prompts=PROMPT)
     experiment.selection.update(position=last + 1)
@@ -121,7 +121,7 @@ def test_what_may_be_selected_goes_by_the_newest_inputs_before_they_have_run(mod
 
 
 def test_a_misspelt_input_is_refused_with_the_names_there_are(experiment):
-    with pytest.raises(TypeError, match="no input is called prompt; there are prompts, answers, corrupted, target"):
+    with pytest.raises(TypeError, match="there is no input prompt: the inputs are prompts, answers, corrupted, target"):
         experiment.update(prompt=SHORT)
 
 
@@ -291,7 +291,7 @@ def test_the_status_tells_the_run_its_tokens_and_its_model(experiment):
     assert header["number"] == experiment.status.run == trace.number
     row = header["rows"][0]
     assert "".join(header["texts"][str(token)] for token in row["ids"][1:]) == PROMPT
-    assert row["read"] == 14
+    assert row["target_position"] == 14
     assert row["target"]["value"] == pytest.approx(float(trace.target_value[0]))
     assert row["right"]["text"] == " Mary"
     probs = trace.logits[0].softmax(-1)
@@ -312,7 +312,7 @@ def test_a_model_that_is_no_bridge_is_refused_with_the_way_to_make_one(model):
     with pytest.raises(rs.InputError, match=r"a model is a TransformerBridge.*not str"):
         rs.Experiment("demo", PROMPT)
     target = rs.Experiment(model, PROMPT).trace.target
-    with pytest.raises(rs.InputError, match="both target and answers"):
+    with pytest.raises(rs.InputError, match="target and answers cannot be combined"):
         rs.Experiment(model, PROMPT, " Mary", target=target)
 
 
@@ -356,7 +356,8 @@ def test_a_closed_experiment_says_so():
 def test_tab_shows_what_a_user_needs_and_nothing_else():
     shown = {name for name in dir(rs.Experiment) if not name.startswith("_")}
     reads = {"answers", "baseline", "history", "inputs", "prompts", "question", "selection", "status", "target"}
-    reads |= {"trace", "trace_or_none", "warnings"}
+    reads |= {"interventions", "trace", "trace_or_none", "warnings"}
+    intervenes = {"ablate", "ablated", "causal_effects", "reset", "scale", "steer"}
     does = {"back", "cancel", "close", "fork", "forward", "from_cache", "on_run", "run", "update", "wait"}
-    assert shown == reads | does
+    assert shown == reads | does | intervenes
     assert all(getattr(rs.Experiment, name).__doc__ for name in shown)

@@ -245,7 +245,7 @@ def test_a_fault_anywhere_in_a_run_is_told_and_the_next_answer_is_right(world, f
 def test_a_view_that_fails_is_told_of_and_takes_no_other_down(world, monkeypatch, kind, fault):
     (broken,) = [view for view in world.views if isinstance(view, kind)]
     with monkeypatch.context() as patched:
-        patched.setattr(broken, "payloads", lambda *_: strike(world, fault))
+        patched.setattr(broken, "_payloads", lambda *_: strike(world, fault))
         assert world.ask(PROMPTS[0]) is None
     assert [view for view in world.views if view._shown != world.experiment.trace.number] == [broken]
     assert world.told() == "struck"

@@ -107,7 +107,7 @@ def test_what_a_notebook_keeps_is_a_picture_and_nothing_else(shown, name):
     shown_in(experiment)
     for view in shown:
         parts = Parts()
-        parts.feed(still_bundle([view.figure(experiment.trace)])["text/html"])
+        parts.feed(still_bundle([view._figure(experiment.trace)])["text/html"])
         assert parts.tags == [("div", ["class", "data-still"]), ("style", []), ("img", ["alt", "src", "style"])]
 
 

@@ -105,10 +105,23 @@ def test_what_stands_beyond_a_prompts_tokens_is_no_cell():
     assert np.isfinite(pattern.values).sum() == 4
 
 
+def test_the_same_numbers_are_described_anew_without_a_copy():
+    norms = Quantity("norm", np.ones((2, 2, 3)), "row layer pos")
+    other = norms.described(name="size", unit="nats", lengths=(3, 3))
+    assert other.values is norms.values
+    assert (other.name, other.unit, other.lengths, norms.name, norms.lengths) == ("size", "nats", (3, 3), "norm", None)
+    assert np.isnan(norms.described(lengths=(3, 1)).values).sum() == 4
+    assert np.isfinite(norms.values).all()
+    with pytest.raises(InputError, match="1 lengths for 2 rows"):
+        norms.described(lengths=(3,))
+    with pytest.raises(InputError, match="which is not one of the axes"):
+        norms.described(coords={"component": ("a",)})
+
+
 def test_a_table_has_a_column_an_axis_and_heads_by_their_names():
     frame = heads(reference=-VALUES).frame("direct_effect")
-    assert list(frame) == ["row", "layer", "head", "direct_effect", "before", "unit"]
-    assert frame.loc[7].tolist() == [1, 0, "L0H1", 7.0, -7.0, "logits"]
+    assert list(frame) == ["row", "layer", "head", "direct_effect", "before", "change", "unit"]
+    assert frame.loc[7].tolist() == [1, 0, "L0H1", 7.0, -7.0, 14.0, "logits"]
     named = Quantity("effect", [1.0, 2.0], "component", coords={"component": ["embed", "L0.attn"]}, labels=["a", "b"])
     expected = pd.DataFrame({"component": ["embed", "L0.attn"], "label": ["a", "b"], "value": [1.0, 2.0], "unit": ""})
     pd.testing.assert_frame_equal(named.frame(), expected, check_dtype=False)
@@ -151,15 +164,15 @@ def test_xarray_is_filled_where_it_is_there_and_asked_for_where_it_is_not(monkey
         ({"dims": "layer head"}, "dims", r"values of the shape \[2, 2, 3\] need 3 axes, not \[layer head\]"),
         ({"scale": "loud"}, "scale", 'scale is "signed" or "sequential", not \'loud\''),
         ({"high": -1.0}, "high", "high is a number above 0, not -1.0"),
-        ({"coords": {"pos": ["a"]}}, "coords", r"coords name 'pos', which is none of the axes \[row layer head\]"),
+        ({"coords": {"pos": ["a"]}}, "coords", r"coords name 'pos', which is not one of the axes \[row layer head\]"),
         ({"coords": {"head": ["a"]}}, "coords", "coords have 1 labels for 3 along head: give one for each"),
-        ({"dims": "row layer component"}, "coords", "components need their names"),
+        ({"dims": "row layer component"}, "coords", "the component axis needs names"),
         ({"reference": VALUES[0]}, "reference", r"reference needs the values' shape \[2, 2, 3\], not \[2, 3\]"),
         ({"labels": ["a"]}, "labels", r"labels needs the values' shape"),
         ({"checks": [SumCheck(1, 1, True)]}, "checks", "1 checks for 2 rows: give one for each"),
-        ({"lengths": [3, 3]}, "lengths", "lengths up to 3 for an axis of 0 tokens"),
+        ({"lengths": [3, 3]}, "lengths", "lengths go up to 3 on an axis of 0 tokens"),
         ({"dims": "row layer pos", "lengths": [3]}, "lengths", "1 lengths for 2 rows: give one for each"),
-        ({"dims": "row layer pos", "lengths": [3, 9]}, "lengths", "lengths up to 9 for an axis of 3 tokens"),
+        ({"dims": "row layer pos", "lengths": [3, 9]}, "lengths", "lengths go up to 9 on an axis of 3 tokens"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(changes, field, sentence):

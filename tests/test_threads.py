@@ -205,14 +205,14 @@ def test_a_run_that_ends_at_once_is_in_the_history_with_its_value(monkeypatch):
 def test_a_view_that_is_closed_while_it_takes_a_run_is_no_failure(monkeypatch):
     experiment = rs.Experiment(tiny.bridge("llama"), PROMPT)
     view, other = rs.HeadAttribution(experiment), rs.LayerAttribution(experiment)
-    reached, go_on, payload = threading.Event(), threading.Event(), view.payload
+    reached, go_on, payload = threading.Event(), threading.Event(), view._payload
 
     def held(*args):
         reached.set()
         go_on.wait()
         return payload(*args)
 
-    monkeypatch.setattr(view, "payload", held)
+    monkeypatch.setattr(view, "_payload", held)
     experiment.update(prompts=SHORT)
     assert reached.wait(30)
     closing = threading.Thread(target=view.close, daemon=True)

@@ -134,7 +134,7 @@ def test_a_package_without_bundles_says_so_where_a_view_is_imported(site: Path, 
     done = attempt("-c", IMPORT, cwd=tmp_path, PYTHONPATH=str(site))
     error = done.stderr.splitlines()[-1]
     assert error.startswith("ImportError: residscope has no front end here (")
-    assert error.endswith("): in a checkout run `make build`, elsewhere install residscope anew")
+    assert error.endswith("): in a checkout run `make build`, elsewhere reinstall residscope")
 
 
 def test_bundles_are_built_anew_when_a_source_is_newer_and_only_then(wheel: Path, clone: Path, tmp_path: Path):

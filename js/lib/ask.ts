@@ -1,14 +1,14 @@
-/** Fetch what did not travel with a run: the one way to ask the kernel, and the one cache of its answers. */
+/** Fetch what was not sent with a run: the only way to ask the kernel, and the only cache of its answers. */
 
 import type { AnyModel } from "@anywidget/types";
 import { computed, type ReadonlySignal } from "@preact/signals-core";
 import type { SharedTraits } from "./state";
 import { type Bytes, type Payload, readPayload, type Tensor } from "./wire";
 
-/** What the kernel says of one key. */
+/** The kernel's answer for one key. */
 export type Answer = {
   info: Record<string, unknown>;
-  /** Why there is nothing else, or null. */
+  /** Why there is no answer, or null. */
   error: string | null;
   floats(name: string): Tensor;
   ints(name: string): Tensor<Int32Array>;

@@ -17,10 +17,20 @@ const MIXERS = "mixers together";
 const MLPS = "MLPs together";
 const EMBEDDING = "embedding";
 const BIASES = "biases";
+const EDITS = "edits";
 
 const IN_LAYER: Record<string, Words> = {
   attn: { subject: "attention", group: ATTENTION, about: "the sum of its heads" },
-  attn_bias: { subject: "attention bias", group: BIASES, about: "added wherever its heads look" },
+  attn_edit: { subject: "edit of attention", group: EDITS },
+  mlp_edit: { subject: "edit of the MLP", group: EDITS },
+  resid_pre_edit: { subject: "edit before attention", group: EDITS },
+  resid_mid_edit: { subject: "edit between attention and MLP", group: EDITS },
+  resid_post_edit: { subject: "edit after the MLP", group: EDITS },
+  attn_bias: {
+    subject: "attention bias",
+    group: BIASES,
+    about: "the same whatever the heads look at",
+  },
   mixer: { subject: "mixer", group: MIXERS },
   mlp: { subject: "MLP", group: MLPS },
 };
@@ -30,8 +40,21 @@ const ALONE: Record<string, Words> = {
   pos_embed: { subject: "The position's embedding", group: EMBEDDING },
   norm_bias: { subject: "The final norm's bias", group: BIASES },
   unembed_bias: { subject: "The unembedding's bias", group: BIASES },
-  entropy: { subject: "The entropy", group: "entropy", about: "of the next token, with a minus" },
-  soft_cap: { subject: "The soft cap", group: "soft cap", about: "what it takes off the logits" },
+  final_norm: {
+    subject: "The final norm",
+    group: "the final norm's scale",
+    about: "what its changed scale does to all parts",
+  },
+  entropy: {
+    subject: "The entropy",
+    group: "entropy",
+    about: "of the next token, with a minus sign",
+  },
+  soft_cap: {
+    subject: "The soft cap",
+    group: "soft cap",
+    about: "what it subtracts from the logits",
+  },
 };
 
 function wordsOf(name: string): Partial<Words> {
@@ -63,6 +86,7 @@ export function sums(names: string[], values: ArrayLike<number>): [group: string
   const groups = names.map((name) => wordsOf(name).group ?? name);
   const rest = [EMBEDDING, BIASES].filter((group) => groups.includes(group)).join(" and ");
   groups.forEach((group, i) => {
+    if (Number.isNaN(values[i]!)) return;
     const key = group === EMBEDDING || group === BIASES ? rest : group;
     totals.set(key, (totals.get(key) ?? 0) + values[i]!);
   });

@@ -96,7 +96,7 @@ export function Frame(props: Props): JSX.Element {
       {!view.alive.value && (
         <p class="rs-warning" role="status">
           The kernel is gone: run the cell again.{" "}
-          {picture && `What is shown is still run ${shownRun}.`}
+          {picture && `This view still shows run ${shownRun}.`}
         </p>
       )}
       {check && picture && !check.ok && <p class="rs-warning">{check.reason}</p>}
@@ -114,22 +114,22 @@ export function Frame(props: Props): JSX.Element {
   );
 }
 
-/** What a control needs that only works with a kernel: disabled, with the reason on hover. */
+/** Attributes of a control that needs a kernel: without one it is disabled, with the reason on hover. */
 export function needsKernel({ unasked }: Pick<View, "unasked">): Disabled {
   return unasked.value ? { disabled: true, title: unasked.value } : {};
 }
 
-/** The same where a model must be there too, which views of arrays have not. */
+/** The same for a control that also needs a model, which views of arrays do not have. */
 export function needsModel(view: Pick<View, "unasked" | "picture">): Disabled {
   const arrays = view.picture.value?.run.model === null;
   return arrays
-    ? { disabled: true, title: "these are arrays: there is no model to ask" }
+    ? { disabled: true, title: "this view shows arrays: there is no model to ask" }
     : needsKernel(view);
 }
 
 type Disabled = { disabled?: true; title?: string };
 
-/** A button to the run before, or after: what was asked there is run again. */
+/** A button to the previous or the next run, whose inputs run again. */
 // biome-ignore lint/suspicious/noExplicitAny: of any model
 function Step({ view, by }: { view: View<any>; by: -1 | 1 }): JSX.Element {
   const { at, of } = view.status.value._history;
@@ -139,7 +139,7 @@ function Step({ view, by }: { view: View<any>; by: -1 | 1 }): JSX.Element {
     <button
       type="button"
       class="rs-step"
-      aria-label={by < 0 ? "back to the run before" : "forward to the next run"}
+      aria-label={by < 0 ? "back to the previous run" : "forward to the next run"}
       {...needs}
       disabled={needs.disabled || to < 0 || to >= of}
       onClick={() => view.go(to)}

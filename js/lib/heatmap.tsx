@@ -1,7 +1,7 @@
 /** A map of cells on canvas: hover, click and keyboard, rings, labels; one tab stop. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { besideSpot, type Cell, layOut, move, type Spot, spotAt } from "./grid";
 import { isForMap } from "./keys";
 import {
@@ -13,7 +13,7 @@ import {
   prepare,
   type Ring,
 } from "./paint";
-import { leaves } from "./pointer";
+import { usePointed } from "./pointed";
 import { useScreen } from "./screen";
 import type { Theme } from "./theme";
 import { Tooltip } from "./tooltip";
@@ -51,6 +51,8 @@ export type HeatmapProps = {
   /** One cell in words. */
   speak(cell: Cell): string;
   onSelect(cell: Cell, how: { pin: boolean }): void;
+  /** What the key x does to the cell under the cursor. */
+  onSwitch?: ((cell: Cell) => void) | undefined;
   onRowLabel?(row: number): void;
   onColLabel?(col: number): void;
   onHover?(spot: Spot | null): void;
@@ -70,8 +72,6 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   const holder = useRef<HTMLDivElement>(null);
   const ground = useRef<HTMLCanvasElement>(null);
   const marks = useRef<HTMLCanvasElement>(null);
-  const [hover, setHover] = useState<Spot | null>(null);
-  const [cursor, setCursor] = useState<Spot | null>(null);
   const { ratio, seen } = useScreen(holder);
   const id = useUnique();
 
@@ -94,6 +94,27 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     if (context) paintCells(context, grid, cells, theme);
   }, [grid, cells, theme, ratio, seen]);
 
+  const exists = ({ row, col }: Cell) => !Number.isNaN(cells.value(row, col));
+  const choose = (spot: Spot | null, pin: boolean) => {
+    if (isCell(spot)) {
+      if (exists(spot)) props.onSelect(spot, { pin });
+    } else if (spot?.row != null) props.onRowLabel?.(spot.row);
+    else if (spot?.col != null) props.onColLabel?.(spot.col);
+  };
+  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<Spot>({
+    begin: () => props.start ?? { row: 0, col: 0 },
+    move: (at, { key, ctrlKey, metaKey }) =>
+      move(grid, at, key, ctrlKey || metaKey, props.speakLabel !== undefined),
+    shows: !props.start,
+    select: (at) => choose(at, false),
+    others: {
+      p: (at) => choose(at, true),
+      // Without a cursor x is the view's, which switches what is selected.
+      x: props.onSwitch && ((at) => isCell(at) && exists(at) && props.onSwitch!(at)),
+    },
+    takes: isForMap,
+    onHover: props.onHover,
+  });
   const shown = cursor ?? hover;
   const ringed = JSON.stringify([rings, shown]);
   useLayoutEffect(() => {
@@ -101,42 +122,15 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     if (context) paintMarks(context, grid, axes, rings, shown, theme);
   }, [grid, axes, ringed, theme, ratio, seen]);
 
-  const exists = ({ row, col }: Cell) => !Number.isNaN(cells.value(row, col));
-  const point = (spot: Spot | null) => {
-    const missing = isCell(spot) && !exists(spot);
-    const next = missing ? null : spot;
-    if (next?.row === hover?.row && next?.col === hover?.col) return;
-    setHover(next);
-    props.onHover?.(next);
-  };
   const spotOf = (event: MouseEvent) => spotAt(grid, event.offsetX, event.offsetY, colSide);
-
-  const choose = (spot: Spot | null, pin: boolean) => {
-    if (isCell(spot)) {
-      if (exists(spot)) props.onSelect(spot, { pin });
-    } else if (spot?.row != null) props.onRowLabel?.(spot.row);
-    else if (spot?.col != null) props.onColLabel?.(spot.col);
+  const over = (event: MouseEvent) => {
+    const spot = spotOf(event);
+    const next = isCell(spot) && !exists(spot) ? null : spot;
+    if (next?.row !== hover?.row || next?.col !== hover?.col) point(next);
   };
   const click = (event: MouseEvent) => {
     setCursor(null);
     choose(spotOf(event), event.shiftKey);
-  };
-
-  const begin = (): Spot => cursor ?? props.start ?? { row: 0, col: 0 };
-  const press = (event: KeyboardEvent) => {
-    if (!isForMap(event)) return;
-    const onLabels = props.speakLabel !== undefined;
-    const to = move(grid, begin(), event.key, event.ctrlKey || event.metaKey, onLabels);
-    // The first arrow shows where the keyboard is; from there arrows move.
-    if (to) setCursor(cursor ? to : props.start ? to : begin());
-    else if (event.key === "Enter" || event.key === " ") choose(begin(), false);
-    else if (event.key === "p") choose(begin(), true);
-    else if (event.key === "Escape") {
-      setCursor(null);
-      point(null);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
   };
 
   const spoken = !cursor
@@ -145,7 +139,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
       ? props.speakLabel?.(cursor)
       : exists(cursor)
         ? props.speak(cursor)
-        : "no such cell";
+        : "no cell here";
   const told = cursor && !(isCell(cursor) && !exists(cursor)) ? cursor : hover;
   const tip = told && (isCell(told) ? props.tooltip(told) : props.labelTip?.(told));
   const overLive = isCell(hover) || (hover?.row != null ? props.onRowLabel : props.onColLabel);
@@ -164,16 +158,13 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           aria-activedescendant={cursor ? `${id}-cell` : undefined}
           tabIndex={0}
           data-lm-suppress-shortcuts="true"
-          style={size}
           onKeyDown={press}
-          onBlur={() => {
-            setCursor(null);
-            point(null);
-          }}
+          onBlur={forget}
+          style={size}
           onClick={click}
-          onPointerMove={(event) => point(spotOf(event))}
-          onPointerDown={(event) => point(spotOf(event))}
-          onPointerLeave={(event) => leaves(event) && point(null)}
+          onPointerMove={over}
+          onPointerDown={over}
+          onPointerLeave={leave}
         >
           <canvas ref={ground} />
           <canvas ref={marks} class={hover && overLive ? "rs-over" : ""} />

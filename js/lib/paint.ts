@@ -22,6 +22,8 @@ export type CellPaint = {
   value(row: number, col: number): number;
   scale: Scale;
   text?: ((row: number, col: number) => string) | undefined;
+  /** Whether a cell is empty and slashed, as what is switched off is. */
+  off?: ((row: number, col: number) => boolean) | undefined;
 };
 
 type Context = CanvasRenderingContext2D;
@@ -37,12 +39,11 @@ export function prepare(
   size: Pick<Grid, "width" | "height">,
   ratio: number,
 ): Context | null {
-  const [width, height] = [Math.floor(size.width * ratio), Math.floor(size.height * ratio)];
+  canvas.width = Math.floor(size.width * ratio);
+  canvas.height = Math.floor(size.height * ratio);
+  canvas.style.width = `${canvas.width / ratio}px`;
+  canvas.style.height = `${canvas.height / ratio}px`;
   const context = canvas.getContext("2d");
-  if (canvas.width === width && canvas.height === height) context?.reset();
-  else [canvas.width, canvas.height] = [width, height];
-  canvas.style.width = `${width / ratio}px`;
-  canvas.style.height = `${height / ratio}px`;
   context?.setTransform(ratio, 0, 0, ratio, 0, 0);
   return context;
 }
@@ -61,6 +62,10 @@ function paintSquares(context: Context, grid: Grid, cells: CellPaint, theme: The
       const value = cells.value(row, col);
       if (Number.isNaN(value)) continue;
       const { x, y, width, height } = cellBox(grid, { row, col });
+      if (cells.off?.(row, col)) {
+        paintSlash(context, x, y, width - grid.gap, height - grid.gap, theme);
+        continue;
+      }
       const ground = cells.scale.at(value);
       context.fillStyle = css(ground);
       context.fillRect(x, y, width - grid.gap, height - grid.gap);
@@ -73,6 +78,23 @@ function paintSquares(context: Context, grid: Grid, cells: CellPaint, theme: The
   }
 }
 
+function paintSlash(
+  context: Context,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  theme: Theme,
+): void {
+  context.strokeStyle = css(theme.soft);
+  context.lineWidth = 1;
+  context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+  context.beginPath();
+  context.moveTo(x + 2, y + height - 2);
+  context.lineTo(x + width - 2, y + 2);
+  context.stroke();
+}
+
 /** Small cells are one image, since a rectangle each would take seconds. */
 function paintPixels(context: Context, grid: Grid, cells: CellPaint): void {
   const { rows, cols } = grid;
@@ -82,7 +104,7 @@ function paintPixels(context: Context, grid: Grid, cells: CellPaint): void {
     const line = grid.upward ? rows - 1 - row : row;
     for (let col = 0; col < cols; col++) {
       const value = cells.value(row, col);
-      if (Number.isNaN(value)) continue;
+      if (Number.isNaN(value) || cells.off?.(row, col)) continue;
       const [red, green, blue] = cells.scale.at(value);
       pixels[line * cols + col] = (255 << 24) | (blue << 16) | (green << 8) | red;
     }

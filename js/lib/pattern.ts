@@ -33,12 +33,12 @@ export function hasAttention({ weights }: Pattern): boolean {
   return weights.some((weight) => !Number.isNaN(weight));
 }
 
-/** Where the token at `query` looks, most first. */
+/** The keys that the token at `query` attends to, most first. */
 export function keysOf(pattern: Pattern, query: number, count: number): Look[] {
   return most(pattern, count, (position) => weightAt(pattern, query, position));
 }
 
-/** Which tokens look at the one at `key`, most first. */
+/** The queries that attend to the token at `key`, most first. */
 export function queriesOf(pattern: Pattern, key: number, count: number): Look[] {
   return most(pattern, count, (position) => weightAt(pattern, position, key));
 }
@@ -57,12 +57,12 @@ export function cutHead({ shape, data }: Tensor, [layer, head]: Head, length: nu
   return { length, weights: data.subarray(from, from + size) };
 }
 
-/** What the kernel is asked for a head's map of a colour in a row by. */
+/** The key that asks the kernel for a head's map of a colour in a row. */
 export function patternKey(row: number, head: Head, colour: string): string {
   return `pattern/${row}/${headName(head)}/${colour}`;
 }
 
-/** The same of a small map. */
+/** The same for a small map. */
 export function mapKey(row: number, head: Head): string {
   return `map/${row}/${headName(head)}`;
 }

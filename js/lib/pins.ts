@@ -1,4 +1,4 @@
-/** The menu's line that keeps a head in view, or lets it go. */
+/** The menu's line that pins a head, or unpins it. */
 
 import type { Action } from "./menu";
 import type { Shared } from "./selection";

@@ -79,7 +79,7 @@ export type Said = {
 /** The sentence about a quantity. */
 export function sentence(said: Said): Part[] {
   const { shown } = said;
-  if (said.cells.length === 0) return [shown.of.blank || "There is no number here."];
+  if (said.cells.length === 0) return [shown.of.blank || "There are no numbers here."];
   if (shown.show === "change") return changed(said);
   const before: Part[] = shown.show === "before" ? ["In the untouched run: "] : [];
   if (ofTheTarget(shown) && shown.show === "now") return parts(said);

@@ -1,6 +1,7 @@
-/** A number with names, as the kernel sends it: what of it is shown, and what each of its axes selects. */
+/** Numbers with named axes, as the kernel sends them: what is shown of them, and what each axis selects. */
 
 import { largest } from "./colour";
+import { isOff } from "./interventions";
 import { type CheckInfo, chosenRow, rowOrMean } from "./rows";
 import { type Header, headName, type SelectionState, type Show } from "./state";
 import { tokenAt, visible } from "./tokens";
@@ -15,17 +16,23 @@ export type Info = {
   scale: "signed" | "sequential";
   /** Null where the scale ends at the largest number. */
   high: number | null;
-  /** One a row where the numbers are parts of the target, else none. */
+  /** One per row where the numbers are parts of the target, else none. */
   checks: CheckInfo[];
   lengths: number[] | null;
   measured_on: string;
-  /** What to say where there is no number at all. */
+  /** What to say if there are no numbers. */
   blank: string;
   /** What the ids of the tensor of labels mean. */
   texts: Record<string, string> | null;
 };
 
-export type Quantity = Info & { values: Tensor; before: Tensor | null; labels: Int32Array | null };
+export type Quantity = Info & {
+  values: Tensor;
+  before: Tensor | null;
+  /** The change, where it is not `values` minus `before`. */
+  moved: Tensor | null;
+  labels: Int32Array | null;
+};
 
 export type Block = "map" | "bars" | "curve" | "chips" | "table";
 
@@ -45,10 +52,12 @@ export type Shown = {
   before: Float32Array | null;
   /** Each prompt's own where `values` are a mean. */
   spread: Float32Array[];
-  /** The prompt that is shown; null is the mean, or what is of all prompts alike. */
+  /** The prompt that is shown; null is the mean, or numbers that all prompts share. */
   row: number | null;
   signed: boolean;
   limit: number;
+  /** Which values are of heads or components that are switched off. */
+  off: Set<number>;
 };
 
 const ALONG_TOKENS = ["pos", "query", "key"];
@@ -61,6 +70,7 @@ export function quantitiesOf(payload: Payload): Quantity[] {
       ...info,
       values: payload.floats(`${i}.values`),
       before: has("reference") ? payload.floats(`${i}.reference`) : null,
+      moved: has("moved") ? payload.floats(`${i}.moved`) : null,
       labels: has("labels") ? payload.ints(`${i}.labels`).data : null,
     };
   });
@@ -93,7 +103,9 @@ export function shownOf(
   const drawn = quantities.map((of) => draw(of, selected, run));
   for (const one of drawn.filter(({ show }) => show === "change")) {
     const alike = drawn.filter(({ of, show }) => show === "change" && of.unit === one.of.unit);
-    one.limit = Math.max(...alike.map(({ values }) => largest(values)));
+    one.limit = Math.max(
+      ...alike.map(({ values, off }) => largest(values.filter((_, i) => !off.has(i)))),
+    );
   }
   return drawn;
 }
@@ -107,7 +119,8 @@ function draw(of: Quantity, selected: Pick<SelectionState, "row" | "show">, run:
   const now = take(of.values);
   const before = of.before && take(of.before);
   const show = before ? selected.show : "now";
-  const values = !before || show === "now" ? now : show === "before" ? before : less(now, before);
+  const change = () => (of.moved ? take(of.moved) : less(now, before!));
+  const values = show === "now" ? now : show === "before" ? before! : change();
   const shape = hasRows(of) ? of.values.shape.slice(1) : of.values.shape;
   const dims = hasRows(of) ? of.dims.slice(1) : of.dims;
   const length = of.lengths?.[row ?? 0] ?? run.rows[row ?? 0]?.ids.length;
@@ -129,7 +142,24 @@ function draw(of: Quantity, selected: Pick<SelectionState, "row" | "show">, run:
     row: hasRows(of) ? row : null,
     signed: show === "change" || of.scale === "signed",
     limit: of.high ?? Math.max(largest(now), before ? largest(before) : 0),
+    off: show === "before" ? new Set() : switchedOff(dims, shape, of, run),
   };
+}
+
+function switchedOff(dims: string[], sizes: number[], of: Quantity, run: Header): Set<number> {
+  const off = new Set<number>();
+  if (run.interventions.length === 0) return off;
+  const names = isHeads(dims)
+    ? Array.from({ length: sizes[0]! * sizes[1]! }, (_, i) =>
+        headName([Math.floor(i / sizes[1]!), i % sizes[1]!]),
+      )
+    : dims.length === 1
+      ? (of.coords.component ?? [])
+      : [];
+  names.forEach((name, i) => {
+    if (isOff(run, name)) off.add(i);
+  });
+  return off;
 }
 
 function tensorOf({ values, before }: Quantity, show: Show): Tensor {
@@ -172,7 +202,7 @@ export function nameOf(shown: Shown, at: number[], run: Header): string {
     .join(", ");
 }
 
-/** The same for those who hear it: "layer 3, head 1". */
+/** The same for screen readers: "layer 3, head 1". */
 export function spokenName(shown: Shown, at: number[], run: Header): string {
   const said = shown.dims.map((axis, i) => {
     const tick = tickOf(shown, axis, at[i]!, run);
@@ -223,7 +253,7 @@ export function chosenAt(
     if (axis === "depth") return selection.depth;
     if (axis === "key") return selection.key;
     if (axis !== "pos" && axis !== "query") return null;
-    return selection.position ?? run.rows[row ?? 0]?.read ?? null;
+    return selection.position ?? run.rows[row ?? 0]?.target_position ?? null;
   });
   const inside = chosen.map((at, i) => (at !== null && at < sizes[i]! ? at : null));
   return isHeads(dims) && inside.includes(null) ? [null, null] : inside;
@@ -241,8 +271,9 @@ export function notInRun(
     if (!head || (head[0] < layers && head[1] < heads)) return null;
     return `${headName(head)} is not in this run, which has ${layers} layers of ${heads} heads.`;
   }
-  if (dims.includes("depth") && selection.depth >= last("depth")) {
-    return `Stop ${selection.depth} of the slider is not in this run, which has ${last("depth")}.`;
+  const depth = dims.includes("depth") ? selection.depth : -1;
+  if (depth >= last("depth")) {
+    return `Stop ${depth} of the slider is not in this run, which has ${last("depth")}.`;
   }
   for (const axis of dims.filter((one) => ALONG_TOKENS.includes(one))) {
     const at = axis === "key" ? selection.key : selection.position;

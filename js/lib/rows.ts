@@ -40,7 +40,7 @@ export function rowOrMean({ shape, data }: Tensor, row: number | null): Float32A
   return values.map((sum, i) => sum / counts[i]!);
 }
 
-/** Over how many prompts a mean goes: "mean of 2 prompts", "mean of 1 of 2 prompts" where the others have no number. */
+/** How many prompts a mean is over: "mean of 2 prompts", "mean of 1 of 2 prompts" where the others have no number. */
 export function meanWords({ shape, data }: Tensor, row: number | null): string {
   const rows = shape[0] ?? 0;
   if (row !== null || rows < 2) return "";

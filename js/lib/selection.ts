@@ -4,6 +4,7 @@ import type { AnyModel, Host } from "@anywidget/types";
 import { batch, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
 import { same } from "./same";
 import {
+  type Gesture,
   NO_STATUS,
   NOTHING_SELECTED,
   type SelectionState,
@@ -24,6 +25,8 @@ export type Shared = {
   cancel(id: number): void;
   /** Ask for another run of the history. */
   go(to: number): void;
+  /** Switch parts of the model off, or on again. */
+  intervene(gesture: Gesture): void;
 };
 
 type AnyState = AnyModel<Record<string, unknown>>;
@@ -55,10 +58,8 @@ export function openShared(
   const refresh = coalesce(() => {
     if (signal.aborted || way.value === "opening") return;
     batch(() => {
-      const next = read("selection");
-      if (!same(next, selection.value)) selection.value = next;
-      const told = read("status");
-      if (!sameStatus(told, status.value)) status.value = told;
+      selection.value = newer(read("selection"), selection.value);
+      status.value = newer(read("status"), status.value);
     });
   });
 
@@ -116,6 +117,9 @@ export function openShared(
     go(to) {
       write("status", { _go: { id: (status.value._go?.id ?? 0) + 1, to } });
     },
+    intervene(gesture) {
+      write("status", { _intervene: { id: (status.value._intervene?.id ?? 0) + 1, ...gesture } });
+    },
   };
 }
 
@@ -125,7 +129,7 @@ type Held = AnyState & {
   comm?: { jsServicesComm?: { isDisposed: boolean } };
 };
 
-/** How often it is looked whether the kernel was shut down, of which nothing is told. */
+/** How often to check whether the kernel was shut down, which nothing reports. */
 const LOOK_MS = 2000;
 
 /** Follow whether the kernel that made the shared models is still there; hosts that do not tell say nothing. */
@@ -200,11 +204,14 @@ function isEmpty(value: unknown): boolean {
   return !value || Object.keys(value).length === 0;
 }
 
-/** A run is large and arrives whole, so it is compared by identity. */
-function sameStatus(a: StatusState, b: StatusState): boolean {
-  const { _header: run, ...rest } = a;
-  const { _header: otherRun, ...others } = b;
-  return run === otherRun && same(rest, others);
+/** The state that was held where the other says the same. A run is large and arrives whole, so its identity counts. */
+function newer<State extends object>(now: State, held: State): State {
+  const keys = Object.keys(now) as (keyof State)[];
+  return keys.every(
+    (key) => now[key] === held[key] || (key !== "_header" && same(now[key], held[key])),
+  )
+    ? held
+    : now;
 }
 
 /**

@@ -6,8 +6,8 @@ import type { Show } from "./state";
 
 const WAYS: [show: Show, about: string][] = [
   ["now", "the numbers of this run"],
-  ["before", "those of the untouched run"],
-  ["change", "now less before"],
+  ["before", "the numbers of the untouched run"],
+  ["change", "now minus before"],
 ];
 
 type Props = Pick<Shared, "selection" | "select">;

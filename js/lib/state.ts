@@ -23,13 +23,43 @@ export type Row = {
   /** The ranges of positions, without their ends, that the chat template added. */
   template: [start: number, end: number][];
   /** The position where the target is read. */
-  read: number;
+  target_position: number;
   right: Answer | null;
   wrong: Answer | null;
   /** The value is null where there is no model that gives one. */
   target: { name: string; value: number | null; unit: string };
   right_prob: number | null;
   right_rank: number | null;
+  /** The untouched run's, where there are interventions. */
+  before: Before | null;
+};
+
+export type Before = {
+  value: number;
+  right_prob: number | null;
+  right_rank: number | null;
+  /** The KL divergence of the next-token distribution from the untouched run's, in nats. */
+  kl: number;
+};
+
+/** What is done to some parts of the model: see `Experiment.interventions`. */
+export type Intervention = {
+  do: "ablate" | "scale" | "steer";
+  parts: string[];
+  /** Of an ablation: "mean", "zero" or "resample". */
+  kind: string;
+  /** The dose of an ablation, the factor of all else. */
+  by: number;
+  /** Where, in words; empty for everywhere. */
+  at: string;
+};
+
+/** What a view asks to be done to parts: `parts` may be left out to reset all. */
+export type Gesture = {
+  do: "switch" | "ablate" | "reset";
+  parts?: string[];
+  kind?: string;
+  dose?: number;
 };
 
 export type Header = {
@@ -41,7 +71,10 @@ export type Header = {
   depths: string[];
   n_layers: number;
   n_heads: number;
-  /** Null where the numbers are arrays, and no model stands behind them. */
+  interventions: Intervention[];
+  /** The later heads and MLPs that the interventions moved most, and by how much. */
+  answered: [name: string, change: number][];
+  /** Null where the numbers are arrays, without a model. */
   model: Record<"name" | "dtype" | "device" | "processing" | "bos" | "cached", string> | null;
   warnings: string[];
 };
@@ -65,23 +98,24 @@ export type StatusState = {
   /** The oldest first; those that have failed are of the newest run. */
   _jobs: Job[];
   _error: Failure | null;
-  /** Which run of how many different ones is in force. */
+  /** The index of the current run, and how many there are. */
   _history: { at: number; of: number };
   /** The id of the job to stop. */
   _cancel: number;
   _go: { id: number; to: number } | null;
+  _intervene: (Gesture & { id: number }) | null;
 };
 
 export type About = {
   title: string;
   /** What the numbers mean and how to read the picture, one paragraph each. */
   help: string[];
-  /** Traits that the user chooses from; one is hidden while another has the value that `unless` names. */
+  /** Traits that the user chooses from; one is hidden while another has a value that `unless` names. */
   menus: {
     trait: string;
     label: string;
     options: string[];
-    unless: [trait: string, value: string] | null;
+    unless: [trait: string, ...values: string[]] | null;
   }[];
 };
 
@@ -94,7 +128,7 @@ export type SharedTraits = {
   _ask: { id: number; run: number; keys: string[] } | null;
   _answer: import("./wire").Bytes;
   _link: "" | "mirror";
-  /** What a view of quantities says of itself before any run; empty for views with a canvas of their own. */
+  /** What a view of quantities says about itself before any run; empty for views with their own front end. */
   _about: Partial<About>;
   /** The view's name, which its still picture and its jobs have, too. */
   _still: string;
@@ -119,6 +153,7 @@ export const NO_STATUS: StatusState = {
   _history: { at: 0, of: 0 },
   _cancel: 0,
   _go: null,
+  _intervene: null,
 };
 
 /** Return a head's name, as in pins and code. */

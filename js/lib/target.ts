@@ -7,13 +7,15 @@ import type { Answer, Row } from "./state";
 export type TargetWords = {
   /** The rows that the number is of. */
   rows: Row[];
-  /** The mean of the target over the rows; NaN of arrays, which have no model's value beside them. */
+  /** The mean of the target over the rows; NaN for arrays, which have no model. */
   value: number;
+  /** The same on the untouched run, where there are interventions. */
+  before: number | null;
   unit: string;
   right: Part;
   /** Null where one answer alone is explained. */
   wrong: Part | null;
-  /** What that one is explained by. */
+  /** Whether that answer is explained by its logit or its log-probability. */
   alone: "log-probability" | "logit";
   /** "·Mary − ·John", as in title rows. */
   name: Part[];
@@ -25,11 +27,13 @@ export function targetOf(rows: Row[], row: number | null): TargetWords {
   const [first] = chosen;
   const right = side(chosen, "right", "the right answer");
   const wrong = side(chosen, "wrong", "the wrong answer");
-  const total = chosen.reduce((sum, one) => sum + (one.target.value ?? Number.NaN), 0);
+  const mean = (of: (row: Row) => number | null) =>
+    chosen.reduce((sum, one) => sum + (of(one) ?? Number.NaN), 0) / Math.max(1, chosen.length);
   const named = first && !first.right ? [first.target.name] : [right ?? ""];
   return {
     rows: chosen,
-    value: total / Math.max(1, chosen.length),
+    value: mean((one) => one.target.value),
+    before: first?.before ? mean((one) => one.before?.value ?? null) : null,
     unit: first?.target.unit ?? "",
     right: right ?? first?.target.name ?? "the target",
     wrong,

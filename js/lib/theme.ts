@@ -54,7 +54,7 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): ReadonlySig
   const place = new window.ResizeObserver(() => {
     const came = root.clientWidth > 0 && !laidOut;
     laidOut = root.clientWidth > 0;
-    // In the next frame, because a change of size while sizes are told is an error in the console.
+    // In the next frame, because a change of size during a resize notification logs an error.
     if (came) window.requestAnimationFrame(refresh);
   });
   place.observe(root);

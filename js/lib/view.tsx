@@ -5,10 +5,12 @@ import type { AnyModel, Host, RenderProps } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
 import { type ComponentChild, render } from "preact";
 import { type Asker, openAsk } from "./ask";
+import { switched } from "./interventions";
+import { isPlain } from "./keys";
 import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
 import { readParts } from "./reads";
 import { openShared, type Shared } from "./selection";
-import type { SharedTraits } from "./state";
+import type { SharedTraits, Show } from "./state";
 import { hideStill } from "./still";
 import { followTheme, type Theme } from "./theme";
 import { type Payload, readPayload } from "./wire";
@@ -36,7 +38,8 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
 
 /**
  * Open everything a view needs and draw `content` into the host's element until `signal` ends it.
- * Every change of a signal of the view draws it anew, whoever reads the signal; of the selection, of what is read.
+ * Every change of one of the view's signals draws it again, whatever reads the signal; of the selection, a change of
+ * what has been read.
  */
 export function startView<Model extends SharedTraits>(
   { model, el, host, signal }: RenderProps<Model>,
@@ -44,6 +47,10 @@ export function startView<Model extends SharedTraits>(
 ): void {
   const root = el.ownerDocument.createElement("div");
   root.className = "rs-view";
+  // A click on what takes no focus of its own gives it to the view, so that its keys act.
+  root.tabIndex = -1;
+  // A notebook in command mode would cut the cell on x, and has commands on other letters.
+  root.dataset.lmSuppressShortcuts = "true";
   el.append(root);
   root.addEventListener("keydown", keepFromNotebook);
   hideStill(el.ownerDocument, String(model.get("_still")), signal);
@@ -86,6 +93,7 @@ export function startView<Model extends SharedTraits>(
     ask: openAsk(base, trait("_answer"), unasked),
     trait,
   };
+  followKeys(root, view);
   const { picture, stale, theme, width, selection, status, way } = view;
   const stop = effect(() => {
     const drawnFrom = [picture, stale, unreadable, theme, width, selection, status, way, unasked];
@@ -115,6 +123,30 @@ function keepFromNotebook(event: KeyboardEvent): void {
   if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
 }
 
+/** The keys of every view: x switches what is selected off, or on again; b shows what was before while it is held. */
+function followKeys(root: HTMLElement, view: Shared & Pick<View, "picture" | "unasked">): void {
+  let held: Show | null = null;
+  const release = () => {
+    if (held !== null) view.select({ show: held });
+    held = null;
+  };
+  root.addEventListener("keydown", (event) => {
+    const writes =
+      event.target instanceof Element && event.target.matches("input, textarea, select");
+    const run = view.picture.value?.run;
+    if (!isPlain(event) || event.defaultPrevented || writes || !run?.model) return;
+    const parts = switched(view.selection.value);
+    if (event.key === "x" && parts.length > 0 && !event.repeat && !view.unasked.value) {
+      view.intervene({ do: "switch", parts });
+    } else if (event.key === "b" && held === null && run.interventions.length > 0) {
+      held = view.selection.value.show;
+      view.select({ show: "before" });
+    }
+  });
+  root.addEventListener("keyup", ({ key }) => key === "b" && release());
+  root.addEventListener("focusout", release);
+}
+
 function followPicture(data: ReadonlySignal<SharedTraits["_data"]>, shared: Shared) {
   const held = signalOf<Held>(NOTHING_HELD);
   const read = computed<{ payload: Payload | null; problem: string | null }>(() => {
@@ -136,7 +168,7 @@ function followWidth(root: HTMLElement, signal: AbortSignal): ReadonlySignal<num
   const window = root.ownerDocument.defaultView!;
   const width = signalOf(Math.max(0, measure()));
   const observer = new window.ResizeObserver(() => {
-    // In the next frame, because a change of size while sizes are told is an error in the console.
+    // In the next frame, because a change of size during a resize notification logs an error.
     window.requestAnimationFrame(() => {
       // A view in a hidden tab measures nothing, and keeps its picture.
       if (!signal.aborted && root.clientWidth) width.value = measure();

@@ -13,7 +13,7 @@ import { headName, parseHead, type SharedTraits } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import { HeadMaps } from "./attention_pattern/heads";
 import { ATTENTION, COLOURS, numbersOf } from "./attention_pattern/numbers";
-import { openRow } from "./attention_pattern/scene";
+import { openRow } from "./attention_pattern/row-maps";
 import { sentence } from "./attention_pattern/words";
 import "./attention_pattern.css";
 
@@ -21,27 +21,28 @@ import "./attention_pattern.css";
 type Model = SharedTraits & { colour: string; hide_first: boolean };
 
 const HELP = [
-  "Each row is a token (the query); its cells say how much attention it pays to each token up to " +
-    "itself (the keys). A row sums to 1. ⚑ marks where the target is read.",
-  "Attention says where a head reads, not what it moves from there: a head may look hard at a " +
-    "token and add nothing, as many do at the first one.",
-  "Other colours say what is moved: value-weighted is the weight times the length of the value that the " +
-    "head reads there, after its output map; the direct effect is what that value adds to the target, " +
-    "as if the row's token were where the target is read.",
-  "Of a long prompt the map is a window, and the small picture beside it the whole, each of its pixels the " +
-    "largest number under it: drag there, or use the arrow keys, to move the window.",
-  "Click a cell to select both tokens, a label at the left to select the query, one above to select " +
-    "the key. Arrow keys move, also on to the labels; Enter selects, p pins the head, Escape lets go.",
+  "Each row is a token (the query). Its cells show how much attention it pays to each token up to " +
+    "and including itself (the keys). A row sums to 1. ⚑ marks where the target is read.",
+  "Attention shows where a head reads, not what it moves from there. A head can attend strongly to a " +
+    "token and add nothing; many heads do this at the first token.",
+  "The other colours show what is moved. Value-weighted is the attention weight times the length of the " +
+    "value that the head reads there, after its output matrix. Direct effect is what that value adds to " +
+    "the target, as if the target were read at the row's token.",
+  "A long prompt is shown through a window. The small picture beside it shows the whole prompt, and each " +
+    "of its pixels is the largest number under it. Drag there, or use the arrow keys, to move the window.",
+  "Click a cell to select both tokens, a label on the left to select the query, or a label above to " +
+    "select the key. Arrow keys move, onto the labels too. Enter selects, p pins the head, Escape hides " +
+    "the cursor.",
 ];
 
-/** How far a layer looks back: over so many tokens, or to the beginning of its chunk of so many. */
+/** How far a layer looks back: over a number of tokens, or to the beginning of its chunk. */
 type Window = { size: number; chunked: boolean };
 
 function windowWords(window: Window | null): string {
   if (!window) return "";
   return window.chunked
-    ? ` · local: chunks of ${window.size} tokens`
-    : ` · local: the last ${window.size} tokens`;
+    ? ` · local attention: chunks of ${window.size} tokens`
+    : ` · local attention: the last ${window.size} tokens`;
 }
 
 function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
@@ -55,29 +56,28 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
   const row = wanted ?? 0;
   const ahead = Boolean(picture?.payload.info.ahead) && colour === ATTENTION;
   const news = ahead ? null : answered;
-  const scene = useMemo(
+  const maps = useMemo(
     () => (picture && row < rows ? openRow(picture, row, view.ask, colour) : null),
     [picture, row, rows, news, colour],
   );
   const unit = picture?.run.rows[row]?.target.unit ?? "";
   const causal = picture?.payload.info.causal !== false;
   const numbers = useMemo(() => numbersOf(colour, unit, causal), [colour, unit, causal]);
-  const chosen = head && scene?.inRun(head) ? head : null;
+  const chosen = head && maps?.inRun(head) ? head : null;
   const keys = useMemo(() => {
-    const heads = [chosen, ...pinned.map(parseHead)].filter((one) => one && scene?.inRun(one));
+    const heads = [chosen, ...pinned.map(parseHead)].filter((one) => one && maps?.inRun(one));
     return ahead ? [] : [...new Set(heads.map((one) => patternKey(row, one!, colour)))];
-  }, [scene, chosen, pinned, ahead, row, colour]);
+  }, [maps, chosen, pinned, ahead, row, colour]);
   useEffect(() => {
     if (run && keys.length) view.ask.want(run.number, keys);
   }, [run, keys]);
   const refusal = run && chosen && !ahead && view.ask.get(run.number, keys[0]!)?.error;
-  const pattern = useMemo(() => chosen && (scene?.patternOf(chosen) ?? null), [scene, chosen]);
-  const missing =
-    scene && chosen && !pattern && !refusal ? `${scene.row} ${headName(chosen)}` : null;
+  const pattern = useMemo(() => chosen && (maps?.patternOf(chosen) ?? null), [maps, chosen]);
+  const missing = maps && chosen && !pattern && !refusal ? `${maps.row} ${headName(chosen)}` : null;
   const late = useLate(missing);
 
   const notice = (): Part[] | string | null => {
-    if (!scene) return `Prompt ${row} is not in this run, which has ${rows}.`;
+    if (!maps) return `Prompt ${row} is not in this run, which has ${rows}.`;
     if (!head) {
       return 'Select a head: click one in Heads, or exp.selection.update(head="2.5")';
     }
@@ -92,14 +92,14 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
       return late ? `${name} is waiting for the kernel.` : " ";
     }
     if (!hasAttention(pattern)) return `Layer ${chosen[0]} has no attention.`;
-    const outside = [position, key].find((one) => one !== null && one >= scene.length);
+    const outside = [position, key].find((one) => one !== null && one >= maps.length);
     if (outside === undefined) return null;
-    return `Position ${outside} is not in this prompt, which has ${scene.length} tokens.`;
+    return `Position ${outside} is not in this prompt, which has ${maps.length} tokens.`;
   };
   const windows = (picture?.payload.info.windows ?? []) as (Window | null)[];
   const local = windowWords(windows[chosen?.[0] ?? -1] ?? null);
-  const query = position ?? scene?.read ?? 0;
-  const blank = scene !== null && head !== null && !chosen;
+  const query = position ?? maps?.targetPosition ?? 0;
+  const blank = maps !== null && head !== null && !chosen;
 
   return (
     <div class={blank ? "rs-attention rs-blank" : "rs-attention"}>
@@ -112,9 +112,7 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
         }
         help={HELP}
         actions={pinActions(view, head)}
-        sentence={
-          pattern && scene ? sentence(pattern, numbers, chosen!, query, key, scene.name) : ""
-        }
+        sentence={pattern && maps ? sentence(pattern, numbers, chosen!, query, key, maps.name) : ""}
         notice={notice()}
       >
         <div class="rs-controls">
@@ -131,10 +129,10 @@ function AttentionPattern({ view }: { view: View<Model> }): JSX.Element {
             without the first token
           </label>
         </div>
-        {scene && (
+        {maps && (
           <HeadMaps
             view={view}
-            {...{ scene, numbers, pattern, query }}
+            {...{ maps, numbers, pattern, query }}
             head={chosen}
             blank={blank}
           />

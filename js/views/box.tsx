@@ -74,7 +74,7 @@ async function mount(
     if (!signal.aborted) await widget.render({ el: slot, signal });
     return;
   }
-  if (!manager?.create_view) throw new Error("this page cannot place one widget in another");
+  if (!manager?.create_view) throw new Error("this page cannot nest widgets");
   const model = await manager.get_model(ref.replace(/^(anywidget:|IPY_MODEL_)/, ""));
   const view = await manager.create_view(model);
   if (signal.aborted) return view.remove();

@@ -25,12 +25,12 @@ type Model = SharedTraits & { shown: string; sort: string };
 type Info = { ahead: boolean; causal: boolean; sort: string; unit: string };
 
 const HELP = [
-  "Each small map is one head's attention: a row a token (the query), a column a token that it looks at. Of a " +
-    "prompt of more than 48 tokens each cell is the largest weight of those under it, so thin lines stay visible " +
-    "and look heavier than they are.",
-  "Sorted by the direct effect, or by how much a head behaves like one of a known kind on this prompt, the " +
-    "largest comes first.",
-  "Click a map to select its head. Arrow keys move, Enter selects, p pins, Escape lets go.",
+  "Each small map shows one head's attention: rows are queries, columns are the keys that they look at. For a " +
+    "prompt of more than 48 tokens each cell shows the largest weight under it, so thin lines stay visible and " +
+    "look heavier than they are.",
+  "The heads can be sorted by direct effect, or by how much each one behaves like a known kind of head on this " +
+    "prompt. The largest comes first.",
+  "Click a map to select its head. Arrow keys move, Enter selects, p pins, Escape hides the cursor.",
 ];
 
 function HeadGrid({ view }: { view: View<Model> }): JSX.Element {

@@ -3,7 +3,8 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { Frame } from "../lib/frame";
+import { Frame, needsModel } from "../lib/frame";
+import { isOff } from "../lib/interventions";
 import { useLate } from "../lib/late";
 import { pinActions } from "../lib/pins";
 import { strong, token } from "../lib/sentence";
@@ -20,14 +21,15 @@ import "./head_readout.css";
 type Model = SharedTraits;
 
 const HELP = [
-  "Looks at: the tokens to which the head pays most attention at the chosen position.",
-  "Promotes and suppresses: what the head writes there, put through the model's final norm (with the scale it " +
-    "has there) and the unembedding: what it adds to the logit of each token, less what it adds to all alike. It " +
-    "is the direct path alone: later layers read what the head writes, too, and may make something else of it.",
-  "The direct effect is the same along the target, always where the target is read. Its rank is by size among " +
-    "all heads.",
-  "Like a kind of head: from 0 to 1, the attention paid in this prompt to what such a head looks at. One prompt " +
-    "says little of what a head does elsewhere: compare with random repeats in Heads.",
+  "Looks at: the tokens that the head attends to most from the selected position.",
+  "Promotes and suppresses: what the head's output there adds to the logit of each token, minus the mean over " +
+    "all tokens. The output goes through the model's final norm (with its scale there held fixed) and the " +
+    "unembedding. This is the direct path alone: later layers also read it and may change what comes of it.",
+  "Direct effect: what the head adds to the target, always where the target is read. Its rank among all heads is " +
+    "by size.",
+  "Head scores: how much attention, from 0 to 1, the head pays in this prompt to what an induction, " +
+    "previous-token or duplicate-token head looks at. One prompt says little about what a head does elsewhere: " +
+    "compare with random repeats in Heads.",
 ];
 
 const NO_TEXTS: Sent["texts"] = {};
@@ -38,7 +40,7 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   const { head, row: wantedRow, position } = view.selection.value;
   const row = wantedRow ?? 0;
   const prompt = run?.rows[row];
-  const at = position ?? prompt?.read ?? 0;
+  const at = position ?? prompt?.target_position ?? 0;
   const inRun = Boolean(head && run && head[0] < run.n_layers && head[1] < run.n_heads);
   const wanted: Wanted | null =
     inRun && prompt && at < prompt.ids.length
@@ -104,6 +106,16 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
       sentence={card && run ? sentence(run, card, targetOf(run.rows, row), texts) : ""}
       notice={notice()}
     >
+      {wanted && run?.model && (
+        <button
+          type="button"
+          class="rs-button rs-switch-head"
+          {...needsModel(view)}
+          onClick={() => view.intervene({ do: "switch", parts: [headName(wanted.head)] })}
+        >
+          {isOff(run, headName(wanted.head)) ? "switch on" : "switch off"}
+        </button>
+      )}
       {lists && <div class={card ? "rs-readout" : "rs-readout rs-old"}>{lists}</div>}
     </Frame>
   );

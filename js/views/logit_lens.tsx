@@ -15,7 +15,7 @@ import { targetOf } from "../lib/target";
 import { Token, tokenAt, visible } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
 import { DepthControls } from "./logit_lens/controls";
-import { Curve } from "./logit_lens/curve";
+import { TargetCurve } from "./logit_lens/curve";
 import { cellsKey, type Lens, type Place, placeOf, readLens } from "./logit_lens/data";
 import { LensGrid, leastWidth, MOST_FITTED } from "./logit_lens/grid";
 import { Guesses } from "./logit_lens/guesses";
@@ -27,15 +27,15 @@ import "./logit_lens.css";
 type Model = SharedTraits;
 
 const HELP = [
-  "Each cell is the token that would come next if the model stopped there: the residual stream, " +
-    "put through the model's own final norm and unembedding. Colour is its probability.",
-  "“embed” enters layer 0, “0.mid” lies between its attention and MLP, “0.post” after it; " +
-    "“output” is compared with the model's own logits.",
-  "Early depths are written for later layers, not for the unembedding: a wrong guess there does " +
-    "not mean that the model does not know.",
-  "The curve is the target over depths, at the selected position as if it were read there. Of a long " +
-    "prompt the cells are read when they come on screen.",
-  "Click a cell to select its depth and position. Arrow keys move, Enter selects, Escape lets go.",
+  "Each cell shows the token that would come next if the model stopped there: the residual stream, " +
+    "put through the model's own final norm and unembedding. The colour is its probability.",
+  "“embed” is the input of layer 0, “0.mid” lies between its attention and its MLP, “0.post” after " +
+    "both. “output” is checked against the model's own logits.",
+  "Early layers write for later layers, not for the unembedding: a wrong guess there does not mean " +
+    "that the model does not know.",
+  "The curve shows the target at each depth, as if it were read at the selected position. On a long " +
+    "prompt, cells are computed when they come on screen.",
+  "Click a cell to select its depth and position. Arrow keys move, Enter selects, Escape hides the cursor.",
 ];
 
 /** The width of the list and the curve with the room before them, and of the grid's legend. */
@@ -113,7 +113,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
     return {
       depth: (at: number) => run.depths[at] ?? "",
       position: (at: number) => visible(tokenAt(run, lens.row, at).text),
-      read: run.rows[lens.row]?.read ?? 0,
+      targetPosition: run.rows[lens.row]?.target_position ?? 0,
     };
   }, [run, lens]);
   const target = useMemo(() => targetOf(run.rows, lens.row), [run, lens]);
@@ -133,14 +133,14 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
   };
   const speak = ({ row, col }: Cell) => {
     const top = lens.top(row, col);
-    const guess = top ? `${cells.text(row, col)}, ${precise(top.probability)}` : "no such cell";
+    const guess = top ? `${cells.text(row, col)}, ${precise(top.probability)}` : "no cell here";
     return `${axis.depth(row)}, after ${axis.position(col)} (${col}): ${guess}`;
   };
 
-  const readThere = position === null || position === axis.read;
+  const atTarget = position === null || position === axis.targetPosition;
   const elsewhere = useMemo(
-    () => (readThere ? null : lens.curve(position)),
-    [lens, position, readThere],
+    () => (atTarget ? null : lens.curve(position)),
+    [lens, position, atTarget],
   );
   const least = useMemo(
     () => leastWidth(lens.depths, lens.positions, cells, axis, theme),
@@ -159,7 +159,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
           <FindBox
             run={run}
             row={lens.row}
-            position={position ?? axis.read}
+            position={position ?? axis.targetPosition}
             onFind={(found) => view.select({ position: found })}
           />
         </div>
@@ -191,7 +191,7 @@ function Lenses({ view, picture, lens, place }: Props): JSX.Element {
             />
           )}
           {lens.target.some((value) => !Number.isNaN(value)) && (
-            <Curve
+            <TargetCurve
               names={run.depths}
               values={elsewhere ?? lens.target}
               rank={elsewhere || !run.model ? null : lens.rank}

@@ -23,6 +23,7 @@ import {
 } from "./token_strip/edit";
 import { Editor, holdsKeyboard } from "./token_strip/editor";
 import { Facts, sentence } from "./token_strip/facts";
+import { InForce } from "./token_strip/in_force";
 import type { Spot } from "./token_strip/spot";
 import { isLong, Strip } from "./token_strip/strip";
 import { EFFECT, tintOf } from "./token_strip/tint";
@@ -49,17 +50,18 @@ const COLOURS = ["none", EFFECT];
 const NO_INPUTS: Inputs = { prompts: [], answers: null, prefills: null, own: false };
 
 const HELP = [
-  "The tokens that the model reads, in order: · is a space at a token's edge, ⏎ a newline, small " +
-    "capitals a special token, grey what a chat template added. The flag marks where the target is read: what the model predicts " +
-    "there is what is explained.",
-  "The colour can be what the selected head, or all heads when none is selected, move from each token " +
-    "to where the target is read, in the target's unit: positive pushes towards the right answer. It is " +
-    "the direct path alone, and a token's column in the stream may hold what earlier layers put there.",
-  "Click a token to look at its position in every view; click it again to look where the target " +
+  "These are the tokens that the model reads, in order. · is a space at a token's edge and ⏎ a newline. " +
+    "Small capitals mark special tokens; grey marks what a chat template added. The flag marks where the " +
+    "target is read: every view explains what the model predicts there.",
+  "The colour can show what the selected head moves from each token to where the target is read, or what " +
+    "all heads move when none is selected. It is in the target's unit, and positive pushes towards the " +
+    "right answer. This is the direct path alone: the residual stream at a token may also hold what " +
+    "earlier layers put there.",
+  "Click a token to select its position in every view. Click it again to go back to where the target " +
     "is read.",
-  "Edit with the button, a double click or the key e: Enter runs, Shift+Enter breaks the line, " +
-    "Escape leaves. Of a chat, what the user said last and what the reply begins with are edited. One answer alone is explained by its log-probability; without answers the " +
-    "model's top token is explained against its second.",
+  "To edit, press the button or e, or double-click. Enter runs, Shift+Enter starts a new line, Escape " +
+    "cancels. In a chat you edit the last user message and the beginning of the reply. With one answer, " +
+    "its log-probability is explained; with none, the model's top token against its second.",
 ];
 
 function TokenStrip({ view }: { view: View<Model> }): JSX.Element {
@@ -156,7 +158,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   };
 
   useEffect(() => {
-    // A newer run answers the edit, whoever asked for it.
+    // A newer run answers the edit, even if something else asked for it.
     if (sent && !refusal && run.number > sent.run) close();
   });
   useLayoutEffect(() => {
@@ -173,7 +175,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   const select = (spot: Spot) => {
     if (spot.position === null) return view.select({ row: spot.row });
     const ringed =
-      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.read);
+      spot.row === shownRow && spot.position === (position ?? run.rows[spot.row]?.target_position);
     const patch: Partial<SelectionState> = { position: ringed ? null : spot.position };
     if (spot.row !== shownRow) patch.row = spot.row;
     view.select(patch);
@@ -200,7 +202,7 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
         <Strip
           run={run}
           row={shownRow}
-          position={position ?? run.rows[shownRow]?.read ?? 0}
+          position={position ?? run.rows[shownRow]?.target_position ?? 0}
           chosenRow={row}
           tint={tint}
           theme={theme}
@@ -219,12 +221,13 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
       {unsplit && <p class="rs-soft">{unsplit}</p>}
       <div class="rs-strip-foot">
         {asked && <Facts run={run} row={row} own={asked.own} />}
+        <InForce view={view} run={run} />
         <div class="rs-strip-buttons">
           {isLong(run) && (
             <FindBox
               run={run}
               row={shownRow}
-              position={position ?? run.rows[shownRow]?.read ?? 0}
+              position={position ?? run.rows[shownRow]?.target_position ?? 0}
               onFind={(found) => view.select({ position: found })}
             />
           )}

@@ -11,7 +11,7 @@ import { MapBlock } from "../lib/blocks/map";
 import { TableBlock } from "../lib/blocks/table";
 import { Choice } from "../lib/choice";
 import { FindBox } from "../lib/find-box";
-import { Frame } from "../lib/frame";
+import { Frame, needsModel } from "../lib/frame";
 import type { Action } from "../lib/menu";
 import { type Diverging, positiveName } from "../lib/palette";
 import type { Picture } from "../lib/picture";
@@ -81,6 +81,9 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
         },
       ]
     : [];
+  const onSwitch = needsModel(view).disabled
+    ? undefined
+    : (part: string) => view.intervene({ do: "switch", parts: [part] });
   const along = sent.some(alongTokens);
   const length = run?.rows[row ?? 0]?.ids.length ?? 0;
   const outside = shown.map((one) => notInRun(one, selection)).find((said) => said !== null);
@@ -101,7 +104,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
     >
       <div class="rs-controls">
         {menus
-          .filter(({ unless }) => !unless || choiceOf(view, unless[0]) !== unless[1])
+          .filter(({ unless }) => !unless?.slice(1).includes(choiceOf(view, unless[0]!)))
           .map(({ trait, label, options }) => (
             <Choice key={trait} view={view} trait={trait} label={label} options={options} />
           ))}
@@ -110,7 +113,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
           <FindBox
             run={run}
             row={row ?? 0}
-            position={selection.position ?? run.rows[row ?? 0]!.read}
+            position={selection.position ?? run.rows[row ?? 0]!.target_position}
             onFind={(position) => view.select({ position })}
           />
         )}
@@ -135,6 +138,7 @@ function Quantities({ view }: { view: View<Model> }): JSX.Element {
                 selection={selection}
                 available={view.width.value}
                 select={view.select}
+                onSwitch={onSwitch}
               />
             </figure>
           );
@@ -179,11 +183,11 @@ function metaWords(
 function blankWords(shown: Shown[]): string | null {
   const isBlank = ({ values }: Shown) => values.every((value) => Number.isNaN(value));
   if (shown.length === 0 || !shown.every(isBlank)) return null;
-  return shown.map(({ of }) => of.blank).find(Boolean) ?? "There is no number here.";
+  return shown.map(({ of }) => of.blank).find(Boolean) ?? "There are no numbers here.";
 }
 
-function choiceOf(view: View<Model>, trait: string): unknown {
-  return view.trait(trait as keyof Model).value;
+function choiceOf(view: View<Model>, trait: string): string {
+  return String(view.trait(trait as keyof Model).value);
 }
 
 function render(props: RenderProps<Model>): void {

@@ -1,6 +1,6 @@
 """Linked, live views of a transformer's insides for Jupyter.
 
-The names below load on first use, so that `import residscope` costs neither torch nor transformer_lens.
+The names below load on first use, so that `import residscope` loads neither torch nor transformer_lens.
 """
 
 import gc
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from residscope.errors import InputError
     from residscope.experiment import Experiment
+    from residscope.inputs.interventions import Ablation, Scaling, Steering
     from residscope.inputs.target import Answer, Target
     from residscope.live.shared import Selection
     from residscope.live.worker import Cancelled
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Ablation": "inputs.interventions",
     "Answer": "inputs.target",
     "AttentionPattern": "views",
     "Cancelled": "live.worker",
@@ -52,8 +54,10 @@ _HOMES = {
     "NoSplitError": "runs.sources",
     "Quantity": "quantity",
     "Row": "views",
+    "Scaling": "inputs.interventions",
     "Selection": "live.shared",
     "StaleWeightsError": "runs.memory",
+    "Steering": "inputs.interventions",
     "Target": "inputs.target",
     "TokenStrip": "views",
     "Trace": "runs.trace",
@@ -65,6 +69,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Ablation",
     "Answer",
     "AttentionPattern",
     "Cancelled",
@@ -79,8 +84,10 @@ __all__ = [
     "NoSplitError",
     "Quantity",
     "Row",
+    "Scaling",
     "Selection",
     "StaleWeightsError",
+    "Steering",
     "Target",
     "TokenStrip",
     "Trace",
@@ -103,9 +110,9 @@ def __getattr__(name: str) -> Any:
 
 @contextmanager
 def _collector_resting() -> Iterator[None]:
-    """Keep the garbage collector from an import, where it takes a fifth of the time.
+    """Pause the garbage collector during an import, where it takes a fifth of the time.
 
-    torch and TransformerLens make half a million objects that stay, and it would look through them again and again.
+    torch and TransformerLens make half a million lasting objects, which it would scan again and again.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -114,7 +121,7 @@ def _collector_resting() -> Iterator[None]:
     finally:
         if collects:
             if not gc.get_freeze_count():
-                # Makes all objects old ones, which are looked at seldom; what somebody has frozen would thaw.
+                # Moves all objects to the oldest generation, which is rarely scanned, but thaws what the user froze.
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

@@ -22,6 +22,19 @@ class InputError(ValueError):
         return [f"{type(self).__name__}: {self}"]
 
 
+class NoModelError(ValueError):
+    """A view of arrays was asked for a number that only a model could compute.
+
+    Args:
+        what: the number.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this view shows arrays: there is no model to compute {brief(what)} with; show an Experiment instead"
+        )
+
+
 def brief(value: Any, most: int = 80) -> str:
     """Quote what was given in one short line: the beginning and the end of what is long."""
     quoted = re.sub(r"\s*\n\s*", " ", _SHORT.repr(value))

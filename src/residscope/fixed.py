@@ -1,57 +1,56 @@
-"""What a view follows in place of an experiment: a run that never changes."""
+"""What a view follows instead of an experiment: numbers that never change."""
 
 import threading
 from collections.abc import Callable
 
-from residscope.arrays import ArrayRun
 from residscope.given import Given
 from residscope.header import extent_of, header_of
-from residscope.live.shared import Selection, Status
-from residscope.live.source import Follower
+from residscope.live.shared import Selection, Status, settle
+from residscope.live.source import Follow
 from residscope.live.widget import made_whole
 from residscope.live.worker import Job, Priority, Ticket
 from residscope.runs.runs import Runs
 
 
 class Fixed:
-    """Arrays to be shown, with a selection and a status of their own. A `Source`."""
+    """A `Source` of given numbers, with a selection and a status of its own."""
 
     closed = False
 
     @made_whole()
-    def __init__(self, run: ArrayRun | Given) -> None:
+    def __init__(self, run: Given) -> None:
         self.selection = Selection()
         self.status = Status()
         self.status.run = run.number
         self.status._header = header_of(run)
-        self.selection.settle(self, extent_of(run))
-        self._runs: Runs[ArrayRun | Given] = Runs(run.number, run, run)
+        settle(self.selection, self, extent_of(run))
+        self._runs: Runs[Given] = Runs(run.number, run, run)
         self._lock = threading.RLock()
 
     @property
     def expected(self) -> None:
-        """Return None: there will be no other run."""
+        """Return None: no other run will come."""
 
-    def now(self) -> Runs[ArrayRun | Given]:
-        """Return the arrays."""
+    def now(self) -> Runs[Given]:
+        """Return the numbers."""
         return self._runs
 
-    def wait(self, _told: Callable[[], object] | None = None) -> Runs[ArrayRun | Given]:
-        """Return the arrays at once."""
+    def wait(self, _told: Callable[[], object] | None = None) -> Runs[Given]:
+        """Return the numbers at once."""
         return self._runs
 
-    def attach(self, view: Follower[Runs[ArrayRun | Given]]) -> None:
-        """Let the view show the arrays."""
-        self.showing(view)
+    def attach(self, _name: str, follow: Follow[Runs[Given]]) -> None:
+        """Let the one view show the numbers."""
+        self._ticket = self.ask("show", lambda ticket: follow(self._runs, ticket))
 
-    def detach(self, _view: object) -> None:
-        """Close with the one view that shows this."""
+    def detach(self, _name: str) -> None:
+        """Close together with the only view that shows this."""
         self.selection.close()
         self.status.close()
 
-    def showing(self, view: Follower[Runs[ArrayRun | Given]]) -> Ticket:
-        """Let the view show the arrays."""
-        return self.ask("show", lambda ticket: view.follow(self._runs, ticket))
+    def showing(self, _name: str) -> Ticket:
+        """Return the job that has let the view show the numbers."""
+        return self._ticket
 
     def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
         """Do a view's job now."""

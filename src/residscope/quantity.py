@@ -1,6 +1,7 @@
-"""A number with names: the type that every view shows."""
+"""Numbers with named axes: the type that every view shows."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray
 
-AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "component", "explanation", "k", "site")
-"""The words for axes, in the order in which a quantity has them."""
+AXES = ("row", "layer", "head", "depth", "pos", "query", "key", "vocab", "component", "explanation", "k", "site")
+"""The names of axes, in the order in which a quantity has them."""
 
 TOKEN_AXES = frozenset({"pos", "query", "key"})
 """Axes along a prompt's tokens, which differ from prompt to prompt."""
@@ -26,10 +27,10 @@ _TOO_LARGE = "hold infinity, or numbers beyond float32: give NaN where there is 
 
 @dataclass(frozen=True)
 class SumCheck:
-    """Whether numbers add up to what they are parts of.
+    """Whether parts add up to the whole.
 
     Attributes:
-        sum: the number put together from all parts.
+        sum: the sum of all parts.
         target: the number read off the model.
         ok: whether rounding explains the difference.
         reason: what is wrong, or nothing.
@@ -50,29 +51,31 @@ class SumCheck:
 
 @dataclass(frozen=True, eq=False, init=False)
 class Quantity:
-    """A number with names; it never changes.
+    """Numbers with named axes; immutable.
 
-    Its axes say how a view draws and links it: (layer, head) is a map in which a click selects a head, (depth, pos) a
-    cell of the lens, (query, key) a pair of tokens, (component,) bars in which a click pins.
+    The axes decide how a view draws and links them: (layer, head) is a map in which a click selects a head, (depth,
+    pos) is a map in which it selects a cell of the lens, (query, key) one in which it selects two tokens, and
+    (component,) is bars in which a click pins.
 
     Args:
-        name: what the number is, such as "direct effect".
-        values: one number a cell, NaN where there is no cell; an array, a tensor or nested lists, kept as float32.
-        dims: the axes of `values`, of the words in `AXES` and in their order, such as "row layer head".
-        unit: the number's unit, such as "logits"; empty where it has none.
-        coords: the labels along an axis, by its word; components need them.
-        reference: the untouched run's values, or None; of the shape of `values`.
+        name: what the numbers are, such as "direct effect".
+        values: one number per cell, NaN where there is no cell; an array, a tensor or nested lists, kept as float32.
+        dims: the axes of `values`, named and ordered as in `AXES`, such as "row layer head".
+        unit: the unit, such as "logits"; empty if there is none.
+        coords: the labels along an axis, by its name; the component axis needs them.
+        reference: the untouched run's values, in the shape of `values`, or None.
+        moved: the change from the reference, if it is not the values minus the reference, in the same shape.
         scale: "signed" is symmetric about 0, "sequential" begins at 0.
-        high: the number at the scale's upper end; None is the largest there is.
-        checks: one a row, shown in the title; signed numbers with checks are parts of the target, and a view says so.
-        labels: a text or an id for each value, or None; an id of -1 is no cell.
-        lengths: how many tokens each row has; a view shows nothing beyond.
-        measured_on: what the numbers are of, where a name should say so, such as "random repeats".
-        blank: what a view says where there is no number at all; one sentence.
+        high: the number at the upper end of the scale; None is the largest value.
+        checks: one per row, shown in the title; signed numbers with checks are described as parts of the target.
+        labels: a text or a token id for each value, or None; an id of -1 means no cell.
+        lengths: how many tokens each row has; a view shows nothing beyond them.
+        measured_on: what the numbers were measured on, such as "random repeats"; the name then says so.
+        blank: one sentence that a view shows if there are no numbers.
 
     Raises:
         InputError: for axes that are unknown, repeated or out of order, and for shapes that do not fit them.
-        TypeError: for values that are no numbers.
+        TypeError: for values that are not numbers.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Quantity:
     unit: str
     coords: Mapping[str, tuple[str, ...]]
     reference: Numbers | None
+    moved: Numbers | None
     scale: Literal["signed", "sequential"]
     high: float | None
     checks: tuple[SumCheck, ...]
@@ -98,6 +102,7 @@ class Quantity:
         coords: Mapping[str, Sequence[str]] | None = None,
         *,
         reference: Any = None,
+        moved: Any = None,
         scale: Literal["signed", "sequential"] = "signed",
         high: float | None = None,
         checks: Sequence[SumCheck] = (),
@@ -113,6 +118,7 @@ class Quantity:
             "unit": unit,
             "coords": {axis: tuple(map(str, names)) for axis, names in (coords or {}).items()},
             "reference": None if reference is None else _frozen(numbers_of(reference, "reference")),
+            "moved": None if moved is None else _frozen(numbers_of(moved, "moved")),
             "scale": scale,
             "high": high,
             "checks": tuple(checks),
@@ -129,7 +135,7 @@ class Quantity:
 
     @property
     def n_rows(self) -> int:
-        """Return the number of rows; 1 where there is no such axis."""
+        """Return the number of rows; 1 without a row axis."""
         return self.size("row") or 1
 
     @property
@@ -139,20 +145,20 @@ class Quantity:
 
     @property
     def has_tokens(self) -> bool:
-        """Tell whether an axis goes along a prompt's tokens."""
+        """Tell whether an axis runs along a prompt's tokens."""
         return bool(TOKEN_AXES & {*self.dims})
 
     def size(self, axis: str) -> int:
-        """Return the length of an axis; 0 where there is none of that name."""
+        """Return the length of an axis; 0 if there is none of that name."""
         return int(self.values.shape[self.dims.index(axis)]) if axis in self.dims else 0
 
     def names(self, axis: str) -> tuple[str, ...]:
-        """Return the labels along an axis; its numbers where it has none."""
+        """Return the labels along an axis, or its indices if it has none."""
         return tuple(self.coords.get(axis) or map(str, range(self.size(axis))))
 
     @property
     def limit(self) -> float:
-        """Return the number at the scale's upper end, of the values and of the reference together."""
+        """Return the number at the upper end of the scale, which the values and the reference share."""
         if self.high is not None:
             return self.high
         both = [self.values] if self.reference is None else [self.values, self.reference]
@@ -162,10 +168,10 @@ class Quantity:
         """Return one row, or the mean over the rows that have a number, cell by cell.
 
         Args:
-            row: the row; None is the mean, or the row where there is one alone.
+            row: the row; None is the mean, or the only row.
 
         Raises:
-            InputError: for a row that does not exist, and for a mean along tokens, which prompts do not share.
+            InputError: for a row that does not exist, and for a mean along tokens, which differ between prompts.
         """
         if "row" not in self.dims:
             return self
@@ -174,21 +180,33 @@ class Quantity:
         if row is None:
             if self.has_tokens:
                 raise InputError("row", f"prompts do not share their tokens, so {self.name} has no mean: choose a row")
-            reference = None if self.reference is None else mean_over(self.reference)
-            return replace(
-                self, values=mean_over(self.values), dims=self.cell_dims, reference=reference, labels=None, checks=()
-            )
+            means: dict[str, Any] = {name: mean_over(one) for name, one in self._beside().items() if one is not None}
+            return replace(self, values=mean_over(self.values), dims=self.cell_dims, labels=None, checks=(), **means)
         at = whole_number(row)
         if at is None or not 0 <= at < self.n_rows:
             raise InputError("row", f"row {brief(row)} is not among the {self.n_rows} rows of {self.name}")
         own: dict[str, Any] = {"values": self.values[at], "checks": tuple(self.checks[at : at + 1])}
-        own |= {} if self.reference is None else {"reference": self.reference[at]}
+        own |= {name: one[at] for name, one in self._beside().items() if one is not None}
         own |= {} if self.labels is None else {"labels": self.labels[at]}
         own |= {} if self.lengths is None else {"lengths": self.lengths[at : at + 1]}
         return replace(self, dims=self.cell_dims, **own)
 
+    def described(self, **words: Any) -> "Quantity":
+        """Return the same numbers, not copied, under another name, unit, coords, lengths and so on.
+
+        Raises:
+            InputError: for coords and lengths that do not fit.
+        """
+        other = copy(self)
+        for field, value in words.items():
+            other._set(field, value)
+        other._check()
+        if other.lengths is not None:
+            other._cut()
+        return other
+
     def change(self) -> "Quantity":
-        """Return the values less the reference, on a scale about 0.
+        """Return the change from the reference, on a scale symmetric about 0: values minus reference, or `moved`.
 
         Raises:
             InputError: when there is no reference.
@@ -198,8 +216,9 @@ class Quantity:
         return replace(
             self,
             name=f"change of {self.name}",
-            values=self.values - self.reference,
+            values=self.values - self.reference if self.moved is None else self.moved,
             reference=None,
+            moved=None,
             scale="signed",
             high=None,
             checks=(),
@@ -212,11 +231,11 @@ class Quantity:
             InputError: when there is none.
         """
         if self.reference is None:
-            raise InputError("reference", f"{self.name} has no reference, so there is nothing before it")
-        return replace(self, values=self.reference, reference=None, high=self.limit or None, checks=())
+            raise InputError("reference", f"{self.name} has no reference, so there is nothing to show from before")
+        return replace(self, values=self.reference, reference=None, moved=None, high=self.limit or None, checks=())
 
     def frame(self, column: str = "value") -> "pd.DataFrame":
-        """Return a table with one row a cell: a column for each axis, the value, the reference and the unit.
+        """Return a table with one row per cell: columns for each axis, the value, before, the change and the unit.
 
         Args:
             column: the name of the values' column.
@@ -236,6 +255,7 @@ class Quantity:
         columns[column] = self.values.reshape(-1)
         if self.reference is not None:
             columns["before"] = self.reference.reshape(-1)
+            columns["change"] = self.change().values.reshape(-1)
         frame = pd.DataFrame(columns | {"unit": self.unit})
         return frame[self._real().reshape(-1)].reset_index(drop=True)
 
@@ -255,6 +275,10 @@ class Quantity:
         coords = {axis: list(names) for axis, names in self.coords.items()}
         return xarray.Dataset(arrays, coords, attrs={"name": self.name, "unit": self.unit})
 
+    def _beside(self) -> dict[str, Numbers | None]:
+        """Return the other arrays of the values' shape."""
+        return {"reference": self.reference, "moved": self.moved}
+
     @property
     def _axes(self) -> str:
         return " ".join(self.dims)
@@ -271,7 +295,9 @@ class Quantity:
         if self.high is not None and not 0 < self.high < float("inf"):
             raise InputError("high", f"high is a number above 0, not {brief(self.high)}")
         self._check_coords()
-        for what, given in (("reference", self.reference), ("labels", self.labels)):
+        if self.moved is not None and self.reference is None:
+            raise InputError("moved", "moved is the change from a reference: give the reference too")
+        for what, given in {**self._beside(), "labels": self.labels}.items():
             if given is not None:
                 self._check_shape(what, given)
         if self.checks and len(self.checks) != self.n_rows:
@@ -284,26 +310,29 @@ class Quantity:
     def _check_coords(self) -> None:
         for axis, names in self.coords.items():
             if axis not in self.dims:
-                raise InputError("coords", f"coords name {brief(axis)}, which is none of the axes [{self._axes}]")
+                raise InputError("coords", f"coords name {brief(axis)}, which is not one of the axes [{self._axes}]")
             if len(names) != self.size(axis):
                 raise InputError(
                     "coords", f"coords have {len(names)} labels for {self.size(axis)} along {axis}: give one for each"
                 )
         if "component" in self.dims and "component" not in self.coords:
-            raise InputError("coords", 'components need their names: coords={"component": ["embed", "L0.attn"]}')
+            raise InputError("coords", 'the component axis needs names: coords={"component": ["embed", "L0.attn"]}')
 
     def _cut(self) -> None:
-        """Leave no number beyond a row's last token."""
+        """Blank all numbers beyond a row's last token."""
         lengths = self.lengths or ()
         if len(lengths) != self.n_rows:
             raise InputError("lengths", f"{len(lengths)} lengths for {self.n_rows} rows: give one for each")
         longest = max(map(self.size, TOKEN_AXES))
         if not self.has_tokens or max(lengths) > longest:
-            raise InputError("lengths", f"lengths up to {max(lengths)} for an axis of {longest} tokens")
+            raise InputError("lengths", f"lengths go up to {max(lengths)} on an axis of {longest} tokens")
+        if min(lengths) == longest:
+            return
         real = self._real()
         self._set("values", _frozen(np.where(real, self.values, np.float32(np.nan))))
-        if self.reference is not None:
-            self._set("reference", _frozen(np.where(real, self.reference, np.float32(np.nan))))
+        for name, one in self._beside().items():
+            if one is not None:
+                self._set(name, _frozen(np.where(real, one, np.float32(np.nan))))
 
     def _real(self) -> NDArray[np.bool_]:
         """Return which cells are within their row's tokens."""
@@ -319,7 +348,7 @@ class Quantity:
 
 
 def mean_over(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean over the rows [row ...] that have a number, NaN where none has."""
+    """Return the mean over the rows [row ...] that have a number, NaN if none has."""
     counts = (~np.isnan(values)).sum(0)
     return np.where(counts > 0, np.nansum(values, 0) / np.maximum(counts, 1), np.nan).astype(values.dtype)
 
@@ -328,8 +357,8 @@ def numbers_of(value: Any, what: str) -> Numbers:
     """Return an array, a tensor or nested lists as float32, NaN where there is no number.
 
     Raises:
-        TypeError: for what holds no numbers, or rows of different lengths.
-        ValueError: for infinity, and what is that in float32.
+        TypeError: for anything but numbers, and for rows of different lengths.
+        ValueError: for infinity, and numbers that overflow float32.
     """
     try:
         with np.errstate(over="ignore"):
@@ -346,7 +375,7 @@ def numbers_of(value: Any, what: str) -> Numbers:
 
 
 def _in_memory(value: Any) -> Any:
-    """Return a tensor as an array, all else as it is; numpy knows no half precision of torch's."""
+    """Return a tensor as an array, anything else unchanged; numpy has no bfloat16."""
     if not hasattr(value, "detach"):
         return value
     kept = value.detach().cpu()
@@ -354,14 +383,14 @@ def _in_memory(value: Any) -> Any:
 
 
 def _frozen(numbers: Numbers) -> Numbers:
-    """Return a copy that nobody can write to."""
+    """Return a read-only copy."""
     kept = numbers.copy()
     kept.setflags(write=False)
     return kept
 
 
 def _checked_dims(dims: Any) -> tuple[str, ...]:
-    """Return the axes' words; a string is split at its spaces."""
+    """Return the names of the axes; a string is split at its spaces."""
     given = tuple(dims.split() if isinstance(dims, str) else dims)
     unknown = [axis for axis in given if axis not in AXES]
     if unknown:

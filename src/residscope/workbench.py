@@ -23,15 +23,15 @@ from residscope.views.followed import checked
 class Workbench(Box):
     """All views of one experiment in one widget: prompt, heads, attention, the selected head, lens, layers, small maps.
 
-    The strongest head is selected at first, so that there is something to see.
+    The strongest head is selected at first, so that every view has something to show.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         checked(type(self), experiment)
         self._chooser = _Chooser(experiment.selection)
         if experiment.selection.head is None and not source_of(experiment).closed:
-            # Before the views, so that each need be filled once.
-            source_of(experiment).attach(self._chooser)
+            # Before the views, so that each is filled only once.
+            source_of(experiment).attach(uuid.uuid4().hex, self._chooser.follow)
         # They are filled in this order: what costs another forward comes last.
         views = {
             "strip": TokenStrip(experiment),
@@ -47,10 +47,9 @@ class Workbench(Box):
 
 
 class _Chooser:
-    """Selects the strongest head of the first run, where none is selected."""
+    """Selects the strongest head of the first run, unless one is selected."""
 
     def __init__(self, selection: Selection) -> None:
-        self.name = uuid.uuid4().hex
         self._selection: Selection | None = selection
 
     def follow(self, runs: Runs[Trace], _ticket: Ticket) -> None:

@@ -59,7 +59,7 @@ def test_two_lists_are_columns_and_said_to_be(model, ids, rows):
         assert sides(inputs) == wanted
         (warning,) = inputs.warnings
         assert warning.startswith(
-            f"Two lists of {rows} are columns, one right and one wrong answer a prompt; for means"
+            f"Two lists of {rows} are read as columns, one right and one wrong answer per prompt; for means"
         )
 
 
@@ -78,18 +78,18 @@ def test_means_of_several_answers_are_as_they_were(model, ids):
     [
         (
             ((1, 2), (3, 4)),
-            r"may be one \(right, wrong\) a prompt or \(rights, wrongs\): give a list of \(right, wrong\)",
+            r"can mean \(right, wrong\) pairs or \(rights, wrongs\): give a list of \(right, wrong\)",
         ),
         (((1, 2), (3, 4), (5, 6)), r"or \(rights, wrongs\), a tuple of two lists"),
         ([[1, 2, 3], [4, 5, 6]], r"2 answers for 3 prompts: .*, or \(rights, wrongs\), a tuple of two lists"),
         (torch.tensor([[1, 2, 3], [4, 5, 6]]), "2 answers for 3 prompts"),
         (
             [[1, 2, 3]] * 3,
-            r"3 answers in a list for one prompt, \[1, 2, 3\]: give \(right, wrong\), or \(several, wrong",
+            r"3 answers in a list for one prompt, \[1, 2, 3\]: give \(right, wrong\), or, to average several right",
         ),
         ([[1, 2], [3, 4], []], "0 answers in a list for one prompt"),
         (torch.zeros(1, 3, 2, dtype=torch.int), "1 answer for 3 prompts"),
-        ([[1, 1]] * 3, "right and wrong are the same"),
+        ([[1, 1]] * 3, "the right and the wrong answer are the same"),
         ([[1.0, 2.0]] * 3, "an answer is text or a token id, not float"),
     ],
 )
@@ -104,4 +104,4 @@ def test_a_list_of_two_for_two_prompts_is_one_answer_each_and_said_to_be(model, 
     for answers in ([" Mary", " Tom"], [mary, tom], torch.tensor([mary, tom])):
         inputs = read(model, answers, 2)
         assert sides(inputs) == ([(mary,), (tom,)], [None, None])
-        assert inputs.warnings[0].startswith("A list holds one answer a prompt: ")
+        assert inputs.warnings[0].startswith("A list holds one answer per prompt: ")

@@ -7,6 +7,7 @@ import pytest
 
 import residscope as rs
 from residscope import InputError
+from residscope.inputs.encoding import Settings
 from residscope.inputs.reader import Reader
 from tests import tiny
 
@@ -37,7 +38,7 @@ def model():
 
 
 def read(model, prompts, **settings):
-    return Reader(model, **settings).parse(prompts, None, None, None)
+    return Reader(model, Settings(**settings)).parse(prompts, None, None, None)
 
 
 def template_text(model, prompts, **settings):
@@ -94,9 +95,9 @@ def test_the_reply_begins_as_prefill_says_and_that_is_not_the_templates(model):
 
 
 def test_a_reply_that_begins_with_a_space_at_its_end_is_warned_of_and_a_templates_own_space_is_not(model):
-    (warning,) = Reader(model, prefill="The store is ").parse(ASKED, None, None, None).warnings
+    (warning,) = Reader(model, Settings(prefill="The store is ")).parse(ASKED, None, None, None).warnings
     assert warning.startswith("A prompt ends in a space, which is a token of its own here")
-    assert Reader(model, prefill="The store is").parse(ASKED, None, None, None).warnings == ()
+    assert Reader(model, Settings(prefill="The store is")).parse(ASKED, None, None, None).warnings == ()
     spaced = chat_model(TEMPLATE + "{{ ' ' }}")
     assert Reader(spaced).parse(ASKED, None, None, None).warnings == ()
 
@@ -121,8 +122,8 @@ def test_where_the_templates_words_cannot_be_told_from_the_users_none_are_said_t
 def test_a_chat_model_whose_template_is_forgotten_is_warned_of(model):
     (warning,) = read(model, "Mary met John").warnings
     assert warning == (
-        "This model has a chat template and the prompt is not in it: chat_template=True puts it there, "
-        "chat_template=False says that this is meant."
+        "This model has a chat template, and the prompt does not use it: chat_template=True applies it, "
+        "chat_template=False accepts the prompt as it is."
     )
     assert read(model, "Mary met John", chat_template=False).warnings == ()
     assert read(model, "Mary met John", chat_template=True).warnings == ()
@@ -134,11 +135,11 @@ def test_a_chat_model_whose_template_is_forgotten_is_warned_of(model):
 
 
 REFUSED = [
-    ({"prompts": []}, "prompts", "nothing in prompts"),
+    ({"prompts": []}, "prompts", "prompts is empty"),
     ({"prompts": [*ASKED, "Mary"]}, "prompts", "a chat message in prompts is a dict with a role and a content, both "),
     ({"prompts": [{"role": "user"}]}, "prompts", "a chat message in prompts is a dict with a role and a content"),
     ({"prompts": [{"role": "user", "content": [1]}]}, "prompts", "both text, not {'content': \\[1\\], 'role': 'user'}"),
-    ({"prompts": LONG[:3]}, "prompts", "is the assistant's: end with the user's, and begin the reply by prefill="),
+    ({"prompts": LONG[:3]}, "prompts", "is the assistant's: end with the user's, and begin the reply with prefill="),
     ({"prompts": [ASKED, "Mary"]}, "prompts", "prompts mixes chat messages and texts: give all in one form"),
     ({"prompts": ASKED, "chat_template": False}, "chat_template", "need the model's chat template: use chat_template="),
     ({"prompts": "Mary", "chat_template": "yes"}, "chat_template", "True, False or a dict of its arguments, not 'yes'"),
@@ -149,8 +150,12 @@ REFUSED = [
         "the chat template decides whether there is a BOS: leave pr",
     ),
     ({"prompts": "Mary", "prefill": "So"}, "prefill", "prefill begins a chat's reply: give chat messages or chat_tem"),
-    ({"prompts": ASKED, "prefill": ["So", "No"]}, "prefill", r"a text, or a list of 1, one a prompt, not \['So', 'No'"),
-    ({"prompts": ASKED, "prefill": 3}, "prefill", "prefill is a text, or a list of 1, one a prompt, not 3"),
+    (
+        {"prompts": ASKED, "prefill": ["So", "No"]},
+        "prefill",
+        r"a text, or a list with one text per prompt, not \['So', 'No'",
+    ),
+    ({"prompts": ASKED, "prefill": 3}, "prefill", "prefill is a text, or a list with one text per prompt, not 3"),
 ]
 
 
@@ -201,7 +206,7 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
         texts = [rendered(model, asked) + reply for asked, reply in zip(exp.question.prompts, replies, strict=True)]
         return [tuple(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
 
-    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] == [" the store of Mary"] * 2
+    assert strip._payload(exp.trace, None)[1]["inputs"]["prefills"] == [" the store of Mary"] * 2
     strip.set_state({"_edit": {"id": 1, "prompts": ["John went to", "Anna gave"], "prefill": [" John", " Mary"]}})
     assert strip._refused is None
     assert exp.question.prefill == [" John", " Mary"]
@@ -210,21 +215,21 @@ def test_the_reply_is_edited_in_the_strip_beside_what_the_user_said(model):
     assert exp.question.prefill == " Anna", "it is one for all again"
     strip.set_state({"_edit": {"id": 3, "prefill": None}})
     assert list(exp.trace.inputs.tokens) == tokens("", "")
-    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] == ["", ""]
+    assert strip._payload(exp.trace, None)[1]["inputs"]["prefills"] == ["", ""]
     run = exp.trace
     for number, (prefill, words) in enumerate(
         [
-            ([" a", " b", " c"], "prefill is a text, or a list of 2, one a prompt, not [' a', ' b', ' c']"),
-            ([1, 2], "edited beginnings of replies are one text a prompt"),
-            ("So", "edited beginnings of replies are one text a prompt"),
-            ([], "edited beginnings of replies are one text a prompt"),
+            ([" a", " b", " c"], "prefill is a text, or a list with one text per prompt, not [' a', ' b', ' c']"),
+            ([1, 2], "edited prefills are one text per prompt"),
+            ("So", "edited prefills are one text per prompt"),
+            ([], "edited prefills are one text per prompt"),
         ],
         4,
     ):
         strip.set_state({"_edit": {"id": number, "prefill": prefill}})
         assert strip._refused == {"id": number, "field": "prefill", "message": words}
     exp.update(prompts=["Mary went", "Anna gave"])
-    assert strip.payload(exp.trace, None)[1]["inputs"]["prefills"] is None
+    assert strip._payload(exp.trace, None)[1]["inputs"]["prefills"] is None
     strip.set_state({"_edit": {"id": 8, "prefill": [" a", " b"]}})
     assert strip._refused["message"].startswith("prefill begins a chat's reply: give chat messages")
     assert exp.trace.number == run.number + 1
@@ -252,5 +257,5 @@ def test_prefills_that_no_longer_fit_are_set_aside_and_named(model):
     exp = rs.Experiment(model, [ASKED, LONG], prefill=[" Mary", " John"])
     exp.prompts = [ASKED]
     assert exp.question.prefill is None
-    assert any("Set aside, since it no longer fits: prefill" in warning for warning in exp.warnings)
+    assert any("Dropped prefill, which no longer fits: prefill" in warning for warning in exp.warnings)
     exp.close()

@@ -211,17 +211,17 @@ def case(**given):
 REFUSED = [
     (case(tokens="When Mary"), "tokens are the ids that the cache was made on"),
     (case(tokens=3), "tokens are the ids that the cache was made on"),
-    (case(tokens=[]), "there are no tokens: give at least one"),
+    (case(tokens=[]), "tokens are empty: give at least one"),
     (case(tokens=[LONG, SHORT]), "rows of tokens differ in length: give them as they were run, padded"),
     (case(tokens=[[99999] * 9]), "token id 99999 in tokens is outside the vocabulary: ids go from 0 to"),
     (case(tokens=[[5] * 65]), "65 tokens, and this model reads at most 64"),
     (case(tokens=[LONG[1:]]), "give the tokens that the cache was made on, padding included"),
-    (case(mask=[[1, 1]]), "the mask is not of the tokens' shape: give one mark a token"),
-    (case(mask=[[1, 1, 0, 1, 1, 1, 1, 1, 1]]), "each row's real tokens stand together"),
-    (case(mask=[[0] * 9]), "each row's real tokens stand together"),
-    (case(mask=[[2] * 9]), "a mask is of the tokens' shape, 1 at real ones and 0 at padding"),
+    (case(mask=[[1, 1]]), "the mask does not have the tokens' shape: give one mark per token"),
+    (case(mask=[[1, 1, 0, 1, 1, 1, 1, 1, 1]]), "in each row, real tokens must stand together"),
+    (case(mask=[[0] * 9]), "in each row, real tokens must stand together"),
+    (case(mask=[[2] * 9]), "a mask has the tokens' shape, 1 at real tokens and 0 at padding"),
     (case(tokens=[LONG[::-1]]), "the cache was made on other tokens: embed.hook_in holds 13 where you give 5"),
-    (case(cache={"hook_embed": torch.zeros(1, device="meta")}), "on the meta device, which holds shapes and no numb"),
+    (case(cache={"hook_embed": torch.zeros(1, device="meta")}), "on the meta device, which holds shapes but no numb"),
     (case(cache=3), "a cache is an ActivationCache, or a mapping of hook names to tensors, not int"),
     (case(cache={"hook_embed": 3}), "a cache is an ActivationCache, or a mapping of hook names to tensors, not dict"),
     (case(cache={}), "the cache is empty: give what model.run_with_cache"),
@@ -242,7 +242,7 @@ def test_a_part_of_a_run_that_is_not_what_the_model_does_is_refused_by_what_is_m
     tokens = torch.tensor([LONG])
     _, cache = run(model, tokens, switched_off=[2])
     values = without(cache.cache_dict, "blocks.1.hook_mlp_out")
-    with pytest.raises(rs.InputError, match=r"the cache has no 'blocks\.1\.hook_mlp_out': cache it too"):
+    with pytest.raises(rs.InputError, match=r"the cache has no 'blocks\.1\.hook_mlp_out': cache that too"):
         rs.Experiment.from_cache(model, values, tokens, ANSWERS)
 
 
@@ -250,7 +250,7 @@ def test_answers_that_need_a_continuation_are_refused_on_a_cached_run():
     model = tiny.bridge("gpt2")
     tokens = torch.tensor([LONG])
     _, cache = run(model, tokens, switched_off=[2])
-    with pytest.raises(rs.InputError, match="the cache does not go on"):
+    with pytest.raises(rs.InputError, match="the cache ends before"):
         rs.Experiment.from_cache(model, cache, tokens, (" Mary Tom", " Mary Anna"))
 
 

@@ -102,7 +102,7 @@ def test_a_fork_has_inputs_and_a_selection_of_its_own(experiment):
     other.update(prompts=FIRST)
     assert experiment.selection.head == (1, 2)
     assert experiment.trace.inputs.prompts == (THIRD,)
-    with pytest.raises(TypeError, match="no input is called prompt;"):
+    with pytest.raises(TypeError, match="there is no input prompt:"):
         experiment.fork(prompt=FIRST)
     experiment.selection.update(position=3)
     shorter = experiment.fork(prompts="The cat")

@@ -100,13 +100,13 @@ def test_an_edit_in_the_strip_leaves_the_padding_out(model):
     ("prompts", "mask", "sentence"),
     [
         ("Mary gave", [1, 1], "a mask is for token ids, and prompts are texts: leave it out"),
-        ([1, 2, 3], [1, 1], "the mask is not of the tokens' shape: give one mark a token"),
-        ([[1, 2], [3, 4]], [[1, 1]], "the mask is not of the tokens' shape"),
-        ([1, 2, 3], [1, 0, 1], "each row's real tokens stand together"),
-        ([1, 2, 3], [0, 0, 0], "each row's real tokens stand together"),
-        ([1, 2, 3], [1, 1, 2], "a mask is of the tokens' shape, 1 at real ones and 0 at padding"),
-        ([1, 2, 3], "111", "a mask is of the tokens' shape"),
-        ([1, 2, 3], 1, "a mask is of the tokens' shape"),
+        ([1, 2, 3], [1, 1], "the mask does not have the tokens' shape: give one mark per token"),
+        ([[1, 2], [3, 4]], [[1, 1]], "the mask does not have the tokens' shape"),
+        ([1, 2, 3], [1, 0, 1], "in each row, real tokens must stand together"),
+        ([1, 2, 3], [0, 0, 0], "in each row, real tokens must stand together"),
+        ([1, 2, 3], [1, 1, 2], "a mask has the tokens' shape, 1 at real tokens and 0 at padding"),
+        ([1, 2, 3], "111", "a mask has the tokens' shape"),
+        ([1, 2, 3], 1, "a mask has the tokens' shape"),
     ],
 )
 def test_a_mask_that_cannot_be_used_is_refused(model, prompts, mask, sentence):

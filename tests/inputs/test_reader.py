@@ -6,6 +6,7 @@ import torch
 
 import residscope as rs
 from residscope import InputError
+from residscope.inputs.encoding import Settings
 from residscope.inputs.reader import Reader
 from residscope.runs.resolve import spelling_warnings
 from tests import tiny
@@ -21,7 +22,7 @@ def model():
 @pytest.fixture
 def read(model):
     def read(prompts=PROMPT, answers=None, corrupted=None, position=None, *, bos=None, chat=None):
-        return Reader(model, bos, chat).parse(prompts, answers, corrupted, position)
+        return Reader(model, Settings(bos, chat)).parse(prompts, answers, corrupted, position)
 
     return read
 
@@ -43,15 +44,15 @@ def test_one_tuple_holds_for_every_prompt_and_a_list_has_one_entry_each(read):
 
 
 REFUSED = [
-    ({"prompts": ""}, "prompts", "an empty text in prompts"),
-    ({"prompts": []}, "prompts", "nothing in prompts: give at least one text"),
+    ({"prompts": ""}, "prompts", "prompts has an empty text"),
+    ({"prompts": []}, "prompts", "prompts is empty: give at least one text"),
     (
         {"prompts": [PROMPT, 3]},
         "prompts",
-        "prompts is a text, chat messages, token ids, or a list of these, and 3 is none of them",
+        "prompts is a text, chat messages, token ids, or a list of these, not 3",
     ),
     ({"prompts": [PROMPT, [1, 2]]}, "prompts", "prompts mixes texts and token ids: give all in one form"),
-    ({"prompts": [[1, 2], []]}, "prompts", "an empty list in prompts: give at least one token"),
+    ({"prompts": [[1, 2], []]}, "prompts", "prompts has an empty list: give at least one token"),
     ({"prompts": [1, 2.5]}, "prompts", "a token id in prompts is a whole number, not 2.5"),
     ({"prompts": [1, True]}, "prompts", "a token id in prompts is a whole number, not True"),
     ({"prompts": torch.zeros(1, 3)}, "prompts", "a token id in prompts is a whole number, not 0.0"),
@@ -61,13 +62,13 @@ REFUSED = [
     ({"prompts": [1, 2], "corrupted": "a b"}, "corrupted", "corrupted and prompts have different forms: give both in"),
     ({"prompts": "Tom met \ud800"}, "prompts", "half a character"),
     ({"prompts": "a " * 100}, "prompts", r"tokens in prompts, and this model reads at most 64: shorten"),
-    ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' is \d+ tokens \(' Mary' · .*single token"),
+    ({"answers": ([" Mary Ann"], " John")}, "answers", r"' Mary Ann' has \d+ tokens \(' Mary' · .*single token"),
     ({"answers": (" Mary Tom", " Mary")}, "answers", "' Mary Tom' begins with ' Mary': give two answers that differ"),
     ({"answers": (" Mary\ud800", " Tom")}, "answers", "half a character"),
     ({"answers": (" Mary Tom", " Mary Ann"), "position": 3}, "target_position", "use target_position=None"),
     ({"answers": ""}, "answers", "the answer '' has no tokens"),
     ({"answers": ("", " John")}, "answers", "the answer '' has no tokens"),
-    ({"answers": (" Mary", " Mary")}, "answers", "right and wrong are the same, ' Mary': give two"),
+    ({"answers": (" Mary", " Mary")}, "answers", "the right and the wrong answer are the same, ' Mary': give two"),
     ({"answers": (" Mary", " John", " Tom")}, "answers", "3 answers in one tuple: give"),
     ({"answers": (" Mary",)}, "answers", "1 answer in one tuple: give"),
     ({"prompts": ["a", "b"], "corrupted": ["a"]}, "corrupted", "1 corrupted prompt for 2 prompts: give"),
@@ -81,9 +82,13 @@ REFUSED = [
         "prompts",
         r"a chat message in prompts goes in a list, even a single one: \[\{'content': 'Hello', 'role': 'user'",
     ),
-    ({"answers": ([], " John")}, "answers", "an empty list of answers"),
+    ({"answers": ([], " John")}, "answers", "a list of answers is empty"),
     ({"prompts": ["a", "b"], "answers": [" Mary", (" Mary", " John")]}, "answers", "some prompts have a wrong answer"),
-    ({"corrupted": "Tom met Anna"}, "corrupted", r"a corrupted prompt has 4 tokens and its prompt 15: .* · ' met' · "),
+    (
+        {"corrupted": "Tom met Anna"},
+        "corrupted",
+        r"a corrupted prompt has 4 tokens and its prompt has 15: .* · ' met' · ",
+    ),
     ({"corrupted": [PROMPT, PROMPT]}, "corrupted", "2 corrupted prompts for 1 prompt: give"),
     ({"position": 15}, "target_position", "target_position 15 is not in every row: give -15 to 14"),
     ({"position": True}, "target_position", "target_position True"),
@@ -184,7 +189,9 @@ def test_a_refusal_of_something_absurd_is_still_one_readable_sentence(read, give
 
 def test_a_corrupted_prompt_of_another_length_is_shown_where_it_first_differs(read):
     words = " Mary met Tom and Anna" * 8
-    with pytest.raises(InputError, match=r"has 43 tokens .* its prompt 42: one begins with the other, … · ' and' · "):
+    with pytest.raises(
+        InputError, match=r"has 43 tokens .* its prompt has 42: one begins with the other, … · ' and' · "
+    ):
         read("A" + words, corrupted="A" + words + " John")
     with pytest.raises(InputError, match=r"first differ at position 42, … · ' and' · ' Anna' · ' John' against "):
         read("A" + words + " Tom met Mary", corrupted="A" + words + " John")
@@ -215,13 +222,14 @@ def test_one_answer_of_several_tokens_is_read_at_its_first(read):
 def test_a_notebook_shows_the_sentence_of_a_refusal_and_no_frames(read):
     with pytest.raises(InputError) as caught:
         read("")
-    assert caught.value._render_traceback_() == ["InputError: an empty text in prompts: give at least one token"]
+    assert caught.value._render_traceback_() == ["InputError: prompts has an empty text: give at least one token"]
 
 
 def test_the_demo_model_names_the_words_it_does_not_know_and_no_special_token():
     model = rs.load_model("demo")
-    (warning,) = Reader(model, False).parse("<|endoftext|>Mary met Zorblax", None, None, None).warnings
-    assert warning.startswith("The demo model does not know 'Zorblax' and reads it byte by byte")
+    reader = Reader(model, Settings(prepend_bos=False))
+    (warning,) = reader.parse("<|endoftext|>Mary met Zorblax", None, None, None).warnings
+    assert warning.startswith("The demo model does not know 'Zorblax' and reads it badly, byte by byte")
 
 
 def test_ids_are_no_text_and_no_word_of_theirs_is_unknown():
@@ -292,16 +300,16 @@ def test_a_position_beside_a_target_made_by_hand_is_refused(model):
     exp = rs.Experiment(model, PROMPT, target_position=5)
     exp.update(target=target)
     assert exp.trace.target.positions == (3,)
-    assert exp.trace.warnings[-1].startswith("Set aside, since it no longer fits: a Target says where it is read")
+    assert exp.trace.warnings[-1].startswith("Dropped target_position, which no longer fits: a Target says where")
     exp.close()
 
 
 def test_a_bos_that_the_tokenizer_did_not_declare_is_warned_of():
     model = tiny.bridge("llama")
     model.tokenizer.init_kwargs["bos_token"] = None
-    warnings = Reader(model, True).parse(PROMPT, None, None, None).warnings
-    assert any("ends or pads texts in this model; prepend_bos=False leaves it out" in warning for warning in warnings)
-    assert Reader(model, False).parse(PROMPT, None, None, None).warnings == ()
+    warnings = Reader(model, Settings(prepend_bos=True)).parse(PROMPT, None, None, None).warnings
+    assert any("uses to end or pad texts; prepend_bos=False leaves it out" in warning for warning in warnings)
+    assert Reader(model, Settings(prepend_bos=False)).parse(PROMPT, None, None, None).warnings == ()
 
 
 def test_a_prompt_with_a_bos_of_its_own_is_warned_of(read):
@@ -331,5 +339,5 @@ def test_a_far_likelier_other_spelling_is_warned_of(read, model):
     logits[0, other] = 4.0
     assert given != other
     assert spelling_warnings(inputs, logits) == [
-        "' Mary' is 55 times likelier than 'Mary' here: is that the answer meant?"
+        "' Mary' is 55 times likelier than 'Mary' here: did you mean that answer?"
     ]

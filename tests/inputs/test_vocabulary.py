@@ -115,26 +115,38 @@ def test_a_small_model_of_transformer_lens_own_is_refused_with_the_way_out():
         ),
         ({"answers": ("10", "11")}, "answers", "this model has no tokenizer, so '10' in answers cannot be read"),
         ({"prompts": [{"role": "user", "content": "3"}]}, "chat_template", "this model has no chat template"),
-        ({"prepend_bos": True, "prompts": "3", "vocabulary": NAMES}, "prepend_bos", "there is no BOS token to prepend"),
+        (
+            {"prepend_bos": True, "prompts": "3", "vocabulary": NAMES},
+            "prepend_bos",
+            "this model has no BOS token",
+        ),
         (
             {"answers": ("ten", "11"), "vocabulary": NAMES},
             "answers",
-            r"'ten' in answers is no name in vocabulary=\.\.\.",
+            r"'ten' in answers is not a name in vocabulary=\.\.\.",
         ),
-        ({"prompts": "3 8 +", "vocabulary": NAMES}, "prompts", r"'\+' in prompts is no name in vocabulary"),
+        ({"prompts": "3 8 +", "vocabulary": NAMES}, "prompts", r"'\+' in prompts is not a name in vocabulary"),
         (
             {"answers": ("7", "8"), "vocabulary": ["7"] * 24},
             "answers",
             "'7' in answers names tokens 0 and 1: give the id",
         ),
-        ({"vocabulary": NAMES[1:]}, "vocabulary", "vocabulary has 23 names and the model 24 tokens: give one for each"),
-        ({"vocabulary": range(24)}, "vocabulary", "a name in vocabulary is a text, and token 0 has 0"),
+        (
+            {"vocabulary": NAMES[1:]},
+            "vocabulary",
+            "vocabulary has 23 names and the model has 24 tokens: give one for each",
+        ),
+        ({"vocabulary": range(24)}, "vocabulary", "names in vocabulary are texts, and token 0 has 0"),
         (
             {"vocabulary": {"3": 3}},
             "vocabulary",
-            "vocabulary is a list of names, one a token, or a function from id to",
+            "vocabulary is a list of names, one per token, or a function from id to",
         ),
-        ({"vocabulary": 3}, "vocabulary", "vocabulary is a list of names, one a token, or a function from id to name"),
+        (
+            {"vocabulary": 3},
+            "vocabulary",
+            "vocabulary is a list of names, one per token, or a function from id to name",
+        ),
         (
             {"vocabulary": NAMES[:5].__getitem__},
             "vocabulary",
@@ -153,5 +165,5 @@ def test_names_beside_a_tokenizer_are_refused(model):
     tokenizer = vocabularies.tokenizer("WordLevel")
     with pytest.raises(InputError, match="this model has a tokenizer, which names its tokens: leave vocabulary out"):
         rs.Experiment(model, IDS, (10, 11), tokenizer=tokenizer, vocabulary=NAMES)
-    with pytest.raises(InputError, match="no tokenizer: prompts are token ids with spaces between them, not"):
+    with pytest.raises(InputError, match="no tokenizer: write prompts as token ids with spaces between, not"):
         Reader(rs.load_model(model)).edited([IDS], ["3 + 7"])

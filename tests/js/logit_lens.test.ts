@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { keepAnswers } from "../../js/lib/ask";
 import { inkOn, sequentialScale } from "../../js/lib/colour";
+import { axesOf, type Size, stepAt } from "../../js/lib/curve";
 import { contrast } from "../../js/lib/rgb";
 import { plain } from "../../js/lib/sentence";
 import type { Header } from "../../js/lib/state";
 import type { Theme } from "../../js/lib/theme";
 import { unbroken } from "../../js/lib/unbroken";
 import { readPayload } from "../../js/lib/wire";
-import { axisOf, depthAt } from "../../js/views/logit_lens/curve";
 import { placeOf, readLens } from "../../js/views/logit_lens/data";
 import {
   boxOf,
@@ -26,7 +26,7 @@ const RUN = {
     prompt: "",
     ids: row ? [0, 1] : [0, 1, 2],
     template: [],
-    read: row ? 1 : 2,
+    target_position: row ? 1 : 2,
     right: { ids: [1], text: " Mary" },
     wrong: { ids: [2], text: " John" },
     target: { name: "", value: 2, unit: "logits" },
@@ -194,6 +194,8 @@ describe("the grid", () => {
 });
 
 describe("the curve", () => {
+  const SIZE: Size = { width: 232, height: 112, left: 42, right: 8 };
+
   test("breaks where there is no number", () => {
     const none = Number.NaN;
     expect(unbroken([none, 1, 2, none, 3])).toEqual([[1, 2], [4]]);
@@ -201,16 +203,16 @@ describe("the curve", () => {
   });
 
   test("always has zero on its axis", () => {
-    const axis = axisOf([2, 4]);
+    const axis = axesOf([2, 4], 2, SIZE);
     expect(axis.y(0)).toBeGreaterThan(axis.y(2));
     expect(axis.ticks).toEqual([0, 4]);
-    expect(axisOf([0, 0]).ticks).toEqual([0]);
+    expect(axesOf([0, 0], 2, SIZE).ticks).toEqual([0]);
   });
 
   test("finds the nearest depth", () => {
-    const { x } = axisOf(Array(49).fill(1));
-    for (const depth of [0, 1, 24, 48]) expect(depthAt(x(depth) + 0.4, 49)).toBe(depth);
-    expect(depthAt(-50, 49)).toBe(0);
-    expect(depthAt(999, 49)).toBe(48);
+    const { x } = axesOf(Array(49).fill(1), 49, SIZE);
+    for (const depth of [0, 1, 24, 48]) expect(stepAt(x(depth) + 0.4, 49, SIZE)).toBe(depth);
+    expect(stepAt(-50, 49, SIZE)).toBe(0);
+    expect(stepAt(999, 49, SIZE)).toBe(48);
   });
 });

@@ -8,11 +8,12 @@ export const ROW: Row = {
   prompt: "",
   ids: [],
   template: [],
-  read: 14,
+  target_position: 14,
   right: { ids: [1], text: " Mary" },
   wrong: { ids: [2], text: " John" },
   target: { name: "' Mary' − ' John'", value: 10.8024, unit: "logits" },
   right_prob: 0.99,
+  before: null,
   right_rank: 0,
 };
 
@@ -25,6 +26,8 @@ export const RUN: Header = {
   depths: ["embed", "0.mid", "0.post", "1.mid", "output"],
   n_layers: 2,
   n_heads: 2,
+  interventions: [],
+  answered: [],
   model: null,
   warnings: [],
 };
@@ -53,6 +56,7 @@ export function quantity(
     texts: null,
     ...info,
     values: { shape, data: new Float32Array(values) },
+    moved: null,
     before: before ? { shape, data: new Float32Array(before) } : null,
     labels: labels ? new Int32Array(labels) : null,
   };

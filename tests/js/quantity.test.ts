@@ -16,7 +16,7 @@ import { quantity, ROW, RUN, shown } from "./quantities";
 
 const NAN = Number.NaN;
 const HEADS = quantity("row layer head", [2, 2, 2], [1, -2, NAN, 4, 3, -4, NAN, 0]);
-const TOKENS: Header = { ...RUN, rows: [{ ...ROW, ids: [5, 6, 7], read: 2 }] };
+const TOKENS: Header = { ...RUN, rows: [{ ...ROW, ids: [5, 6, 7], target_position: 2 }] };
 
 describe("the axes say how a quantity is drawn", () => {
   test.each([

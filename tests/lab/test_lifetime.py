@@ -69,7 +69,7 @@ def test_when_the_kernel_goes_the_views_say_so_and_still_show_and_select(lab, wa
     page.locator(".rs-say", has_text="L3H0 at").wait_for()
     lab.kernel(way)
     page.locator(
-        ".rs-warning", has_text="The kernel is gone: run the cell again. What is shown is still run 1."
+        ".rs-warning", has_text="The kernel is gone: run the cell again. This view still shows run 1."
     ).first.wait_for()
     page.locator(".rs-strongest button", has_text="L1H2").click()
     page.locator(".rs-say", has_text="L1H2 at").wait_for()
@@ -83,7 +83,7 @@ def test_the_buttons_go_back_and_forward(lab):
     page = lab.open([MODEL, BENCH + "rs.Row([rs.TokenStrip(exp), rs.HeadAttribution(exp)])"])
     lab.run_all()
     back, forward = (
-        page.get_by_role("button", name=name) for name in ("back to the run before", "forward to the next")
+        page.get_by_role("button", name=name) for name in ("back to the previous run", "forward to the next")
     )
     assert back.is_disabled()
     lab.execute(

@@ -163,7 +163,7 @@ def test_a_bad_answer_shows_its_sentence_and_loses_nothing(lab):
     right.press("Enter")
     problem = frame(lab, "Prompt").get_by_role("alert")
     problem.wait_for()
-    assert "right and wrong are the same, ' John'" in problem.inner_text()
+    assert "the right and the wrong answer are the same, ' John'" in problem.inner_text()
     assert right.input_value() == " John"
     lab.screenshot("refused")
     assert python(lab, "exp.trace.target.names") == ["' Mary' − ' John'"]

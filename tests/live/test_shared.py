@@ -2,13 +2,14 @@
 
 from types import NoneType
 
+import anywidget
 import numpy as np
 import pytest
 import torch
 import traitlets
 
 from residscope import InputError, Selection
-from residscope.live.shared import Extent, Status
+from residscope.live.shared import Extent, Status, attach_owner, settle
 
 RUN = Extent(lengths=(15, 9), n_depths=9, n_layers=4, n_heads=8)
 
@@ -127,10 +128,10 @@ def test_the_browser_cannot_change_code_or_style():
 
 def test_what_no_attached_run_holds_becomes_none_and_the_depth_the_output():
     selection, owner = Selection(), Owner()
-    selection.settle(owner, RUN)
+    settle(selection, owner, RUN)
     assert selection.depth == 8, "a new selection looks at the output"
     selection.update(row=1, head="3.7", position=14, key=14, depth=5)
-    selection.settle(owner, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
+    settle(selection, owner, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
     assert (selection.row, selection.head, selection.position, selection.key) == (None, None, None, None)
     assert selection.depth == 4
 
@@ -139,44 +140,44 @@ def test_a_depth_asked_for_before_the_first_run_is_kept():
     asked, given = Selection(), Selection(depth=0)
     asked.update(depth=0)
     for selection in (asked, given):
-        selection.settle(Owner(), RUN)
+        settle(selection, Owner(), RUN)
         assert selection.depth == 0
 
 
 def test_a_selection_that_still_fits_is_kept():
     selection, owner = Selection(), Owner()
-    selection.settle(owner, RUN)
+    settle(selection, owner, RUN)
     selection.update(head="1.2", position=3, depth=2)
-    selection.settle(owner, RUN)
+    settle(selection, owner, RUN)
     assert (selection.head, selection.position, selection.depth) == ((1, 2), 3, 2)
 
 
 def test_a_selection_another_attached_run_holds_is_kept():
     selection, large, small = Selection(), Owner(), Owner()
-    selection.settle(large, RUN)
+    settle(selection, large, RUN)
     selection.update(head="3.7")
-    selection.settle(small, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
+    settle(selection, small, Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=8))
     assert selection.head == (3, 7)
 
 
 SMALL = Extent(lengths=(10,), n_depths=5, n_layers=2, n_heads=12)
 PARTS = Extent(lengths=(15,), n_depths=9, n_layers=4, n_heads=8, components=("embed", "L0.attn", "L0.mlp"))
 OUTSIDE = [
-    ({"head": "9.9"}, "no run here has L9H9: layers go from 0 to 3, heads from 0 to 7"),
-    ({"head": (0, 8)}, "no run here has L0H8: layers go from 0 to 3, heads from 0 to 7"),
-    ({"row": 1}, "no run here has row 1: rows go from 0 to 0"),
-    ({"depth": 9}, "no run here has depth 9: depths go from 0 to 8"),
-    ({"position": 15}, "no run here has position 15: positions go from 0 to 14"),
-    ({"key": 15}, "no run here has key 15: positions go from 0 to 14"),
-    ({"pinned": ["embed", "L0.mpl"]}, "no run here has the component 'L0.mpl'; the nearest names are L0.mlp"),
-    ({"pinned": ["L4H0"]}, "no run here has the component 'L4H0'; the nearest names are L3H0"),
+    ({"head": "9.9"}, "no run shown has L9H9: layers go from 0 to 3, heads from 0 to 7"),
+    ({"head": (0, 8)}, "no run shown has L0H8: layers go from 0 to 3, heads from 0 to 7"),
+    ({"row": 1}, "no run shown has row 1: rows go from 0 to 0"),
+    ({"depth": 9}, "no run shown has depth 9: depths go from 0 to 8"),
+    ({"position": 15}, "no run shown has position 15: positions go from 0 to 14"),
+    ({"key": 15}, "no run shown has key 15: positions go from 0 to 14"),
+    ({"pinned": ["embed", "L0.mpl"]}, "no run shown has the component 'L0.mpl'; similar names are L0.mlp"),
+    ({"pinned": ["L4H0"]}, "no run shown has the component 'L4H0'; similar names are L3H0"),
 ]
 
 
 @pytest.fixture
 def settled():
     owner, selection = Owner(), Selection()
-    selection.settle(owner, PARTS)
+    settle(selection, owner, PARTS)
     selection.update(head="3.7", depth=3, position=4, pinned=["embed", "L1H2"])
     yield selection
     del owner
@@ -204,7 +205,7 @@ def test_the_browser_is_told_the_true_value_where_it_selects_what_no_run_has(set
 def test_a_selection_without_runs_takes_all_and_one_of_several_runs_what_any_of_them_has(settled):
     Selection().update(head="9.9", row=7, pinned=["L9.mlp"])
     other = Owner()
-    settled.settle(other, SMALL)
+    settle(settled, other, SMALL)
     settled.update(head="1.11", position=14)
     with pytest.raises(InputError, match="heads from 0 to 7, or layers go from 0 to 1, heads from 0 to 11"):
         settled.update(head="3.11")
@@ -212,30 +213,30 @@ def test_a_selection_without_runs_takes_all_and_one_of_several_runs_what_any_of_
 
 def test_arrays_without_depths_leave_the_slider_alone():
     owner, selection = Owner(), Selection()
-    selection.settle(owner, Extent(lengths=(0,), n_depths=0, n_layers=2, n_heads=2))
+    settle(selection, owner, Extent(lengths=(0,), n_depths=0, n_layers=2, n_heads=2))
     selection.update(depth=5)
     assert selection.depth == 5
-    with pytest.raises(InputError, match="no run here has position 0: there are no positions"):
+    with pytest.raises(InputError, match="no run shown has position 0: there are no positions"):
         selection.update(position=0)
 
 
 def test_a_run_under_way_counts(settled):
     owner = Owner()
-    settled.attach(owner)
+    attach_owner(settled, owner)
     owner.expected = Extent(lengths=(20,), n_depths=9, n_layers=4, n_heads=8)
     settled.update(position=19)
-    settled.settle(Owner(), SMALL)
+    settle(settled, Owner(), SMALL)
     assert settled.position == 19
     owner.expected = None
-    settled.settle(Owner(), SMALL)
+    settle(settled, Owner(), SMALL)
     assert settled.position is None
 
 
 def test_pins_that_no_attached_run_has_any_more_are_dropped():
     selection, owner = Selection(pinned=["L9.mlp", "L3H7", "embed"]), Owner()
-    selection.settle(owner, PARTS)
+    settle(selection, owner, PARTS)
     assert selection.pinned == ["L3H7", "embed"]
-    selection.settle(owner, SMALL)
+    settle(selection, owner, SMALL)
     assert selection.pinned == []
 
 
@@ -244,7 +245,7 @@ def test_a_copy_holds_what_exists_where_it_goes(settled):
     other.copy_from(settled)
     assert other.values == settled.values
     small = Selection()
-    small.settle(owner, SMALL)
+    settle(small, owner, SMALL)
     small.copy_from(settled)
     assert (small.head, small.depth, small.position, small.pinned) == (None, 3, 4, ["L1H2"])
 
@@ -253,3 +254,9 @@ def test_a_new_status_tells_of_nothing_under_way():
     status = Status()
     assert (status._jobs, status._error, status._go) == ([], None, None)
     status.close()
+
+
+def test_tab_shows_what_a_user_needs_and_nothing_else():
+    shown = {name for name in dir(Selection) if not name.startswith("_")} - {*dir(anywidget.AnyWidget)}
+    assert shown == {"copy_from", "depth", "head", "key", "pinned", "position", "row", "show", "update", "values"}
+    assert {name for name in dir(Status) if not name.startswith("_")} - {*dir(anywidget.AnyWidget)} == {"run"}

@@ -63,7 +63,7 @@ KEYS = st.sampled_from(
     ]
 )
 QUESTIONS = st.fixed_dictionaries({"id": WHOLE, "run": WHOLE, "keys": st.lists(KEYS | SCALARS, max_size=4)})
-NAMED = st.sampled_from(["row", "depth", "head", "position", "key", "pinned", "show", "lock"])
+NAMED = st.sampled_from(["row", "depth", "head", "position", "key", "pinned", "show", "_lock"])
 SELECTED = st.dictionaries(NAMED, JUNK | HEADS)
 MIRRORS = st.fixed_dictionaries(
     {}, optional={"selection": SELECTED | JUNK, "status": st.dictionaries(st.sampled_from(["run", "_cancel"]), JUNK)}
@@ -109,7 +109,7 @@ class World:
 def messages(draw, widgets):
     """Draw a widget and what it is told: half of it by names that the browser may write, half of any."""
     widget = draw(st.sampled_from(widgets))
-    own = st.sampled_from(sorted(widget.from_browser or widget.keys))
+    own = st.sampled_from(sorted(widget._from_browser or widget.keys))
     any_name = st.sampled_from([*sorted(widget.keys), *NAMES]) | st.text(max_size=8)
     names = draw(st.lists(own | any_name, min_size=1, max_size=3))
     return widget, {name: draw(FITTING.get(name, WHOLE) | VALUES) for name in names}
@@ -158,7 +158,7 @@ def test_a_message_of_any_depth_is_taken_or_answered_with_the_true_value(monkeyp
     limit = sys.getrecursionlimit()
     for depth in (*range(1, 30), *range(limit - 120, limit + 2)):
         for view in world.views:
-            for name in FITTING.keys() & view.from_browser:
+            for name in FITTING.keys() & view._from_browser:
                 world.pages.says(view, {name: nested(depth)})
                 world.settle()
                 assert world.pages.differences(view) == []

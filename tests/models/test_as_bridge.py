@@ -210,11 +210,11 @@ def test_a_loaded_one_has_weights_of_its_own_that_may_be_processed(name):
 SIZES = {"vocab_size": len(tiny.tokenizer())}
 STACK = {**SIZES, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 OTHERS = {
-    "BERT": (hf.BertForMaskedLM, hf.BertConfig(**STACK), "BertForMaskedLM is an encoder: its tokens see what follows"),
+    "BERT": (hf.BertForMaskedLM, hf.BertConfig(**STACK), "BertForMaskedLM is an encoder: its tokens see later ones"),
     "T5": (
         hf.T5ForConditionalGeneration,
         hf.T5Config(**SIZES, d_model=32, num_layers=2, num_heads=4, d_ff=48, d_kv=8),
-        "T5ForConditionalGeneration is an encoder-decoder model, whose text is read and written by two stacks",
+        "T5ForConditionalGeneration is an encoder-decoder model, which reads and writes text with two stacks",
     ),
     "Mamba": (
         hf.MambaForCausalLM,
@@ -250,7 +250,7 @@ def test_models_of_other_kinds_are_refused_by_name(name, tmp_path):
 
 def test_an_architecture_that_transformer_lens_does_not_know_is_named(tmp_path):
     model = hf.GPTNeoXJapaneseForCausalLM(hf.GPTNeoXJapaneseConfig(**STACK))
-    sentence = r"TransformerLens has no bridge for {}: TransformerBridge\.list_supported_models\(\) names those it has"
+    sentence = r"TransformerLens has no bridge for {}: TransformerBridge\.list_supported_models\(\) lists those it has"
     with pytest.raises(InputError, match=sentence.format("GPTNeoXJapaneseForCausalLM")):
         rs.Experiment(model, PROMPT, tokenizer=tiny.tokenizer())
     model.save_pretrained(tmp_path)
@@ -298,11 +298,11 @@ def quantised(model):
 HEADLESS = (
     r"{} has no unembedding and cannot predict a next token: give the causal language model, as AutoModelForCausalLM"
 )
-QUANTISED = "the weights of {} are quantised, .*: load it without, in float32, bfloat16 or float16"
+QUANTISED = "the weights of {} are quantised, .*: load it unquantised, in float32, bfloat16 or float16"
 UNREADABLE = {
     "OPT with post-norms": (
         lambda: hf.OPTForCausalLM(hf.OPTConfig(**OPT, word_embed_proj_dim=32, do_layer_norm_before=False)),
-        "OPTForCausalLM with do_layer_norm_before=False, as opt-350m, norms .* such as opt-125m or opt-1.3b",
+        "OPTForCausalLM with do_layer_norm_before=False, like opt-350m, norms .* such as opt-125m or opt-1.3b",
     ),
     "GPT-2 without unembedding": (lambda: hf.GPT2Model(GPT), HEADLESS.format("GPT2Model")),
     "a classifier": (
@@ -411,9 +411,9 @@ def test_a_tokenizer_is_asked_for_where_the_model_has_none_and_only_there():
         with pytest.raises(InputError, match=r"this model has no tokenizer, so .* or tokenizer=\.\.\., or vocabulary="):
             rs.Experiment(one, PROMPT)
     for wrong in ("gpt2", 3):
-        with pytest.raises(InputError, match=r"a tokenizer is one of transformers', as .* gives, not ('gpt2'|3)$"):
+        with pytest.raises(InputError, match=r"a tokenizer comes from transformers, as from .*, not ('gpt2'|3)$"):
             rs.Experiment(model, PROMPT, tokenizer=wrong)
-    with pytest.raises(InputError, match="a bridge has its tokenizer: leave tokenizer= out"):
+    with pytest.raises(InputError, match="a bridge has its own tokenizer: leave tokenizer= out"):
         rs.Experiment(architectures.build("Llama"), PROMPT, tokenizer=tokenizer)
     with pytest.raises(InputError, match="comes with its tokenizer: leave tokenizer= out"):
         rs.load_model("demo", tokenizer=tokenizer)
@@ -436,8 +436,8 @@ def test_a_model_in_training_mode_is_shown_in_evaluation_mode_and_said_to_be():
     model.train()
     trace = rs.Experiment(model, PROMPT, ANSWERS).trace
     assert trace.warnings == [
-        "This model is in training mode; it is shown as in evaluation mode, without dropout: model.eval() makes your "
-        "own runs the same."
+        "This model is in training mode, but is shown in evaluation mode, without dropout: after model.eval() your "
+        "own runs agree with what is shown."
     ]
     assert torch.equal(trace.target_value, quiet.target_value)
     assert model.training

@@ -205,7 +205,7 @@ def test_a_view_looks_once_for_a_run_and_once_for_a_click(looks):
     readout = filled(rs.HeadReadout(experiment))
     experiment.selection.update(head=(1, 2))
     looks.clear()
-    ((said, _),) = asked(readout, *readout.selected_keys(experiment.trace)).values()
+    ((said, _),) = asked(readout, *readout._selected_keys(experiment.trace)).values()
     assert said["card"]["head"] == [1, 2]
     assert len(looks) == 1
     readout.close()

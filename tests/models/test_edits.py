@@ -91,12 +91,12 @@ def test_a_dose_of_zero_is_the_edit_and_of_one_is_none():
 
 
 REFUSED = {
-    "kind": (Edit(Site("heads", 0)), "there is no part 'heads' to edit: there are head, z, attn, mlp, resid_pre"),
+    "kind": (Edit(Site("heads", 0)), "there is no part 'heads' to edit: the parts are head, z, attn, mlp, resid_pre"),
     "layer": (Edit(Site("mlp", 3)), "there is no layer 3: this model has layers 0 to 2"),
     "negative layer": (Edit(Site("mlp", -1)), "there is no layer -1: this model has layers 0 to 2"),
     "head": (Edit(Site("head", 1, 4)), "there is no head 4: this model has heads 0 to 3"),
     "no head": (Edit(Site("z", 1)), "there is no head None: this model has heads 0 to 3"),
-    "a head of all": (Edit(Site("attn", 1, 2)), "attn is a part of a whole layer: give head=None, or edit the kind"),
+    "a head of all": (Edit(Site("attn", 1, 2)), "attn belongs to a whole layer: give head=None, or edit the kind"),
     "position": (
         Edit(Site("head", 1, 2, [4])),
         "row 1 has no position 4 to edit L1H2 at: it has positions 0 to 2, and -3 to -1 from its end",
@@ -105,13 +105,13 @@ REFUSED = {
         Edit(Site("mlp", 1, positions=[[1]])),
         "the positions of L1.mlp are .* give one list for all rows, or one",
     ),
-    "factor": (Edit(Site("mlp", 1), float("nan")), "L1.mlp is multiplied by nan: give a finite number"),
-    "flag": (Edit(Site("mlp", 1), True), "L1.mlp is multiplied by True: give a finite number"),
+    "factor": (Edit(Site("mlp", 1), float("nan")), "L1.mlp cannot be multiplied by nan: give a finite number"),
+    "flag": (Edit(Site("mlp", 1), True), "L1.mlp cannot be multiplied by True: give a finite number"),
     "shape": (
         Edit(Site("z", 1, 2), 0, torch.ones(32)),
-        r"what is added to L1H2.z is a tensor of shape \[32\]: give a tensor of shape \[8\] or \[2, 5, 8\]",
+        r"a tensor of shape \[32\] cannot be added to L1H2.z: give a tensor of shape \[8\] or \[2, 5, 8\]",
     ),
-    "not finite": (Edit(Site("mlp", 1), 1, torch.full((32,), torch.inf)), "holds numbers that are not finite"),
+    "not finite": (Edit(Site("mlp", 1), 1, torch.full((32,), torch.inf)), "has NaN or infinity"),
 }
 
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_edited_is_refused_in_one_sentence(model, case):
 
 
 def test_what_a_layer_does_not_have_is_refused_by_name():
-    with pytest.raises(rs.InputError, match="layer 0 runs attention and MLP side by side, so there is no resid_mid"):
+    with pytest.raises(rs.InputError, match="layer 0 runs attention and MLP in parallel, so it has no resid_mid"):
         place([Edit(Site("resid_mid", 0), 0)], architectures.build("GPT-J"), LENGTHS)
     hybrid = architectures.build("Qwen3.5 (hybrid)")
     for site in (Site("head", 0, 1), Site("z", 0, 1), Site("attn", 1)):

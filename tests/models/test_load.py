@@ -50,10 +50,10 @@ UNREACHED += "try again with a network{} ({})"
 @pytest.mark.parametrize(
     ("name", "like"),
     [
-        ("gpt2-smal", "; names like it are 'gpt2'"),
+        ("gpt2-smal", "; similar names are 'gpt2'"),
         ("gpt2-small", ""),
-        ("pythia-70", "; names like it are 'EleutherAI/pythia-70m', 'EleutherAI/pythia-70m-v0'"),
-        ("SmolLM2-135M-Instruct", "; names like it are 'smollm2-135m-instruct'"),
+        ("pythia-70", "; similar names are 'EleutherAI/pythia-70m', 'EleutherAI/pythia-70m-v0'"),
+        ("SmolLM2-135M-Instruct", "; similar names are 'smollm2-135m-instruct'"),
     ],
 )
 def test_a_name_while_offline_is_answered_with_those_like_it(name, like):
@@ -108,7 +108,7 @@ def test_a_hub_that_cannot_be_reached_is_tried_once_and_quietly(hub, name, capfd
     hub.stop()
     with pytest.raises(rs.InputError, match="Connection refused") as caught:
         rs.load_model(name)
-    like = "" if name == "gpt2" else "; names like it are 'gpt2'"
+    like = "" if name == "gpt2" else "; similar names are 'gpt2'"
     assert str(caught.value).startswith(UNREACHED.format(repr(name), like, "")[:-1])
     assert (*capfd.readouterr(), caplog.records) == ("", "", [])
 
@@ -119,7 +119,7 @@ def test_a_name_that_the_hub_does_not_know_is_asked_for_once(hub, capfd, caplog)
         rs.load_model("gpt2-smal")
     assert str(caught.value) == (
         "there is no model 'gpt2-smal': give 'demo', a local folder, or a name from the Hugging Face hub, "
-        "logged in where it is private; names like it are 'gpt2'"
+        "logged in if it is private; similar names are 'gpt2'"
     )
     assert hub.question == ["/api/models/gpt2-smal"]
     assert (*capfd.readouterr(), caplog.records) == ("", "", [])

@@ -61,7 +61,9 @@ def test_a_mean_counts_each_token_once_and_no_rows_first(read):
 
 
 def test_without_a_token_there_is_no_mean():
-    with pytest.raises(rs.InputError, match="no token is left to take a mean over: each prompt's first does not count"):
+    with pytest.raises(
+        rs.InputError, match="there is no token to take a mean over, since each prompt's first is left out"
+    ):
         mean_of(torch.zeros(2, 1, 4), [1, 1])
 
 
@@ -73,5 +75,5 @@ def test_a_row_takes_from_another_at_the_same_positions(read):
     assert torch.equal(taken[1, :3], parts[0][0, :3])
     assert torch.equal(taken[2, :2], parts[0][1, :2])
     assert (taken[1, 3:] == 0).all()
-    with pytest.raises(rs.InputError, match="row 0 has 7 tokens and row 1, which it takes from, 3: take from a row"):
+    with pytest.raises(rs.InputError, match="row 0 has 7 tokens and takes from row 1, which has 3: take from a row"):
         of_rows(parts[0], [1, 0, 0], LENGTHS, LENGTHS)

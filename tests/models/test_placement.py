@@ -93,8 +93,8 @@ def test_an_offloaded_model_gives_the_same_numbers_and_is_warned_of(name):
     torch.testing.assert_close(trace.attention(1), whole_one.attention(1), atol=1e-6, rtol=1e-5)
     assert [check.ok for check in (*trace.sum_check(), *trace.layer_check(), *trace.logit_lens(3).checks)] == [True] * 3
     assert trace.warnings[0] == (
-        "This model's weights are offloaded, so it is used itself and not a copy: hooks set on it count, and it must "
-        "not be run elsewhere meanwhile."
+        "This model's weights are offloaded, so residscope runs the model itself, not a copy: hooks on it take effect, "
+        "and nothing else may run it at the same time."
     )
     assert [parameter.is_meta for parameter in model.parameters()] == held, "no weights stay behind"
 

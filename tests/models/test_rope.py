@@ -50,7 +50,9 @@ def test_rows_that_leave_each_other_alone_run_together(rows):
 
 def test_rows_that_would_change_each_other_are_refused_and_run_alone():
     model, tokenizer = longrope(), architectures.tokenizer()
-    with pytest.raises(rs.InputError, match=r"more than 16 tokens changes what shorter ones.*these have 6 to 30"):
+    with pytest.raises(
+        rs.InputError, match=r"more than 16 tokens changes the numbers of shorter ones.*these have 6 to 30"
+    ):
         rs.Experiment(model, [SHORT, LONG], (17, 50), tokenizer=tokenizer)
     for row in (SHORT, LONG, SHORT):
         trace = rs.Experiment(model, [row], (17, 50), tokenizer=tokenizer).trace

@@ -132,7 +132,7 @@ def test_one_that_names_no_special_token_is_taken():
     plain.bos_token = plain.eos_token = plain.pad_token = None
     exp = rs.Experiment(vocabularies.model(len(plain)), "When Mary went", tokenizer=plain)
     assert exp.trace.inputs.tokens == (tuple(plain("When Mary went", add_special_tokens=False)["input_ids"]),)
-    with pytest.raises(rs.InputError, match="there is no BOS token to prepend: use prepend_bos=False"):
+    with pytest.raises(rs.InputError, match="this model has no BOS token to prepend: use prepend_bos=False"):
         exp.update(prepend_bos=True)
     exp.close()
 

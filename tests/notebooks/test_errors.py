@@ -12,8 +12,8 @@ experiment = rs.Experiment(rs.load_model("demo"), "When Mary and John went to th
 REFUSED = {
     'rs.load_model("./nowhere")': "there is no model in ",
     "rs.Experiment('demo', 'When Mary')": "a model is a TransformerBridge",
-    'experiment.prompts = ""': "an empty text in prompts",
-    "experiment.selection.update(head='9.9')": "no run here has L9H9",
+    'experiment.prompts = ""': "prompts has an empty text",
+    "experiment.selection.update(head='9.9')": "no run shown has L9H9",
 }
 
 

@@ -187,7 +187,7 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
         "prompt": "".join(tokens[1:]),
         "ids": [ids[token] for token in tokens],
         "template": [],
-        "read": len(tokens) - 1,
+        "target_position": len(tokens) - 1,
         "right": {"ids": [ids[" Mary"]], "text": " Mary"},
         "wrong": {"ids": [ids[" John"]], "text": " John"},
         "target": {"name": "' Mary' − ' John'", "value": 10.8024, "unit": "logits"},

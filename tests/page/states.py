@@ -118,14 +118,14 @@ def long_run(number: int = 7) -> Run:
     """A run whose prompt is long, in a model of few heads, so that its patterns stay small."""
     run = make_run(number, n_layers=2, n_heads=2, depths=["embed", "0.mid", "0.post", "1.mid", "output"])
     row = run["rows"][0]
-    return run | {"rows": [row | {"ids": [row["ids"][i % 15] for i in range(LONG)], "read": LONG - 1}]}
+    return run | {"rows": [row | {"ids": [row["ids"][i % 15] for i in range(LONG)], "target_position": LONG - 1}]}
 
 
 def deep_run(number: int = 7) -> Run:
     """A run of a model of 32 layers of 32 heads."""
     parts = [f"{layer}.{part}" for layer in range(32) for part in ("mid", "post")]
     run = make_run(number, n_layers=32, n_heads=32, depths=["embed", *parts[:-1], "output"])
-    run["rows"] = [run["rows"][0] | {"ids": run["rows"][0]["ids"][:6], "read": 5}]
+    run["rows"] = [run["rows"][0] | {"ids": run["rows"][0]["ids"][:6], "target_position": 5}]
     return run
 
 

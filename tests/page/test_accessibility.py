@@ -151,7 +151,7 @@ TAB_STOPS = {
     "head_grid": ["about Head maps", "menu", "heads of", "sorted by", "attention of 8 heads"],
     "logit_lens": [
         *("about Logit lens", "menu", "play through the layers", "layer"),
-        "likeliest next token, 10 depths by 15 positions",
+        "most likely next token, 10 depths by 15 positions",
     ],
     "view": [
         *("about Sizes", "menu", "now", "before", "change"),

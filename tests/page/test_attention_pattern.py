@@ -138,7 +138,7 @@ def test_the_keyboard_reaches_cells_and_labels(open_views):
     page.keyboard.press("Enter")
     for key in ["ArrowDown", "End"]:
         page.keyboard.press(key)
-    assert told.inner_text() == "no such cell"
+    assert told.inner_text() == "no cell here"
     page.keyboard.press("Enter")
     page.keyboard.press("p")
     assert saved(page, "selection") == [{"position": 2}, {"key": 0}]
@@ -267,7 +267,7 @@ def test_token_text_stays_text(open_views):
 def test_three_hundred_tokens_are_not_slow(open_views):
     run = make_run()
     run["rows"][0]["ids"] = [i % 14 for i in range(300)]
-    run["rows"][0]["read"] = 299
+    run["rows"][0]["target_position"] = 299
     weights = patterns(2, 2, 300)
     page = open_views(models(run, {"head": [0, 1], "pinned": ["L1H1"]}, data(weights)), height=900)
     assert page.locator(".rs-view *").count() < 100
@@ -347,7 +347,7 @@ def long_models(length=1024):
     weights[0, 0, length - 1, 200] = 0.9
     weights[0, 0, 600, 40] = 0.8
     run = make_run(n_layers=1, n_heads=1)
-    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "read": length - 1}
+    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "target_position": length - 1}
     sent = heads_of((0, 0), weights=weights)
     return models(run, chosen={"head": [0, 0]}, _data=payload({}, ahead=False, windows=[None]), _answer=sent)
 
@@ -397,7 +397,7 @@ def test_however_long_the_prompt_no_more_is_painted(open_views):
 def test_a_layer_that_looks_back_so_far_says_so(open_views):
     local = data(windows=[None, None, None, {"size": 512, "chunked": False}])
     page = open_views(models(_data=local))
-    assert "local: the last 512 tokens" in page.inner_text(".rs-title")
+    assert "local attention: the last 512 tokens" in page.inner_text(".rs-title")
     set_state(page, "selection", head=[0, 0])
     page.get_by_text("L0H0 at").wait_for()
     assert "local" not in page.inner_text(".rs-title")

@@ -149,5 +149,5 @@ async (withManager) => {
 def test_without_a_host_the_manager_mounts_and_without_both_a_line_says_so(open_views):
     page = open_views([])
     assert page.evaluate(BY_MANAGER, True) == ["view of a", ["removed"], 0]
-    line = "This view cannot be shown here: this page cannot place one widget in another."
+    line = "This view cannot be shown here: this page cannot nest widgets."
     assert page.evaluate(BY_MANAGER, False) == [line, [], 0]

@@ -42,7 +42,7 @@ def test_it_shows_the_heads_of_the_selected_heads_layer(open_views, theme):
     assert names(page) == [f"L1H{head}" for head in range(8)]
     assert page.locator(".rs-small-map.rs-chosen").inner_text().startswith("L1H3")
     text = page.locator(".rs-say").inner_text()
-    assert text.startswith("Where the 8 heads of layer 1 look. Most at rest on the first token is L1H")
+    assert text.startswith("Attention of the 8 heads of layer 1. L1H")
     screenshot(page, f"head_grid-{theme}")
     set_state(page, "selection", head=[2, 0])
     page.locator(".rs-say", has_text="layer 2").wait_for()
@@ -108,7 +108,7 @@ def test_it_is_one_tab_stop_with_arrow_keys(open_views):
 def test_sorted_the_largest_stands_first_and_its_number_is_said(open_views):
     page = open_views(models(data(sort="direct effect", unit="logits", values=VALUES), {"head": [3, 0]}))
     assert names(page) == [f"L3H{head}" for head in range(7, -1, -1)]
-    assert "By direct effect L3H7 comes first, +15.00 logits." in page.locator(".rs-say").inner_text()
+    assert "By direct effect L3H7 comes first, with +15.00 logits." in page.locator(".rs-say").inner_text()
     assert page.locator(".rs-small-map").first.inner_text().split() == ["L3H7", "+15.00"]
 
 
@@ -125,7 +125,7 @@ def test_maps_that_do_not_travel_ahead_are_waited_for(open_views):
     found = {f"map/0/L1H{head}": ({"weights": patterns()[1, head]}, {}) for head in range(8)}
     assert saved(page, "grid") == [{"_ask": {"id": 1, "run": 7, "keys": list(found)}}]
     set_state(page, "grid", _answer=answer(found))
-    page.locator(".rs-say", has_text="Where the 8 heads of layer 1 look").wait_for()
+    page.locator(".rs-say", has_text="Attention of the 8 heads of layer 1").wait_for()
 
 
 def test_a_layer_outside_the_run_is_said(open_views):

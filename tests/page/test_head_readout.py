@@ -39,7 +39,7 @@ def test_it_shows_where_the_head_looks_what_it_writes_and_what_it_adds(open_view
     text = page.locator(".rs-view").inner_text()
     for line in ("L3H0 at ·to (14)", "looks at", "·Mary (2)", "0.93", "promotes · logits", "·Chicken", "+2.39",
                  "suppresses · logits", "Matthew", "\N{MINUS SIGN}2.33", "+2.81", "2nd of 32 by size",
-                 "nothing repeats", "as H1, H2"):  # fmt: skip
+                 "no repeats", "as H1, H2"):  # fmt: skip
         assert line in text, line
     assert say(page) == (
         "L3H0 at ·to (14) looks most at ·Mary (2) with 0.93, promotes ·Mary most and suppresses Matthew most; it adds "

@@ -78,7 +78,7 @@ def show(page, name, number, say):
 def test_every_view_has_a_sample():
     kinds = [getattr(views, name) for name in views.__all__]
     names = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in kinds if issubclass(kind, View)}
-    assert {name.split()[0] for name in SAMPLES} == names | {View.bundle_name}
+    assert {name.split()[0] for name in SAMPLES} == names | {View._bundle_name}
 
 
 @pytest.mark.parametrize("name", SAMPLES)

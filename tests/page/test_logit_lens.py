@@ -165,7 +165,7 @@ def test_a_slider_step_paints_at_once_and_sends_traits(open_views):
 
 def test_the_curve_selects_a_depth(open_views):
     page = open_views(models(), width=1240)
-    curve = page.locator(".rs-lens-curve svg")
+    curve = page.locator(".rs-lens-curve .rs-curve svg")
     assert curve.locator("circle").count() == DEPTHS
     point = curve.locator("circle").nth(3).bounding_box()
     page.mouse.click(point["x"] + 2, point["y"] + 2)
@@ -193,7 +193,7 @@ def test_a_long_row_of_a_deep_model_is_drawn_by_windows(open_views):
     length, depths = 300, 49
     names = ["embed", *(f"{layer}.{part}" for layer in range(24) for part in ("mid", "post"))]
     run = make_run(depths=[*names[:-1], "output"])
-    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "read": length - 1}
+    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "target_position": length - 1}
     page = open_views(models(run, data(arrays(depths=depths, length=length))), width=1000, height=1000)
     set_state(page, "selection", depth=48)
     assert page.locator(".rs-view *").count() < 400
@@ -219,14 +219,14 @@ def test_of_a_long_row_cells_come_when_they_are_on_screen(open_views):
     lens = arrays(length=length)
     here = {name: values[:, :, 268:] if name in CELLS else values for name, values in lens.items()}
     run = make_run()
-    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "read": length - 1}
+    run["rows"][0] |= {"ids": [run["rows"][0]["ids"][i % LENGTH] for i in range(length)], "target_position": length - 1}
     curve = np.arange(DEPTHS * length, dtype=np.float32).reshape(1, DEPTHS, length)
     page = open_views(models(run, data(here, starts=[268], curve=curve)), width=1000, height=700)
     page.wait_for_timeout(300)
     assert saved(page, "lens") == [], "what is on screen at first is here"
     set_state(page, "selection", position=100)
     page.get_by_text("over layers, after ").wait_for()
-    assert "the likeliest token is not here yet" in say(page)
+    assert "the most likely token has not arrived yet" in say(page)
     page.wait_for_function("window.residscope.saved.length > 0")
     asked = saved(page, "lens")[0]["_ask"]
     ((kind, row, start, stop),) = (key.split("/") for key in asked["keys"])
@@ -294,7 +294,7 @@ def test_one_answer_alone_is_a_log_probability(open_views):
 def test_a_prompt_of_two_tokens_is_two_columns(open_views):
     lens = {name: values[:, :, :2] if name in CELLS else values for name, values in LENS.items()}
     run = make_run()
-    run["rows"][0] |= {"ids": run["rows"][0]["ids"][:2], "read": 1}
+    run["rows"][0] |= {"ids": run["rows"][0]["ids"][:2], "target_position": 1}
     page = open_views(models(run, data(lens)), width=1240)
     box = page.get_by_role("grid").bounding_box()
     assert box["width"] < 300

@@ -29,7 +29,7 @@ def long_prompt(length=900):
     """A strip of random words, of which a line breaks wherever a chip is a letter too narrow."""
     run = make_run()
     drawn = np.random.default_rng(0).integers(len(WORDS), size=length).tolist()
-    row = run["rows"][0] | {"ids": drawn, "read": length - 1}
+    row = run["rows"][0] | {"ids": drawn, "target_position": length - 1}
     run |= {"rows": [row], "texts": dict(enumerate(WORDS)), "specials": []}
     inputs = {"prompts": ["".join(WORDS[id] for id in drawn)], "answers": None, "own": True}
     sent = payload({}, inputs=inputs, presets=[], colour="none", unit="logits", called="", refused=None)

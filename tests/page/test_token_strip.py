@@ -59,7 +59,7 @@ def test_it_shows_the_tokens_and_the_target(open_views, theme):
         "·Mary against ·John difference 10.80 logits P 0.9997 rank 0 read at ·to (14), predicts (15)"
     )
     assert "demo · float32 · raw weights · BOS <|endoftext|>" in text(page)
-    assert page.locator(".rs-read").inner_text() == "·to"
+    assert page.locator(".rs-target").inner_text() == "·to"
     assert page.locator(".rs-say").inner_text() == "After ·to (14), ·Mary is ahead of ·John by 10.80 logits."
     screenshot(page, f"token_strip-{theme}")
 
@@ -173,7 +173,7 @@ def test_an_edit_is_one_message_of_what_changed(open_views):
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     assert saved(page, "strip") == [{"_edit": {"id": 1, "prompts": [f"{PROMPT} Tom\nand"]}}]
-    page.get_by_text("sent to the kernel").wait_for()
+    page.get_by_text("waiting for the kernel").wait_for()
     set_state(page, "status", _header=make_run(8), run=8)
     set_state(page, "strip", _data=data(8, prompts=[f"{PROMPT} Tom\nand"]))
     page.get_by_role("grid").wait_for()
@@ -211,7 +211,7 @@ def test_what_a_reply_begins_with_is_edited_beside_its_prompt(open_views):
     page.keyboard.press("Enter")
     edited = {"id": 1, "prompts": ["Germany?", "Italy?"], "prefill": ["In Germany", ""]}
     assert saved(page, "strip") == [{"_edit": edited}]
-    message = "prefill is a text, or a list of 2, one a prompt"
+    message = "prefill is a text, or a list with one text per prompt"
     set_state(page, "strip", _refused={"id": 1, "field": "prefill", "message": message})
     assert page.get_by_role("alert").inner_text() == message
     assert first.get_attribute("aria-invalid") == "true"
@@ -248,7 +248,7 @@ def test_a_refused_edit_keeps_the_text_and_says_why(open_views):
     field = edit(page)
     field.fill("")
     page.keyboard.press("Enter")
-    message = "an empty text in prompts: give at least one token"
+    message = "prompts has an empty text: give at least one token"
     set_state(page, "strip", _refused={"id": 1, "field": "prompts", "message": message})
     assert page.get_by_role("alert").inner_text() == message
     assert field.input_value() == ""
@@ -304,7 +304,7 @@ def test_keys_typed_in_fields_never_reach_the_notebook(open_views):
 def long_run(length=2000, rows=1):
     run = make_run(rows=rows)
     words = run["rows"][0]["ids"]
-    row = run["rows"][0] | {"ids": [words[i % 15] for i in range(length)], "read": length - 1}
+    row = run["rows"][0] | {"ids": [words[i % 15] for i in range(length)], "target_position": length - 1}
     row["ids"][7 * length // 20] = 900
     return {**run, "rows": [row] * rows, "texts": {**run["texts"], "900": " Zoe"}}
 
@@ -315,7 +315,7 @@ def test_of_a_long_prompt_only_the_lines_in_sight_are_drawn(open_views, theme):
     chips = page.get_by_role("gridcell")
     assert chips.count() < 400
     # Where the target is read is in sight, and nothing sticks out.
-    assert page.locator(".rs-read").count() == 1
+    assert page.locator(".rs-target").count() == 1
     rows = page.locator(".rs-strip-rows")
     assert rows.evaluate("(el) => el.scrollTop > 0 && el.scrollWidth <= el.clientWidth")
     positions = chips.evaluate_all("(every) => every.map((chip) => +chip.dataset.position)")

@@ -152,7 +152,7 @@ def test_without_a_reference_there_is_no_switch(open_views):
 
 def test_along_tokens_one_prompt_is_shown_and_named(open_views):
     run = make_run(rows=2)
-    run["rows"] = [run["rows"][0], run["rows"][1] | {"ids": run["rows"][1]["ids"][:6], "read": 5}]
+    run["rows"] = [run["rows"][0], run["rows"][1] | {"ids": run["rows"][1]["ids"][:6], "target_position": 5}]
     values = np.arange(2 * 4 * 15.0).reshape(2, 4, 15)
     norms = Quantity("stream", values, "row layer pos", lengths=[15, 6])
     curve = Quantity("target", [[1.0, 2.0], [3.0, 6.0]], "row layer", "logits")
@@ -177,7 +177,7 @@ def test_what_is_not_in_this_run_is_said(open_views):
 def test_a_long_prompt_is_searched(open_views):
     run = make_run()
     row = run["rows"][0]
-    run["rows"] = [row | {"ids": [row["ids"][1 + i % 14] for i in range(200)], "read": 199}]
+    run["rows"] = [row | {"ids": [row["ids"][1 + i % 14] for i in range(200)], "target_position": 199}]
     tints = Quantity("surprise", np.ones(200), "pos")
     page = open_views(models(tints, run=run))
     find = page.get_by_label("find in the prompt")

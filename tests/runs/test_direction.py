@@ -19,7 +19,7 @@ def trace_of(model, prompt, answers=(" Mary", " John")):
 
 @pytest.fixture
 def folds(monkeypatch):
-    """The output maps, one a layer, that a direction was carried back through."""
+    """The output maps, one per layer, that a direction was carried back through."""
     maps = []
 
     def counted(W_O, u):

@@ -443,7 +443,7 @@ def test_an_edited_run_is_refused_without_the_untouched_runs_target_and_on_a_cac
     case = made("Llama", False)
     inputs = Reader(case.model).parse(PROMPTS, None, None, None)
     untouched, edits = rs.Trace(case.model, inputs), [Edit(Site("mlp", 0), 0)]
-    with pytest.raises(rs.InputError, match="is read by the target of the untouched run"):
+    with pytest.raises(rs.InputError, match="needs the target of the untouched run"):
         rs.Trace(case.model, inputs, edits=edits)
     assert rs.Trace(case.model, inputs, target=untouched.target, edits=edits).target is untouched.target
     ids = untouched.tokens[:1]
@@ -451,6 +451,6 @@ def test_an_edited_run_is_refused_without_the_untouched_runs_target_and_on_a_cac
     with torch.no_grad(), case.model.hooks(fwd_hooks=[hook]):
         _, cache = case.model.run_with_cache(ids)
     cached = rs.Experiment.from_cache(case.model, cache, ids, (32, 33))
-    with pytest.raises(rs.InputError, match="these activations are a cache's"):
+    with pytest.raises(rs.InputError, match="these activations come from a cache"):
         rs.Trace(case.model, cached.inputs, edits=edits)
     cached.close()

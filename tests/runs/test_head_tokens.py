@@ -58,7 +58,7 @@ def test_what_is_not_there_is_refused():
     ):
         with pytest.raises(IndexError, match=sentence):
             ask()
-    with pytest.raises(ValueError, match="k is 0: give 1 to"):
+    with pytest.raises(ValueError, match="k is 1 to"):
         trace.head_tokens(0, 0, k=0)
     hybrid = trace_of(architectures.build("Qwen3.5 (hybrid)"))
     with pytest.raises(IndexError, match="layer 0 has no attention heads"):

@@ -178,7 +178,7 @@ def test_the_demo_model_has_an_induction_head_and_a_previous_token_head():
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
     model = tiny.bridge("gpt2")
-    sentence = "there is no head score 'copying': there are 'induction', 'previous token', 'duplicate token'"
+    sentence = "there is no head score 'copying': the scores are 'induction', 'previous token', 'duplicate token'"
     with pytest.raises(ValueError, match=sentence):
         rs.head_scores(model, "copying")
     with pytest.raises(ValueError, match=sentence):

@@ -117,7 +117,7 @@ def test_a_group_is_named_by_its_terms():
 def test_where_terms_share_a_row_what_has_a_value_at_each_position_is_refused():
     trace = trace_of(architectures.build("Llama"))
     for ask in (trace.target_curve, lambda: trace.source_split(0)):
-        with pytest.raises(ValueError, match="this target is read at several terms, so it has no value at each"):
+        with pytest.raises(ValueError, match="this target has several terms, so it has no value at each"):
             ask()
     assert torch.equal(
         trace.head_tokens(1, 2, row=1).promoted, trace.head_tokens(1, 2, row=1, position=len(PROMPT) - 1).promoted
@@ -125,17 +125,17 @@ def test_where_terms_share_a_row_what_has_a_value_at_each_position_is_refused():
     one = Target((3,), (Answer((5,), "five"),), None, rows=(1,))
     with pytest.raises(IndexError, match="there is no position None"):
         rs.Trace(trace._model, trace.inputs, target=one).head_tokens(1, 2, row=0)
-    with pytest.raises(rs.InputError, match="give one position, right and wrong answer a prompt"):
+    with pytest.raises(rs.InputError, match="give one position, right and wrong answer per prompt"):
         rs.Experiment(trace._model, [PROMPT + RIGHT, PROMPT + WRONG], target=whole_answers())
 
 
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ({"rows": (0,)}, "one of its rows for each of its terms"),
+        ({"rows": (0,)}, "one of its rows for each term"),
         ({"rows": (0, -1)}, "rows are counted from 0"),
         ({"signs": (1, 2)}, "signs are 1 and -1"),
-        ({"groups": (0, 2)}, "groups are 0, 1, ... with one term or more each"),
+        ({"groups": (0, 2)}, "groups are 0, 1, ... with at least one term each"),
         ({"groups": (0.5, 1)}, "groups are whole numbers"),
     ],
     ids=str,

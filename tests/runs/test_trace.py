@@ -229,7 +229,7 @@ def test_without_answers_the_models_top_token_stands_against_its_second(case):
     ids=str,
 )
 def test_a_target_that_cannot_be_read_is_refused(parts):
-    with pytest.raises(ValueError, match=r"an answer has|a target (is|without|has)|one answer alone is"):
+    with pytest.raises(ValueError, match=r"an answer('s| needs)|a target('s| without| has)|one answer alone is"):
         Target(*parts)
 
 
@@ -247,7 +247,7 @@ def test_numbers_that_are_no_layer_head_prompt_position_or_k_are_told_in_words(c
         with pytest.raises(IndexError, match=sentence):
             call()
     for k in (True, 2.0, 0, "3"):
-        with pytest.raises(ValueError, match=f"k is {k!r}: give 1 to"):
+        with pytest.raises(ValueError, match=f"k is 1 to .*, not {k!r}"):
             trace.logit_lens(k)
     assert torch.equal(trace.logit_lens(np.int64(3)).top_ids, trace.logit_lens(torch.tensor(3)).top_ids)
     pattern = trace.attention(torch.tensor(1), np.int64(-1))
@@ -303,7 +303,7 @@ def test_a_layer_or_head_outside_the_model_is_refused(case):
         trace.attention(trace.n_layers)
     with pytest.raises(IndexError, match=rf"no head {trace.n_heads}: this model has heads 0 to {trace.n_heads - 1}"):
         trace.attention(0, trace.n_heads)
-    with pytest.raises(ValueError, match="k is 0"):
+    with pytest.raises(ValueError, match="k is 1 to"):
         trace.logit_lens(k=0)
 
 

@@ -69,7 +69,7 @@ def test_a_pattern_is_coloured_head_by_head(experiment, colour, ask):
     view.colour = colour
     keys = [f"pattern/1/L1H2/{colour}", f"pattern/1/L0H3/{colour}"]
     trace = experiment.trace
-    assert view.selected_keys(trace) == keys
+    assert view._selected_keys(trace) == keys
     length = trace.lengths[1]
     found = asked(view, *keys)
     for key, (layer, head) in zip(keys, [(1, 2), (0, 3)], strict=True):

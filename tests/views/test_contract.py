@@ -6,6 +6,7 @@ from pathlib import Path
 import anywidget
 import pytest
 
+import residscope as rs
 from residscope import views
 from residscope.live import shared
 from residscope.views.base import View
@@ -39,13 +40,13 @@ STATE = (ROOT / "js/lib/state.ts").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_a_views_traits_are_the_fields_of_its_type(view):
-    source = (ROOT / f"js/views/{view.bundle_name}.tsx").read_text(encoding="utf-8")
+    source = (ROOT / f"js/views/{view._bundle_name}.tsx").read_text(encoding="utf-8")
     fields, body = type_fields(source, "Model")
     everywhere, _ = type_fields(STATE, "SharedTraits")
     assert "SharedTraits" in body
     # What the class's menus name, the kernel tells the browser.
     assert fields | everywhere | {*view._menus} == synced(view)
-    assert {*view._menus} <= view.from_browser
+    assert {*view._menus} <= view._from_browser
 
 
 def test_a_boxs_traits_are_the_fields_of_its_type():
@@ -62,8 +63,38 @@ def test_the_shared_models_have_the_fields_of_their_types(python, typescript):
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_one_noun_finds_every_file(view):
     noun = re.sub(r"(?<!^)(?=[A-Z])", "_", view.__name__).lower()
-    assert view.bundle_name in (noun, View.bundle_name)
-    for path in (f"src/residscope/views/{noun}.py", f"js/views/{view.bundle_name}.tsx", f"tests/page/test_{noun}.py"):
+    assert view._bundle_name in (noun, View._bundle_name)
+    for path in (f"src/residscope/views/{noun}.py", f"js/views/{view._bundle_name}.tsx", f"tests/page/test_{noun}.py"):
         assert (ROOT / path).is_file(), path
     page = (ROOT / f"docs/views/{noun}.md").read_text(encoding="utf-8")
     assert view.__name__ in page
+
+
+OF_EVERY_VIEW = {"closed", "experiment", "from_quantities", "help", "quantities", "selection", "status", "title"}
+OF_EVERY_VIEW |= {"to_frame", "to_plotly", "to_png", "to_svg", "trace"}
+OF_A_BOX = {"children", "closed", "to_png", "to_svg"}
+OF_ONE = {
+    rs.TokenStrip: {"colour", "from_arrays"},
+    rs.HeadAttribution: {"colour", "from_arrays", "scores_on"},
+    rs.AttentionPattern: {"colour", "from_arrays", "hide_first", "to_circuitsvis"},
+    rs.HeadReadout: {"from_arrays"},
+    rs.LogitLens: {"from_arrays"},
+    rs.LayerAttribution: {"from_arrays"},
+    rs.HeadGrid: {"from_arrays", "shown", "sort"},
+}
+
+
+@pytest.mark.parametrize("view", [rs.View, *VIEWS, rs.Row, rs.Column, rs.Workbench], ids=lambda view: view.__name__)
+def test_tab_shows_what_a_user_needs_and_nothing_else(view):
+    shown = {name for name in dir(view) if not name.startswith("_")} - {*dir(anywidget.AnyWidget)}
+    assert shown == (OF_A_BOX if issubclass(view, Box) else OF_EVERY_VIEW | OF_ONE.get(view, set()))
+    # A docstring under a trait is no attribute of its own.
+    plain = {"children", "help", "title"} | set(view.class_trait_names())
+    assert all(getattr(view, name).__doc__ for name in shown - plain)
+
+
+def test_what_a_view_is_made_of_is_hidden_too(experiment):
+    view, bare = rs.HeadAttribution(experiment), anywidget.AnyWidget()
+    made = {name for name in {*vars(view)} - {*vars(bare)} if not name.startswith("_")}
+    bare.close()
+    assert made == set()

@@ -143,8 +143,8 @@ def test_the_lens_reads_the_targets_column_first_then_what_is_asked_for_then_the
     assert order[2:5] == [(0, lengths[0] - 2), (0, 1), (0, 0)], "the one that was going on, and what is on screen"
     assert order[5] == (0, lengths[0] - 3)
     assert len(order) == len(set(order)) == sum(lengths), "nothing twice"
-    assert lens.complete
-    assert heads.complete
+    assert lens._is_complete()
+    assert heads._is_complete()
     whole = experiment.trace.logit_lens(10)
     for row, length in enumerate(lengths):
         assert (read(lens._data)[2][f"top_ids.{row}"] == whole.top_ids[row, :, :length].numpy()).all()
@@ -157,13 +157,13 @@ def test_a_click_while_the_lens_is_read_is_answered_before_it_is_complete(experi
     lens, answered = LogitLens(experiment), threading.Event()
     assert gate.reached.wait(60)
     complete = []
-    card.observe(lambda _change: (complete.append(lens.complete), answered.set()), "_answer")
+    card.observe(lambda _change: (complete.append(lens._is_complete()), answered.set()), "_answer")
     card.set_state({"_ask": {"id": 1, "run": 1, "keys": ["card/0/L1H1/3"]}})
     gate.open.set()
     assert answered.wait(60)
     assert complete == [False]
     filled(lens)
-    assert lens.complete
+    assert lens._is_complete()
 
 
 @pytest.mark.usefixtures("by_position")
@@ -173,14 +173,14 @@ def test_cancel_of_one_job_leaves_the_others(experiment, monkeypatch):
     first, second = LogitLens(experiment), LogitLens(experiment)
     assert gate.reached.wait(60)
     source = source_of(experiment)
-    experiment.status.set_state({"_cancel": source.showing(first).version})
+    experiment.status.set_state({"_cancel": source.showing(first._still).version})
     gate.open.set()
     settle(experiment)
-    assert isinstance(source.showing(first).error, Cancelled)
-    assert source.showing(second).error is None
-    assert (first.complete, second.complete) == (False, True)
+    assert isinstance(source.showing(first._still).error, Cancelled)
+    assert source.showing(second._still).error is None
+    assert (first._is_complete(), second._is_complete()) == (False, True)
     ((of, error),) = [(job["of"], job["error"]) for job in experiment.status._jobs]
-    assert of == first.name
+    assert of == first._still
     assert error.startswith("Cancelled")
     assert experiment.status._error is None
 
@@ -191,7 +191,7 @@ def test_a_newer_run_stops_what_is_read_of_an_older_one(experiment, monkeypatch)
     gate = Gate(monkeypatch, trace_module.Trace, "lens_cells", after=2)
     lens = LogitLens(experiment)
     assert gate.reached.wait(60)
-    old = source_of(experiment).showing(lens)
+    old = source_of(experiment).showing(lens._still)
     experiment.update(prompts="Tom met")
     gate.open.set()
     filled(lens)
@@ -205,7 +205,7 @@ def test_whoever_is_told_of_a_run_can_wait_for_a_view_to_show_it(experiment):
     view, source, shown = filled(rs.HeadAttribution(experiment)), source_of(experiment), []
 
     def told(_change):
-        shown.append((source.now().number, source.showing(view).about["run"]))
+        shown.append((source.now().number, source.showing(view._still).about["run"]))
 
     experiment.status.observe(told, "run")
     experiment.update()
@@ -247,16 +247,16 @@ def test_the_frame_is_shown_at_once_the_picture_after_the_run_and_once_more_when
     (frame, _), (waiting, options) = published
     assert "application/vnd.jupyter.widget-view+json" in frame
     assert waiting["text/plain"] == "residscope: running"
-    assert options == {"transient": {"display_id": bench.name}, "update": False}
+    assert options == {"transient": {"display_id": bench._still}, "update": False}
     run.open.set()
     showing.join(60)
     assert not showing.is_alive(), "the cell ends while the lens is read"
     assert len(published) == 3
     first, options = published[2]
-    assert options == {"transient": {"display_id": bench.name}, "update": True}
+    assert options == {"transient": {"display_id": bench._still}, "update": True}
     assert base64.b64decode(first["image/png"]).startswith(b"\x89PNG")
     assert "strongest L" in first["text/plain"]
-    assert f'data-still="{bench.name}"' in first["text/html"]
+    assert f'data-still="{bench._still}"' in first["text/html"]
     cells.open.set()
     settle(experiment)
     assert len(published) == 4

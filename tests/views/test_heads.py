@@ -24,7 +24,7 @@ def test_the_card_holds_the_traces_numbers_of_what_is_selected(experiment):
     trace = experiment.trace
     assert answers(view) == {}, "no head is selected"
     experiment.selection.update(head="1.2", row=1, position=3)
-    (key,) = view.selected_keys(trace)
+    (key,) = view._selected_keys(trace)
     info, _ = asked(view, key)[key]
     card, run = info["card"], read(view._answer)[0]
     assert (run, card["head"], card["row"], card["position"]) == (1, [1, 2], 1, 3)
@@ -58,7 +58,7 @@ def test_a_hybrids_layer_without_heads_has_no_card():
     experiment.selection.update(head="0.0")
     view, grid = filled(rs.HeadReadout(experiment)), filled(rs.HeadGrid(experiment))
     assert [error for error, _ in answers(view).values()] == ["Layer 0 has no attention heads."]
-    assert "layer 0 has no attention heads" in view.line()
+    assert "layer 0 has no attention heads" in view._line()
     assert np.isnan(read(grid._data)[2]["row.0"][0]).all()
     experiment.selection.update(head="2.0")
     assert view.to_frame()["kind"].unique().tolist() == ["looks at", "promotes", "suppresses", "direct effect", "score"]
@@ -73,8 +73,8 @@ def test_the_readout_as_a_table_and_a_sentence(experiment):
     frame = view.to_frame().set_index("kind")
     effect = float(experiment.trace.head_attribution()[0, 2, 1])
     assert frame.loc["direct effect", "value"] == pytest.approx(effect)
-    assert "L2H1 at ·to (14) looks most at" in view.line()
-    assert "promotes" in view.line()
+    assert "L2H1 at ·to (14) looks most at" in view._line()
+    assert "promotes" in view._line()
 
 
 def test_the_grid_sends_all_layers_ahead_and_sorts_by_what_is_asked(experiment):
@@ -110,7 +110,7 @@ def test_what_does_not_travel_ahead_is_sent_for_the_heads_shown(experiment, monk
     assert [arrays["weights"].shape for _, arrays in answers(view).values()] == [(15,)] * 4
     view.shown = "pinned heads"
     experiment.selection.update(pinned=["L0H1", "L1.mlp", "L2H3"])
-    assert view.selected_keys(experiment.trace) == ["map/0/L0H1", "map/0/L2H3"]
+    assert view._selected_keys(experiment.trace) == ["map/0/L0H1", "map/0/L2H3"]
     map_of = shrunk(experiment.trace, experiment.trace.attention(2, 3)[0], 5).numpy()
     (_, arrays) = asked(view, "map/0/L2H3")["map/0/L2H3"]
     np.testing.assert_allclose(arrays["weights"], map_of[np.tril_indices(5)], atol=1e-3)
@@ -137,10 +137,10 @@ def test_only_layers_and_pins_are_shown(experiment, value):
 
 def test_a_layer_that_is_not_there_is_said(experiment):
     view = rs.HeadGrid(experiment, shown="layer 9")
-    assert view.line().endswith("there is no such layer in this run")
+    assert view._line().endswith("there is no such layer in this run")
     assert view.to_frame().empty
     view.shown = "pinned heads"
-    assert view.line().endswith("no pinned head is in this run")
+    assert view._line().endswith("no pinned head is in this run")
 
 
 def test_arrays_have_cards_and_small_maps_too():
@@ -158,14 +158,14 @@ def test_arrays_have_cards_and_small_maps_too():
     assert (card["effect"], card["rank"], card["scores"]) == (-2.0, 1, [])
     named = [[info["texts"][str(token)], value] for token, value in card["writes"][0][1]]
     assert named == [["a", 3.0], ["d", 2.0], ["c", 0.0], ["b", -1.0], ["e", -2.0]]
-    assert "promotes a most and suppresses e" in view.line()
+    assert "promotes a most and suppresses e" in view._line()
     grid = rs.HeadGrid.from_arrays(weights, tokens, values=effects)
     grid.sort = "direct effect"
     assert grid.to_frame()["head"].tolist() == ["L1H2", "L1H1", "L1H0"]
     for refused, sentence in (
-        (lambda: rs.HeadReadout.from_arrays(weights, tokens, effects=[[1.0]]), r"effects are of \[1, 1\]"),
-        (lambda: rs.HeadReadout.from_arrays(weights, tokens, writes=writes), "vocabulary names 0"),
-        (lambda: rs.HeadGrid.from_arrays(weights, tokens, values=[[1.0]]), r"values are of \[1, 1\]"),
+        (lambda: rs.HeadReadout.from_arrays(weights, tokens, effects=[[1.0]]), r"effects has \[1, 1\]"),
+        (lambda: rs.HeadReadout.from_arrays(weights, tokens, writes=writes), "vocabulary has 0"),
+        (lambda: rs.HeadGrid.from_arrays(weights, tokens, values=[[1.0]]), r"values has \[1, 1\]"),
     ):
         with pytest.raises(ValueError, match=sentence):
             refused()

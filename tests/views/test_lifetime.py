@@ -87,10 +87,10 @@ def test_views_keep_their_last_picture_when_their_experiment_is_closed(model, pu
     experiment.selection.update(head="1.1")
     kinds = (rs.TokenStrip, rs.HeadAttribution, rs.AttentionPattern, rs.HeadReadout, rs.LogitLens, rs.HeadGrid)
     shown = [kind(experiment) for kind in kinds]
-    before = [(view.line(), view.to_svg(), view.to_frame().to_csv()) for view in shown]
+    before = [(view._line(), view.to_svg(), view.to_frame().to_csv()) for view in shown]
     box = rs.Row(shown)
     experiment.close()
-    assert [(view.line(), view.to_svg(), view.to_frame().to_csv()) for view in shown] == before
+    assert [(view._line(), view.to_svg(), view.to_frame().to_csv()) for view in shown] == before
     box._ipython_display_()
     shown[0]._ipython_display_()
     assert len(published) == 4

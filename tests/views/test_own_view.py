@@ -6,8 +6,7 @@ import torch
 import traitlets
 
 import residscope as rs
-from residscope.arrays import NoModelError
-from residscope.errors import InputError
+from residscope.errors import InputError, NoModelError
 from residscope.export.figure import Curve, Heading, Map, Table
 from residscope.export.words import number
 from residscope.header import text_of
@@ -60,10 +59,10 @@ def test_its_line_and_its_picture_say_what_is_selected(experiment):
     experiment.selection.update(head="1.2", depth=3, position=4, row=1)
     view, trace = Sizes(experiment), experiment.trace
     effect = float(trace.head_attribution()[1, 1, 2].abs())
-    assert view.line().startswith("Sizes, run 1: effect, strongest ")
-    assert f"L1H2 {number(effect)};" in view.line()
-    assert f"1.mid {'+' if trace.lens_target().value[1, 3] > 0 else '−'}" in view.line()
-    figure = view.figure(trace)
+    assert view._line().startswith("Sizes, run 1: effect, strongest ")
+    assert f"L1H2 {number(effect)};" in view._line()
+    assert f"1.mid {'+' if trace.lens_target().value[1, 3] > 0 else '−'}" in view._line()
+    figure = view._figure(trace)
     assert [type(block) for block in figure.blocks] == [Heading, Map, Table, Heading, Curve, Heading, Map]
     heads, stream = (block for block in figure.blocks if isinstance(block, Map))
     np.testing.assert_array_equal(heads.values, trace.head_attribution()[1].abs().numpy())
@@ -76,11 +75,11 @@ def test_its_line_and_its_picture_say_what_is_selected(experiment):
 
 def test_without_a_prompt_chosen_means_are_shown_and_of_tokens_the_first(experiment):
     trace = experiment.trace
-    heads, curve, stream = (b for b in Sizes(experiment).figure(trace).blocks if isinstance(b, Map | Curve))
+    heads, curve, stream = (b for b in Sizes(experiment)._figure(trace).blocks if isinstance(b, Map | Curve))
     np.testing.assert_allclose(heads.values, trace.head_attribution().abs().mean(0).numpy(), rtol=1e-6)
     np.testing.assert_allclose(curve.values, trace.lens_target().value.mean(0).numpy(), rtol=1e-5)
     assert stream.values.shape == (tiny.LAYERS, trace.lengths[0])
-    assert "mean of 2 prompts · prompt 0 of 2" in Sizes(experiment).figure(trace).facts
+    assert "mean of 2 prompts · prompt 0 of 2" in Sizes(experiment)._figure(trace).facts
 
 
 def test_its_table_has_every_quantity(experiment):
@@ -89,6 +88,14 @@ def test_its_table_has_every_quantity(experiment):
     curve = frame[frame["quantity"] == "target so far"]
     np.testing.assert_allclose(curve["value"], experiment.trace.lens_target().value.reshape(-1).numpy(), rtol=1e-6)
     assert set(curve["unit"]) == {"logits"}
+
+
+@pytest.mark.parametrize("written", ["One.", ["One."], ("One.",)])
+def test_its_help_is_one_paragraph_or_several(experiment, written):
+    class Helped(Sizes):
+        help = written
+
+    assert Helped(experiment)._about["help"] == ["One."]
 
 
 def test_a_labelled_trait_is_a_menu_for_the_browser_too(experiment):
@@ -110,13 +117,13 @@ def test_the_change_is_shown_where_there_is_a_reference(experiment):
 
     view = Changed(experiment)
     experiment.selection.update(show="change", row=0)
-    (drawn, *_) = view.figure(experiment.trace).blocks
+    (drawn, *_) = view._figure(experiment.trace).blocks
     np.testing.assert_allclose(drawn.values, -experiment.trace.head_attribution()[0].numpy(), rtol=1e-6)
-    assert view.line().startswith("Changed, run 1: change of effect; strongest ")
+    assert view._line().startswith("Changed, run 1: change of effect; strongest ")
     experiment.selection.update(show="before")
-    (drawn, *_) = view.figure(experiment.trace).blocks
+    (drawn, *_) = view._figure(experiment.trace).blocks
     np.testing.assert_allclose(drawn.values, 2 * experiment.trace.head_attribution()[0].numpy(), rtol=1e-6)
-    assert view.line().startswith("Changed, run 1: effect before; strongest ")
+    assert view._line().startswith("Changed, run 1: effect before; strongest ")
 
 
 def test_ids_are_shown_as_their_tokens(experiment):
@@ -132,20 +139,20 @@ def test_ids_are_shown_as_their_tokens(experiment):
     np.testing.assert_array_equal(arrays["0.labels"], ids.numpy())
     assert shown["texts"][str(int(ids[0, 0]))] == text_of(trace, int(ids[0, 0]))
     experiment.selection.update(row=0)
-    (table,) = view.figure(trace).blocks
+    (table,) = view._figure(trace).blocks
     assert [name for name, _ in table.rows] == [text_of(trace, int(one)) for one in ids[0]]
 
 
 def test_numbers_without_a_model_are_a_view_too():
     norms = rs.Quantity("norm", [[1.0, 2.0, 3.0], [4.0, 5.0, np.nan]], "layer pos")
     view = rs.View.from_quantities([norms], TOKENS, title="Norms")
-    assert view.line() == "View: norm; strongest L1, ·the (1) +5.00"
+    assert view._line() == "View: norm; strongest L1, ·the (1) +5.00"
     assert view._about["title"] == "Norms"
     header = view.status._header
     assert header["model"] is None
     assert [header["texts"][str(one)] for one in header["rows"][0]["ids"]] == TOKENS
     view.selection.update(position=2)
-    assert view.figure(view.trace).blocks[0].ringed == (None, 2)
+    assert view._figure(view.trace).blocks[0].ringed == (None, 2)
     models = [view, view.selection, view.status]
     view.close()
     assert [model.comm for model in models] == [None] * 3
@@ -153,7 +160,7 @@ def test_numbers_without_a_model_are_a_view_too():
 
 def test_a_menu_of_numbers_without_a_model_is_refused():
     view = Sizes.from_quantities([rs.Quantity("norm", np.ones((2, 3)), "layer head")])
-    with pytest.raises(NoModelError, match="these are arrays: there is no model to compute 'induction' with"):
+    with pytest.raises(NoModelError, match="this view shows arrays: there is no model to compute 'induction' with"):
         view.of = "induction"
     view.close()
 
@@ -180,13 +187,13 @@ ROWS = rs.Quantity("norm", np.ones((3, 2)), "row layer")
     [
         (rs.View, NotImplementedError, r"View needs a method quantities\(trace\) that yields rs.Quantity"),
         (of_class(np.ones(3)), TypeError, "Own.quantities yields rs.Quantity, not ndarray"),
-        (of_class(), InputError, "Own.quantities yields nothing to show"),
+        (of_class(), InputError, "Own.quantities yielded nothing to show"),
         (of_class(rs.Quantity("all", np.ones((1, 1, 1)), "layer head pos")), InputError, "a view draws 2 axes beside"),
         (of_class(ROWS), InputError, "norm has 3 rows, and the run has 2"),
-        (given(), InputError, "View.quantities yields nothing to show"),
-        (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and there are 1 token"),
-        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens have 2 and 3 rows"),
-        (given(NORMS, tokens="cat"), TypeError, "tokens are texts, in a list"),
+        (given(), InputError, "View.quantities yielded nothing to show"),
+        (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and tokens has 1 token"),
+        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens differ in rows: they have 2"),
+        (given(NORMS, tokens="cat"), TypeError, "tokens is a list of texts"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_a_sentence(experiment, make, error, sentence):

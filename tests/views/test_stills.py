@@ -65,7 +65,7 @@ def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selec
         values[:, 0] = torch.nan
         return values.numpy()
 
-    large, group = view.figure(trace).blocks
+    large, group = view._figure(trace).blocks
     ((name, small),) = group.members
     assert name == "L0H2"
     np.testing.assert_array_equal(large.values, shown(1, 1))
@@ -73,7 +73,7 @@ def test_the_picture_of_attention_has_the_pinned_heads_in_the_scale_of_the_selec
     assert large.high == small.high == np.nanmax([shown(1, 1), shown(0, 2)])
     assert "L0H2" in written(view)
     experiment.selection.update(head=None)
-    (group,) = view.figure(trace).blocks
+    (group,) = view._figure(trace).blocks
     assert [name for name, _ in group.members] == ["L0H2", "L1H1"]
     assert {"L0H2", "L1H1"} <= set(written(view))
     experiment.selection.update(row=None, pinned=[])
@@ -116,13 +116,13 @@ def test_plotly_has_the_lens_of_all_positions_and_a_picture_says_which_it_shows(
     figure = lens.to_plotly()
     assert np.array(figure.data[0].z).shape == (len(experiment.trace.depths), length)
     assert len(figure.layout.xaxis.ticktext) == length
-    assert f"Shown are the last 10 of {length} tokens." in words(lens)
+    assert f"This shows the last 10 of {length} tokens." in words(lens)
     experiment.selection.update(position=2)
-    assert f"Shown are the first 10 of {length} tokens." in words(lens)
+    assert f"This shows the first 10 of {length} tokens." in words(lens)
     experiment.selection.update(position=11)
-    assert f"Shown are positions 2 to 11 of {length} tokens." in words(lens)
+    assert f"This shows positions 2 to 11 of {length} tokens." in words(lens)
     experiment.selection.update(row=1, position=None)
-    assert "Shown are" not in words(lens), "all seven are shown"
+    assert "This shows" not in words(lens), "all seven are shown"
 
 
 def test_plotly_has_the_tokens_of_all_prompts(experiment):
@@ -150,12 +150,12 @@ def test_a_score_is_the_mean_over_the_prompts_that_have_one(model):
     scores = experiment.trace.head_scores("duplicate token")
     assert scores[1].isnan().all(), "nothing repeats"
     view = rs.HeadAttribution(experiment, colour="duplicate token")
-    (shown, *_) = view.figure(experiment.trace).blocks
+    (shown, *_) = view._figure(experiment.trace).blocks
     np.testing.assert_allclose(shown.values, scores[0].numpy(), rtol=1e-6)
     assert "mean of 1 of 2 prompts" in words(view)
     experiment.selection.update(row=1)
-    assert np.isnan(view.figure(experiment.trace).blocks[0].values).all()
-    assert "no head has a number" in view.line()
+    assert np.isnan(view._figure(experiment.trace).blocks[0].values).all()
+    assert "no head has a number" in view._line()
     experiment.close()
 
 
@@ -184,7 +184,7 @@ def test_a_map_that_is_drawn_smaller_says_so_and_keeps_its_labels():
     tokens = [f"t{n}" for n in range(181)]
     view = rs.AttentionPattern.from_arrays(np.tril(np.full((181, 181), 0.5)), tokens)
     said = written(view)
-    assert "each cell is the largest attention of those under it: 181 by 181 as 96 by 96" in said
+    assert "each cell is the largest attention under it: 181 by 181 as 96 by 96" in said
     assert said.count("t0") == 2, "beside the map and above it"
     rings = [one for one in ElementTree.fromstring(view.to_svg()).iter(f"{NS}rect") if one.get("stroke") == "#1f6feb"]
     assert len(rings) == 1, "the row that is looked at"
@@ -199,20 +199,20 @@ def test_the_sentence_of_a_map_gives_the_number_that_it_shows(experiment):
     trace = experiment.trace
     effects = trace.source_split(1, 2)[0, 5, :15].nan_to_num()
     key = int(effects.abs().argmax())
-    line = rs.AttentionPattern(experiment, colour="direct effect").line()
+    line = rs.AttentionPattern(experiment, colour="direct effect")._line()
     value = f"{abs(float(effects[key])):.5f}"[:4]
     assert f"moves most from {['BOS', '·When', '·Mary'][key] if key < 3 else ''}" in line
     assert value.rstrip("0") in line
     assert line.endswith(" logits")
-    assert "with length " in rs.AttentionPattern(experiment, colour="value-weighted").line()
+    assert "with length " in rs.AttentionPattern(experiment, colour="value-weighted")._line()
 
 
 def test_numbers_that_are_nearly_nothing_or_nearly_one_are_written_so():
     small = np.tril(np.full((3, 3), 2e-5))
     view = rs.AttentionPattern.from_arrays(small, ["a", "b", "c"])
-    assert view.line().endswith("with <0.01")
+    assert view._line().endswith("with <0.01")
     lens = rs.LogitLens.from_arrays(["a"], [["b"]], [[0.9997]])
-    assert "b leads with >0.999" in lens.line()
+    assert "b leads with >0.999" in lens._line()
     view.close()
     lens.close()
 
@@ -222,17 +222,17 @@ def test_pictures_of_arrays_name_no_run_no_unit_and_no_side_of_an_answer():
     lines = written(view)
     assert {"mine", "highest", "lowest"} <= set(lines)
     assert not any("run" in line or "towards" in line or line.endswith("·") for line in lines)
-    highest, lowest = view.figure(view.trace).blocks[1:]
+    highest, lowest = view._figure(view.trace).blocks[1:]
     assert highest.rows == [("L0H0", "+1.00"), ("L1H1", "+0.500")]
     assert lowest.rows == [("L0H1", "−3.00")]
     view.close()
 
 
 def test_the_lists_of_heads_name_the_answers(experiment):
-    _, towards, away = rs.HeadAttribution(experiment).figure(experiment.trace).blocks
+    _, towards, away = rs.HeadAttribution(experiment)._figure(experiment.trace).blocks
     assert (towards.heading, away.heading) == ("towards ·Mary", "towards ·John")
     experiment.update(answers=" Mary")
-    _, towards, away = rs.HeadAttribution(experiment).figure(experiment.trace).blocks
+    _, towards, away = rs.HeadAttribution(experiment)._figure(experiment.trace).blocks
     assert (towards.heading, away.heading) == ("towards ·Mary", "away from ·Mary")
 
 

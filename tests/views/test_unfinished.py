@@ -48,9 +48,9 @@ def test_a_view_that_fails_tells_why_and_leaves_no_widget(experiment, monkeypatc
     assert held() <= before
     # One that fails while it is filled tells why in its own place.
     with monkeypatch.context() as patch:
-        patch.setattr(kind, "payloads", fail)
+        patch.setattr(kind, "_payloads", fail)
         broken = filled(kind(experiment))
-    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken.name, str(error))]
+    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken._still, str(error))]
     broken.close()
     assert held() <= before
     # The others still answer.

@@ -86,7 +86,7 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
     for row, of_row in ((None, values.mean(0)), (1, values[1])):
         experiment.selection.update(row=row)
         strongest = labels[int(np.abs(of_row).argmax())]
-        assert f"strongest {strongest} " in view.summary(trace)
+        assert f"strongest {strongest} " in view._summary(trace)
 
 
 @pytest.mark.parametrize("kind", [rs.HeadAttribution, rs.LayerAttribution], ids=lambda kind: kind.__name__)
@@ -96,7 +96,7 @@ def test_a_failed_layer_check_fails_the_check_that_is_shown(experiment, monkeypa
     _, info, _ = read(filled(kind(experiment))._data)
     checks = info["quantities"][0]["checks"]
     assert [check["ok"] for check in checks] == [False, True]
-    assert checks[0]["reason"].startswith("the parts of layer 2 miss what it adds by 0.5")
+    assert checks[0]["reason"].startswith("the parts of layer 2 differ from what it adds by 0.5")
 
 
 def test_attention_patterns_travel_ahead_as_half_precision_triangles(experiment):
@@ -170,7 +170,7 @@ def test_an_older_run_never_replaces_a_newer_one_and_a_closed_view_takes_none(ex
     view = rs.HeadAttribution(experiment)
     first = experiment.trace
     second = settled(experiment)
-    list(view.follow(Runs(first.number, first, first), Ticket(0, "show", None, Priority.FIRST, print, {})))
+    list(view._follow(Runs(first.number, first, first), Ticket(0, "show", None, Priority.FIRST, print, {})))
     assert read(view._data)[0] == second.number
     view.close()
     data = view._data
@@ -185,11 +185,11 @@ def test_a_view_that_fails_takes_neither_the_others_nor_on_run_down(experiment, 
         raise ValueError("no picture today")
 
     settle(experiment)
-    monkeypatch.setattr(broken, "payload", fail)
+    monkeypatch.setattr(broken, "_payload", fail)
     trace = settled(experiment)
     assert read(fine._data)[0] == trace.number
     assert experiment.status._error is None, "the others are as they should be"
-    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken.name, "no picture today")]
+    assert [(job["of"], job["error"]) for job in experiment.status._jobs] == [(broken._still, "no picture today")]
 
 
 def test_a_view_follows_a_selection_of_another_experiment_and_both_runs_count(experiment, model):
@@ -317,11 +317,11 @@ def test_an_edit_in_the_strip_runs_and_a_bad_one_comes_back_with_its_sentence(ex
     assert strip._refused is None
     for number, (edit, field, sentence) in enumerate(
         [
-            ({"answers": [[" Mary", " Mary"]]}, "answers", "right and wrong are the same"),
+            ({"answers": [[" Mary", " Mary"]]}, "answers", "the right and the wrong answer are the same"),
             ({"prompts": [""]}, "prompts", "an empty text"),
             ({"prompts": "no list"}, "prompts", "a list of texts"),
-            ({"answers": [" Mary"]}, "answers", "one pair of texts a prompt"),
-            ({}, "prompts", "an edit changes prompts or answers"),
+            ({"answers": [" Mary"]}, "answers", "one pair of texts per prompt"),
+            ({}, "prompts", "an edit changes prompts, answers or prefills"),
         ],
         start=2,
     ):
@@ -408,7 +408,7 @@ def test_a_head_that_is_nan_everywhere_is_never_the_strongest(experiment, monkey
 
 def test_circuitsvis_draws_the_selected_and_pinned_heads_offline(experiment):
     view = rs.AttentionPattern(experiment)
-    with pytest.raises(ValueError, match="no head of this run is selected"):
+    with pytest.raises(ValueError, match="no selected or pinned head is in this run"):
         view.to_circuitsvis()
     larger = rs.HeadAttribution.from_arrays(np.ones((10, 10)), selection=experiment.selection)
     experiment.selection.update(head="1.2", pinned=["L0H3", "L9H9"])

@@ -31,10 +31,11 @@ export function splitName(name: string): { layer: number | null; part: string } 
 }
 
 /** Place all parts, with bars as thick as fit into the height that a view may take. */
-export function layOut(names: string[]): Layout {
-  let layout = place(names, THICKEST);
+export function layOut(names: string[], isLeftOut: (at: number) => boolean = () => false): Layout {
+  const place = (bar: number) => placed(names, bar, isLeftOut);
+  let layout = place(THICKEST);
   for (let bar = THICKEST - 1; bar >= THINNEST && layout.bottom > TALLEST; bar--) {
-    layout = place(names, bar);
+    layout = place(bar);
   }
   return layout;
 }
@@ -44,9 +45,9 @@ export function thickness(part: string, bar: number): number {
   return part === "attn_bias" ? Math.ceil(bar / 2) : bar;
 }
 
-function place(names: string[], bar: number): Layout {
+function placed(names: string[], bar: number, isLeftOut: (at: number) => boolean): Layout {
   const named = bar >= NAMED_FROM;
-  const bands = gather(names);
+  const bands = gather(names, isLeftOut);
   let y = TOP;
   for (let i = bands.length - 1; i >= 0; i--) {
     const band = bands[i]!;
@@ -72,9 +73,10 @@ function gap(above: Band, below: Band, bar: number): number {
   return bar >= 4 ? 2 : 1;
 }
 
-function gather(names: string[]): Band[] {
+function gather(names: string[], isLeftOut: (at: number) => boolean): Band[] {
   const bands: Band[] = [];
   names.forEach((name, index) => {
+    if (name === "final_norm" && isLeftOut(index)) return;
     const { layer, part } = splitName(name);
     const line = { index, name, part, y: 0, height: 0 };
     const last = bands.at(-1);

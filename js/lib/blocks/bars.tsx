@@ -1,13 +1,11 @@
-/** The bars, one a part: hover, click and keyboard, rings, numbers; one tab stop. */
+/** The bars, one per part: hover, click and keyboard, rings, numbers; one tab stop. */
 
-import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import type { ComponentChildren, JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import type { Scale } from "../colour";
-import { aboutOf } from "../components";
-import { isPlain } from "../keys";
 import { inUnit, preciseSigned, signed } from "../number";
 import { MLP_SHADE } from "../palette";
-import { leaves } from "../pointer";
+import { type Pointed, usePointed } from "../pointed";
 import { css } from "../rgb";
 import type { Head } from "../state";
 import type { Theme } from "../theme";
@@ -21,7 +19,7 @@ type Props = {
   name: string;
   layout: Layout;
   names: string[];
-  /** One value a part, and below them each prompt's own where the bars are means. */
+  /** One value per part, and below them each prompt's own where the bars are means. */
   values: Float32Array;
   spread: Float32Array[];
   /** The untouched run's, marked by a tick each, or null. */
@@ -35,8 +33,8 @@ type Props = {
   /** Where the keyboard begins. */
   start: number;
   onChoose(index: number): void;
-  /** What a tooltip adds. */
-  beside(index: number): string | null;
+  onSwitch: ((index: number) => void) | undefined;
+  tip(index: number): ComponentChildren;
 };
 
 const WIDEST = 640;
@@ -44,8 +42,6 @@ const AXIS_HEIGHT = 20;
 
 export function Bars(props: Props): JSX.Element {
   const { layout, values, spread, before, scale, unit, theme, pinned, head } = props;
-  const [hover, setHover] = useState<number | null>(null);
-  const [cursor, setCursor] = useState<number | null>(null);
   const id = useUnique();
 
   const width = Math.min(WIDEST, props.available);
@@ -57,7 +53,6 @@ export function Bars(props: Props): JSX.Element {
   }, [values, before, spread, margin, right]);
   const lines = useMemo(() => layout.bands.flatMap((band) => band.lines), [layout]);
   const pins = lines.filter((line) => pinned.includes(line.name));
-  const shown = cursor ?? hover;
 
   const boxOf = ({ index, part, y, height }: Line) => {
     // A part may have no number.
@@ -67,23 +62,23 @@ export function Bars(props: Props): JSX.Element {
     return { x, y: y + (height - thick) / 2, width: Math.abs(to - from), height: thick };
   };
 
-  const press = (event: KeyboardEvent) => {
-    if (!isPlain(event)) return;
-    const at = cursor ?? props.start;
-    const last = lines.length - 1;
-    const to = { ArrowUp: at + 1, ArrowDown: at - 1, Home: last, End: 0 }[event.key];
-    // The first arrow shows where the keyboard is; from there arrows move.
-    if (to !== undefined) setCursor(cursor === null ? at : Math.min(last, Math.max(0, to)));
-    else if (event.key === "Enter" || event.key === " " || event.key === "p") {
-      setCursor(at);
-      props.onChoose(at);
-    } else if (event.key === "Escape") {
-      setCursor(null);
-      setHover(null);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
+  const choose = (at: number) => {
+    setCursor(at);
+    props.onChoose(at);
   };
+  const { hover, cursor, setCursor, point, press, forget, leave }: Pointed<number> =
+    usePointed<number>({
+      begin: () => props.start,
+      move: (at, { key }) => {
+        const last = lines.length - 1;
+        const to = { ArrowUp: at + 1, ArrowDown: at - 1, Home: last, End: 0 }[key];
+        return to === undefined ? null : Math.min(last, Math.max(0, to));
+      },
+      shows: true,
+      select: choose,
+      others: { p: choose, x: props.onSwitch },
+    });
+  const shown = cursor ?? hover;
 
   // Kept while the pointer moves, since there are many marks where there are many prompts.
   const bars = useMemo(() => {
@@ -100,8 +95,8 @@ export function Bars(props: Props): JSX.Element {
           role="option"
           aria-selected={pinned.includes(name)}
           aria-label={`${name}: ${inUnit(signed(value), unit)}`}
-          onPointerEnter={() => setHover(index)}
-          onPointerDown={() => setHover(index)}
+          onPointerEnter={() => point(index)}
+          onPointerDown={() => point(index)}
           onClick={() => {
             setCursor(null);
             props.onChoose(index);
@@ -143,11 +138,8 @@ export function Bars(props: Props): JSX.Element {
       tabIndex={0}
       data-lm-suppress-shortcuts="true"
       onKeyDown={press}
-      onBlur={() => {
-        setCursor(null);
-        setHover(null);
-      }}
-      onPointerLeave={(event) => leaves(event) && setHover(null)}
+      onBlur={forget}
+      onPointerLeave={leave}
     >
       <svg role="presentation" width={width} height={layout.bottom + AXIS_HEIGHT}>
         {pointed && (
@@ -183,17 +175,7 @@ export function Bars(props: Props): JSX.Element {
       </svg>
       {pointed && (
         <Tooltip anchor={besideLine(boxOf(pointed), pointed)} key={pointed.name}>
-          <b>{pointed.name}</b> {inUnit(preciseSigned(values[pointed.index]!), unit)}
-          {[aboutOf(pointed.name), props.beside(pointed.index)].map(
-            (line) =>
-              line &&
-              line !== pointed.name && (
-                <>
-                  <br />
-                  <span class="rs-soft">{line}</span>
-                </>
-              ),
-          )}
+          {props.tip(pointed.index)}
           {spread.length > 0 && (
             <>
               <br />
@@ -206,7 +188,7 @@ export function Bars(props: Props): JSX.Element {
   );
 }
 
-/** One dot a prompt, as two strokes however many prompts there are. */
+/** One dot per prompt, drawn as two strokes however many prompts there are. */
 function Dots({ at, y, small }: { at: number[]; y: number; small: boolean }): JSX.Element {
   const path = at.map((x) => `M${x.toFixed(1)} ${y}h0`).join("");
   return (
@@ -243,7 +225,7 @@ function numbersAt(spread: Float32Array[], part: number): number[] {
 }
 
 function range(values: number[]): string {
-  if (values.length === 0) return "no prompt has it";
+  if (values.length === 0) return "no prompt has a value";
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return `${values.length} prompts: ${preciseSigned(low)} to ${preciseSigned(high)}`;
 }

@@ -1,58 +1,39 @@
 /** A quantity along a prompt's tokens: chips that are tinted by it; arrow keys move, Enter selects. */
 
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
-import { inkOn } from "../colour";
-import { isPlain } from "../keys";
+import { useAnchor } from "../anchor";
 import { FlatLegend } from "../legend";
 import { inUnit, precise } from "../number";
-import { leaves } from "../pointer";
-import { chosenAt, labelOf, nameOf, picked } from "../quantity";
-import { css } from "../rgb";
+import { moveAlong, usePointed } from "../pointed";
+import { chosenAt, nameOf, picked } from "../quantity";
+import { tinted } from "../tinted";
 import { Token, tokenAt } from "../tokens";
-import { type Anchor, Tooltip } from "../tooltip";
+import { Tooltip } from "../tooltip";
 import { useUnique } from "../unique";
-import { type BlockProps, beside, written } from "./block";
+import { type BlockProps, Told } from "./block";
 
 export function ChipsBlock(props: BlockProps): JSX.Element {
   const { shown, run, theme, scale, selection } = props;
   const { dims, sizes, values, row, of } = shown;
-  const [hover, setHover] = useState<{ at: number; anchor: Anchor } | null>(null);
-  const [cursor, setCursor] = useState<number | null>(null);
-  const around = useRef<HTMLDivElement>(null);
   const id = useUnique();
   const last = sizes[0]! - 1;
   const [chosen = null] = chosenAt(shown, selection, run);
   const select = (at: number) => props.select(picked(dims, [at], run));
-  const press = (event: KeyboardEvent) => {
-    if (!isPlain(event)) return;
-    const at = cursor ?? chosen ?? 0;
-    const moves: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      Home: 0,
-      End: last,
-    };
-    const to = moves[event.key];
-    // The first arrow shows where the keyboard is; from there arrows move.
-    if (to !== undefined) setCursor(cursor === null ? at : Math.min(last, Math.max(0, to)));
-    else if (event.key === "Enter" || event.key === " ") select(at);
-    else if (event.key === "Escape") {
-      setCursor(null);
-      setHover(null);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const point = (chip: HTMLElement, at: number) => {
-    const [from, box] = [around.current!.getBoundingClientRect(), chip.getBoundingClientRect()];
-    const { width, height } = box;
-    setHover({ at, anchor: { x: box.left - from.left, y: box.top - from.top, width, height } });
-  };
-  const compared = hover && beside(shown, [hover.at]);
+  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<number>({
+    begin: () => chosen ?? 0,
+    move: (at, { key }) => moveAlong(at, last + 1, key),
+    shows: true,
+    select,
+  });
+  const told = hover ?? cursor;
+  const { holder, anchor } = useAnchor(
+    told === null ? null : `${id}-${told}`,
+    cursor !== null,
+    shown,
+  );
 
   return (
-    <div class="rs-values" ref={around}>
+    <div class="rs-values" ref={holder}>
       <div
         class="rs-value-chips"
         role="listbox"
@@ -61,17 +42,14 @@ export function ChipsBlock(props: BlockProps): JSX.Element {
         tabIndex={0}
         data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={() => {
-          setCursor(null);
-          setHover(null);
-        }}
-        onPointerLeave={(event) => leaves(event) && setHover(null)}
+        onBlur={forget}
+        onPointerLeave={leave}
       >
         {Array.from({ length: last + 1 }, (_, at) => {
           const value = values[at]!;
-          const ground = Number.isNaN(value) ? null : scale.at(value);
           const marks = [
             "rs-value-chip",
+            Number.isNaN(value) ? "" : "rs-tinted",
             at === chosen ? "rs-value-chosen" : "",
             at === cursor ? "rs-value-pointed" : "",
           ];
@@ -84,15 +62,8 @@ export function ChipsBlock(props: BlockProps): JSX.Element {
               role="option"
               aria-selected={at === chosen}
               aria-label={`${nameOf(shown, [at], run)}: ${inUnit(precise(value), of.unit)}`}
-              style={
-                ground
-                  ? {
-                      "--rs-ground": css(ground),
-                      "--rs-ground-ink": css(inkOn(ground, theme)),
-                    }
-                  : undefined
-              }
-              onPointerEnter={(event) => point(event.currentTarget, at)}
+              style={tinted(scale, theme, value)}
+              onPointerEnter={() => point(at)}
               onClick={() => {
                 setCursor(null);
                 select(at);
@@ -103,16 +74,9 @@ export function ChipsBlock(props: BlockProps): JSX.Element {
           );
         })}
       </div>
-      {hover && (
-        <Tooltip anchor={hover.anchor} key={hover.at}>
-          <b>{nameOf(shown, [hover.at], run)}</b> {labelOf(shown, hover.at)}{" "}
-          {written(shown, values[hover.at]!)}
-          {compared && (
-            <>
-              <br />
-              <span class="rs-soft">{compared}</span>
-            </>
-          )}
+      {told !== null && anchor && (
+        <Tooltip anchor={anchor} key={told}>
+          <Told {...props} at={[told]} />
         </Tooltip>
       )}
       <p class="rs-soft">

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { nounOf } from "../components";
+import { aboutOf, nounOf } from "../components";
 import { MLP_SHADE } from "../palette";
 import { chosenAt, picked, tickOf } from "../quantity";
 import { strongest } from "../quantity-words";
@@ -10,7 +10,7 @@ import { css } from "../rgb";
 import { togglePin } from "../state";
 import { type Layout, layOut } from "./bar-layout";
 import { Bars } from "./bars";
-import { type BlockProps, beside } from "./block";
+import { type BlockProps, Told } from "./block";
 
 export function BarsBlock(props: BlockProps): JSX.Element {
   const { shown, run, scale, selection } = props;
@@ -21,7 +21,8 @@ export function BarsBlock(props: BlockProps): JSX.Element {
     () => Array.from({ length: sizes[0] ?? 0 }, (_, at) => tickOf(shown, axis, at, run)),
     [shown, run],
   );
-  const layout = useMemo(() => layOut(names), [names]);
+  // What is no part of this sum, such as the moved scale of a change, has no line.
+  const layout = useMemo(() => layOut(names, (at) => Number.isNaN(values[at]!)), [names, values]);
   const choose = (at: number) => {
     if (isPart) props.select({ pinned: togglePin(selection.pinned, names[at]!) });
     else props.select(picked(dims, [at], run));
@@ -45,10 +46,26 @@ export function BarsBlock(props: BlockProps): JSX.Element {
         head={isPart ? selection.head : null}
         start={newestPin ?? chosenAt(shown, selection, run)[0] ?? strongest(values)}
         onChoose={choose}
-        beside={(at) => beside(shown, [at])}
+        onSwitch={
+          isPart && props.onSwitch
+            ? (at) => isBranch(names[at]!) && props.onSwitch!(names[at]!)
+            : undefined
+        }
+        tip={(at) => <Told {...props} at={[at]} more={moreOf(names[at]!)} />}
       />
     </div>
   );
+}
+
+/** What a part is, where its name does not say all of it. */
+function moreOf(name: string): string {
+  const about = aboutOf(name);
+  return about === name ? "" : about;
+}
+
+/** Whether a component can be switched off. */
+function isBranch(name: string): boolean {
+  return /^L\d+\.(attn|mlp)$/.test(name);
 }
 
 /** The part that was pinned last, if one of them was. */

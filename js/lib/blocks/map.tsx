@@ -20,7 +20,7 @@ import {
 import { ends, endWords, type Ranked, ranked } from "../quantity-words";
 import { type Part, plain, Say } from "../sentence";
 import { headName, parseHead, togglePin } from "../state";
-import { type BlockProps, beside, written } from "./block";
+import { type BlockProps, Told } from "./block";
 import { fold } from "./fold";
 
 const LISTED = 3;
@@ -45,6 +45,9 @@ export function MapBlock(props: BlockProps): JSX.Element {
       scale,
       value: (row: number, col: number) => values[indexAt(row, col)]!,
       text: text ?? undefined,
+      off: shown.off.size
+        ? (row: number, col: number) => shown.off.has(indexAt(row, col))
+        : undefined,
     };
   }, [shown, scale, folded]);
   const rowLabel = useMemo(
@@ -93,13 +96,22 @@ export function MapBlock(props: BlockProps): JSX.Element {
         {...(of.labels ? { rowHeight: TEXT_HEIGHT, size: [NARROWEST, WIDEST] } : {})}
         rings={rings}
         start={start}
-        tooltip={(cell) => <CellTip {...props} at={folded.at(cell.row, cell.col)} />}
+        tooltip={(cell) => <Told {...props} at={folded.at(cell.row, cell.col)} />}
         labelTip={tokensAcross ? label : undefined}
         speak={(cell: Cell) => {
           const at = folded.at(cell.row, cell.col);
-          const value = inUnit(precise(values[indexOf(shown, at)]!), of.unit);
+          const index = indexOf(shown, at);
+          const value = shown.off.has(index) ? "off" : inUnit(precise(values[index]!), of.unit);
           return `${spokenName(shown, at, run)}: ${value}`;
         }}
+        onSwitch={
+          heads && props.onSwitch
+            ? ({ row: one, col: other }) => {
+                const [layer, head] = folded.at(one, other);
+                props.onSwitch!(headName([layer!, head!]));
+              }
+            : undefined
+        }
         onSelect={({ row: one, col: other }, { pin }) => select(folded.at(one, other), pin)}
         legend={(height) => <Legend scale={scale} height={height} />}
       />
@@ -111,23 +123,6 @@ export function MapBlock(props: BlockProps): JSX.Element {
       )}
       {heads && <Strongest {...props} wide={wide} onSelect={select} />}
     </div>
-  );
-}
-
-export function CellTip({ shown, run, at }: BlockProps & { at: number[] }): JSX.Element {
-  const index = indexOf(shown, at);
-  const [text, compared] = [labelOf(shown, index), beside(shown, at)];
-  return (
-    <>
-      <b>{nameOf(shown, at, run)}</b> {text ? `${text} ` : null}
-      {written(shown, shown.values[index]!)}
-      {compared && (
-        <>
-          <br />
-          <span class="rs-soft">{compared}</span>
-        </>
-      )}
-    </>
   );
 }
 

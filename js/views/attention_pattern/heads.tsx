@@ -14,7 +14,7 @@ import type { Numbers } from "./numbers";
 import { Overview } from "./overview";
 import { holds, MOST_WHOLE, type Pane, paneAt, SIDES } from "./panes";
 import { PinnedHead } from "./pinned";
-import { pinsOf, type Scene } from "./scene";
+import { pinsOf, type RowMaps } from "./row-maps";
 import { CellTip, LabelTip, speakCell, speakLabel } from "./tips";
 
 type PatternTraits = SharedTraits & { hide_first: boolean };
@@ -25,7 +25,7 @@ const NARROW = 480;
 
 type Props = {
   view: View<PatternTraits>;
-  scene: Scene;
+  maps: RowMaps;
   numbers: Numbers;
   head: Head | null;
   pattern: patterns.Pattern | null;
@@ -34,21 +34,13 @@ type Props = {
   blank: boolean;
 };
 
-export function HeadMaps({
-  view,
-  scene,
-  numbers,
-  head,
-  pattern,
-  query,
-  blank,
-}: Props): JSX.Element {
+export function HeadMaps({ view, maps, numbers, head, pattern, query, blank }: Props): JSX.Element {
   const theme = view.theme.value;
   const { key, pinned } = view.selection.value;
-  const { length, read, aims, name } = scene;
+  const { length, targetPosition, aims, name } = maps;
   const width = view.width.value;
   const hideFirst = view.trait("hide_first").value;
-  const pins = useMemo(() => pinsOf(pinned, scene), [pinned, scene]);
+  const pins = useMemo(() => pinsOf(pinned, maps), [pinned, maps]);
   const scale = useMemo(() => {
     const shown = [pattern, ...pins.map((pin) => pin.pattern)];
     return numbers.scale(
@@ -90,9 +82,9 @@ export function HeadMaps({
   const rowLabel = useCallback(
     (at: number) => {
       const position = at + pane.row;
-      return `${aims && position === read ? "⚑ " : ""}${shorten(visible(name(position).text), longest)}`;
+      return `${aims && position === targetPosition ? "⚑ " : ""}${shorten(visible(name(position).text), longest)}`;
     },
-    [name, longest, pane.row, read, aims],
+    [name, longest, pane.row, targetPosition, aims],
   );
   const whole = pane.side === length;
   const beside = (pins.length > 0 || !whole) && width > NARROW;

@@ -6,7 +6,7 @@ import { hasAttention } from "../../lib/pattern";
 import { headName } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
 import { Thumbnail } from "../../lib/thumbnail";
-import type { Pin } from "./scene";
+import type { Pin } from "./row-maps";
 
 type PinProps = {
   pin: Pin;

@@ -1,4 +1,4 @@
-/** What the kernel says of one head at one position. */
+/** What the kernel sends about one head at one position. */
 
 import { type Head, headName } from "../../lib/state";
 
@@ -27,7 +27,7 @@ export type Sent = { card: Card; texts: Record<string, string> };
 
 export type Wanted = { run: number; row: number; head: Head; position: number };
 
-/** What the kernel is asked for a card by. */
+/** The key that asks the kernel for a card. */
 export function cardKey({ row, head, position }: Wanted): string {
   return `card/${row}/${headName(head)}/${position}`;
 }

@@ -73,7 +73,7 @@ export function Lists({ card, row, unit, heads, nameAt, name, onKey }: Props): J
             <tr key={kind}>
               <td class="rs-soft">{kind}</td>
               <td class="rs-number">
-                {score === null ? <span class="rs-soft">nothing repeats</span> : share(score)}
+                {score === null ? <span class="rs-soft">no repeats</span> : share(score)}
               </td>
             </tr>
           ))}

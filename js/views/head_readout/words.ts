@@ -28,8 +28,8 @@ export function sentence(
     words.push(", promotes ", named(promotes), " most and suppresses ", named(suppresses), " most");
   }
   if (card.effect !== null) {
-    const read = run.rows[card.row]?.read;
-    const where = read === card.position ? "" : " where the target is read";
+    const at = run.rows[card.row]?.target_position;
+    const where = at === card.position ? "" : " where the target is read";
     const unit = Number.isNaN(target.value) ? target.unit : "";
     words.push("; it adds ", strong(inUnit(signed(card.effect), unit)), " ");
     words.push(...effectOn(target), where);

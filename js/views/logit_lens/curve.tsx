@@ -1,13 +1,11 @@
-/** The target's value over depths: a line with a point a depth. */
+/** The target's value over depths, under its name. */
 
-import type { JSX, TargetedMouseEvent } from "preact";
-import { useState } from "preact/hooks";
+import type { JSX } from "preact";
+import { Curve, type Size } from "../../lib/curve";
 import { inUnit, number, precise, titleUnit } from "../../lib/number";
 import { plain, Say, token } from "../../lib/sentence";
 import type { TargetWords } from "../../lib/target";
 import type { TokenName } from "../../lib/tokens";
-import { Tooltip } from "../../lib/tooltip";
-import { unbroken } from "../../lib/unbroken";
 
 type Props = {
   names: string[];
@@ -21,41 +19,11 @@ type Props = {
   onDepth(depth: number): void;
 };
 
-export type Axis = { x(depth: number): number; y(value: number): number; ticks: number[] };
+const SIZE: Size = { width: 232, height: 112, left: 42, right: 8 };
 
-const WIDTH = 232;
-const HEIGHT = 112;
-const LEFT = 42;
-const RIGHT = 8;
-const TOP = 8;
-const BOTTOM = 22;
-const TICK_APART = 13;
-
-export function axisOf(values: ArrayLike<number>): Axis {
-  const finite = Array.from(values).filter(Number.isFinite);
-  const high = Math.max(0, ...finite);
-  const low = Math.min(0, ...finite);
-  const span = high - low || 1;
-  const last = Math.max(1, values.length - 1);
-  const y = (value: number) => TOP + ((high - value) / span) * (HEIGHT - TOP - BOTTOM);
-  const ends = [high, low].filter((end) => Math.abs(y(end) - y(0)) >= TICK_APART);
-  return { x: (depth) => LEFT + (depth / last) * (WIDTH - LEFT - RIGHT), y, ticks: [0, ...ends] };
-}
-
-/** The depth whose point is nearest to x. */
-export function depthAt(x: number, depths: number): number {
-  const share = (x - LEFT) / (WIDTH - LEFT - RIGHT);
-  return Math.min(depths - 1, Math.max(0, Math.round(share * (depths - 1))));
-}
-
-export function Curve({ names, values, rank, after, target, depth, onDepth }: Props): JSX.Element {
-  const [hover, setHover] = useState<number | null>(null);
-  const { x, y, ticks } = axisOf(values);
-  const lines = unbroken(values).map((run) => run.map((i) => `${x(i)},${y(values[i]!)}`).join(" "));
+export function TargetCurve(props: Props): JSX.Element {
+  const { names, values, rank, after, target, depth, onDepth } = props;
   const last = values.length - 1;
-  const at = (event: TargetedMouseEvent<SVGSVGElement>) =>
-    depthAt(event.clientX - event.currentTarget.getBoundingClientRect().left, values.length);
-  const radius = last > 24 ? 1.3 : 2.2;
   const answer = target.wrong ? "right answer" : "answer";
   return (
     <figure class="rs-lens-curve">
@@ -69,60 +37,29 @@ export function Curve({ names, values, rank, after, target, depth, onDepth }: Pr
           ]}
         />
       </figcaption>
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider does the same by keyboard */}
-      <svg
-        width={WIDTH}
-        height={HEIGHT}
-        role="img"
-        aria-label={`${plain(target.name)} from ${number(values[0]!)} at ${names[0]} to ${number(values[last]!)} at ${names[last]}`}
-        onClick={(event) => onDepth(at(event))}
-        onPointerMove={(event) => setHover(at(event))}
-        onPointerLeave={() => setHover(null)}
-      >
-        <line class="rs-lens-zero" x1={LEFT} x2={WIDTH - RIGHT} y1={y(0)} y2={y(0)} />
-        {depth !== null && (
-          <line class="rs-lens-here" x1={x(depth)} x2={x(depth)} y1={TOP} y2={HEIGHT - BOTTOM} />
+      <Curve
+        size={SIZE}
+        values={values}
+        chosen={depth}
+        tick={(step) => names[step] ?? ""}
+        tip={(step) => (
+          <>
+            <b>{names[step]}</b> {inUnit(precise(values[step]!), target.unit)}
+            {rank && (
+              <>
+                <br />
+                {answer} at rank {rank[step]}
+              </>
+            )}
+          </>
         )}
-        {lines.map((points) => (
-          <polyline key={points} points={points} />
-        ))}
-        {unbroken(values)
-          .flat()
-          .map((i) => (
-            <circle
-              key={names[i]}
-              class={i === depth ? "rs-chosen" : ""}
-              cx={x(i)}
-              cy={y(values[i]!)}
-              r={i === depth ? 4 : i === hover ? 3 : radius}
-            />
-          ))}
-        {ticks.map((tick) => (
-          <text key={tick} x={LEFT - 8} y={y(tick)} dy="0.35em" text-anchor="end">
-            {number(tick)}
-          </text>
-        ))}
-        <text x={LEFT} y={HEIGHT - 4} dx="-8">
-          {names[0]}
-        </text>
-        <text x={WIDTH - RIGHT} y={HEIGHT - 4} dx="6" text-anchor="end">
-          {names[last]}
-        </text>
-      </svg>
-      {hover !== null && (
-        <Tooltip
-          anchor={{ x: x(hover), y: y(values[hover]! || 0), width: 6, height: 0 }}
-          key={hover}
-        >
-          <b>{names[hover]}</b> {inUnit(precise(values[hover]!), target.unit)}
-          {rank && (
-            <>
-              <br />
-              {answer} at rank {rank[hover]}
-            </>
-          )}
-        </Tooltip>
-      )}
+        onStep={onDepth}
+        // The slider does the same by keyboard.
+        holder={{
+          role: "img",
+          "aria-label": `${plain(target.name)} from ${number(values[0]!)} at ${names[0]} to ${number(values[last]!)} at ${names[last]}`,
+        }}
+      />
     </figure>
   );
 }

@@ -29,13 +29,13 @@ export type Part = {
   texts: Record<string, string>;
 };
 
-/** How many positions are asked for at once, where the kernel says nothing of it. */
+/** How many positions to ask for at once, unless the kernel says otherwise. */
 const BLOCK = 32;
 
 /** Positions of a row. */
 export type Span = { start: number; stop: number };
 
-/** What the kernel is asked for cells by. */
+/** The key that asks the kernel for cells. */
 export function cellsKey(row: number, { start, stop }: Span): string {
   return `cells/${row}/${start}/${stop}`;
 }
@@ -45,9 +45,9 @@ export type Lens = {
   row: number;
   depths: number;
   positions: number;
-  /** The likeliest token, or null where there is no such cell, or none here yet. */
+  /** The most likely token, or null where there is no such cell, or none here yet. */
   top(depth: number, position: number): Guess | null;
-  /** The likeliest tokens, the first one first. */
+  /** The most likely tokens, most likely first. */
   guesses(depth: number, position: number, most: number): Guess[];
   /** In nats. */
   entropy(depth: number, position: number): number;
@@ -55,7 +55,7 @@ export type Lens = {
   target: Float32Array;
   /** The same as if it were read at another position, or null where that was not sent. */
   curve(position: number): Float32Array | null;
-  /** The block of positions that holds the first one of these which is not here, or null. */
+  /** The block of positions with the first missing one, or null. */
   missing(from: number, to: number): Span | null;
   /** How many tokens are likelier than the right answer, at each depth. */
   rank: Int32Array;
@@ -63,7 +63,7 @@ export type Lens = {
   name(id: number): TokenName;
 };
 
-/** Read a payload; which row is looked at, and what was asked for, comes later. */
+/** Read a payload; the selected row and the answers come later. */
 export function readLens({
   payload,
   run,
@@ -162,7 +162,7 @@ export function placeOf(
   const { depths, rows } = run;
   const prompt = rows[row];
   const length = prompt?.ids.length ?? 0;
-  const at = wanted.position ?? prompt?.read ?? 0;
+  const at = wanted.position ?? prompt?.target_position ?? 0;
   const depth = wanted.depth < depths.length ? wanted.depth : null;
   const position = at < length ? at : null;
   let missing: string | null = null;

@@ -6,7 +6,7 @@ import type { Scale } from "../../lib/colour";
 import { type Cell, move, type Spot } from "../../lib/grid";
 import { isForMap } from "../../lib/keys";
 import { prepare } from "../../lib/paint";
-import { leaves } from "../../lib/pointer";
+import { usePointed } from "../../lib/pointed";
 import { useScreen } from "../../lib/screen";
 import type { Theme } from "../../lib/theme";
 import { Tooltip } from "../../lib/tooltip";
@@ -47,8 +47,6 @@ export function LensGrid(props: Props): JSX.Element {
   const ground = useRef<HTMLCanvasElement>(null);
   const marks = useRef<HTMLCanvasElement>(null);
   const [scroll, setScroll] = useState(0);
-  const [hover, setHover] = useState<Spot | null>(null);
-  const [cursor, setCursor] = useState<Cell | null>(null);
   const { ratio, seen } = useScreen(scroller);
   const id = useUnique();
 
@@ -67,6 +65,23 @@ export function LensGrid(props: Props): JSX.Element {
     const timer = setTimeout(() => onSeen(...seenColumns(layout, window.scroll)), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [onSeen, layout, window.scroll]);
+
+  const {
+    hover,
+    cursor: at,
+    setCursor,
+    point,
+    press,
+    forget,
+    leave,
+  } = usePointed<Spot>({
+    begin: () => ({ row: chosen.row ?? depths - 1, col: chosen.col ?? 0 }),
+    move: (from, { key, ctrlKey, metaKey }) =>
+      move({ rows: depths, cols: positions, upward: true }, from, key, ctrlKey || metaKey),
+    select: props.onSelect,
+    takes: isForMap,
+  });
+  const cursor = isCell(at) ? at : null;
 
   const shownColumn = cursor?.col ?? chosen.col;
   useLayoutEffect(() => {
@@ -94,28 +109,14 @@ export function LensGrid(props: Props): JSX.Element {
     const spot = spotAt(layout, window.scroll, event.offsetX, event.offsetY);
     return isCell(spot) && Number.isNaN(cells.probability(spot.row, spot.col)) ? null : spot;
   };
-  const point = (spot: Spot | null) => {
-    if (spot?.row !== hover?.row || spot?.col !== hover?.col) setHover(spot);
+  const over = (event: MouseEvent) => {
+    const spot = spotOf(event);
+    if (spot?.row !== hover?.row || spot?.col !== hover?.col) point(spot);
   };
   const click = (event: MouseEvent) => {
     const spot = spotOf(event);
     setCursor(null);
     if (spot) props.onSelect(spot);
-  };
-
-  const start: Cell = cursor ?? { row: chosen.row ?? depths - 1, col: chosen.col ?? 0 };
-  const press = (event: KeyboardEvent) => {
-    if (!isForMap(event)) return;
-    const shape = { rows: depths, cols: positions, upward: true };
-    const to = move(shape, start, event.key, event.ctrlKey || event.metaKey);
-    if (isCell(to)) setCursor(to);
-    else if (event.key === "Enter" || event.key === " ") props.onSelect(start);
-    else if (event.key === "Escape") {
-      setCursor(null);
-      point(null);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
   };
 
   const told = cursor ?? (isCell(hover) ? hover : null);
@@ -127,18 +128,15 @@ export function LensGrid(props: Props): JSX.Element {
         ref={scroller}
         style={{ width: size.width }}
         role="grid"
-        aria-label={`likeliest next token, ${depths} depths by ${positions} positions`}
+        aria-label={`most likely next token, ${depths} depths by ${positions} positions`}
         aria-rowcount={depths}
         aria-colcount={positions}
         aria-activedescendant={cursor ? `${id}-cell` : undefined}
         tabIndex={0}
         data-lm-suppress-shortcuts="true"
-        onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
         onKeyDown={press}
-        onBlur={() => {
-          setCursor(null);
-          point(null);
-        }}
+        onBlur={forget}
+        onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
       >
         <div style={{ width: `${layout.full}px`, height: size.height }}>
           <div class="rs-map rs-lens-window" style={size}>
@@ -147,9 +145,9 @@ export function LensGrid(props: Props): JSX.Element {
               ref={marks}
               class={hover ? "rs-over" : ""}
               onClick={click}
-              onPointerMove={(event) => point(spotOf(event))}
-              onPointerDown={(event) => point(spotOf(event))}
-              onPointerLeave={(event) => leaves(event) && point(null)}
+              onPointerMove={over}
+              onPointerDown={over}
+              onPointerLeave={leave}
             />
             {cursor && (
               <div class="rs-unseen" role="row" aria-rowindex={cursor.row + 1}>
@@ -198,7 +196,7 @@ function layOutTexts(
   // Columns must not move while cells come in.
   if (positions > MOST_FITTED) return layOutEven({ depths, positions, gutter, available });
   const texts = Array.from({ length: positions }, (_, position) => {
-    let widest = measure(axis.position(position)) + (position === axis.read ? FLAG : 0);
+    let widest = measure(axis.position(position)) + (position === axis.targetPosition ? FLAG : 0);
     for (let depth = 0; depth < depths; depth++) {
       widest = Math.max(widest, measure(cells.text(depth, position)));
     }

@@ -1,4 +1,4 @@
-/** The likeliest tokens at the chosen cell. */
+/** The most likely tokens at the selected cell. */
 
 import type { JSX } from "preact";
 import { number, precise, probability } from "../../lib/number";
@@ -15,7 +15,7 @@ export function Guesses({ lens, row, depth, position, most }: Props): JSX.Elemen
   };
   return (
     <table class="rs-lens-guesses">
-      <caption class="rs-unseen">likeliest next tokens at the chosen cell</caption>
+      <caption class="rs-unseen">most likely next tokens at the selected cell</caption>
       <tbody>
         {lens.guesses(depth, position, most).map(({ id, probability: share }, at) => (
           <tr key={at} title={`${precise(share)}, token id ${id}`}>

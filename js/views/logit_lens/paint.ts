@@ -18,7 +18,7 @@ export type AxisWords = {
   depth(depth: number): string;
   position(position: number): string;
   /** Where the target is read. */
-  read: number;
+  targetPosition: number;
 };
 
 export type Window = {
@@ -135,13 +135,13 @@ function paintPositions(
   const [from, to] = seenColumns(layout, scroll);
   for (let position = from; position <= to; position++) {
     const { x, width } = boxOf(layout, scroll, { row: 0, col: position });
-    const stressed = position === chosen || position === words.read;
+    const stressed = position === chosen || position === words.targetPosition;
     context.fillStyle = css(stressed ? theme.ink : theme.soft);
     const text = shorten(words.position(position), width - GAP - 2);
     context.fillText(text, x + (width - GAP) / 2, y);
     context.fillStyle = css(theme.accent);
     if (position === chosen) context.fillRect(x + 1, y - 6, width - GAP - 2, 2);
-    if (position === words.read) {
+    if (position === words.targetPosition) {
       const half = context.measureText(text).width / 2;
       paintFlag(context, x + (width - GAP) / 2 + half + 1, y - 2);
     }

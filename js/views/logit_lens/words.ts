@@ -13,7 +13,7 @@ export function sentence(run: Header, lens: Lens, depth: number, position: numbe
   const after: Part[] = [" after ", token(tokenAt(run, lens.row, position)), ` (${position}), `];
   const leads: Part[] = top
     ? [token(lens.name(top.id)), " leads with ", strong(share(top.probability))]
-    : ["the likeliest token is not here yet"];
+    : ["the most likely token has not arrived yet"];
   return [
     "At ",
     strong(depthWords(run, depth)),
@@ -28,12 +28,12 @@ export function sentence(run: Header, lens: Lens, depth: number, position: numbe
 function aim(run: Header, lens: Lens, depth: number, position: number): Part[] {
   const words = targetOf(run.rows, lens.row);
   const value = lens.target[depth];
-  const read = run.rows[lens.row]?.read;
-  if (value === undefined || Number.isNaN(value) || read === undefined) return ["."];
+  const at = run.rows[lens.row]?.target_position;
+  if (value === undefined || Number.isNaN(value) || at === undefined) return ["."];
   const where: Part[] =
-    read === position
+    at === position
       ? ["; "]
-      : ["; where the target is read, after ", token(tokenAt(run, lens.row, read)), ` (${read}), `];
+      : ["; where the target is read, after ", token(tokenAt(run, lens.row, at)), ` (${at}), `];
   if (!words.wrong && !run.model) {
     return [...where, ...words.name, " is ", strong(inUnit(number(value), words.unit)), "."];
   }
@@ -46,7 +46,7 @@ function aim(run: Header, lens: Lens, depth: number, position: number): Part[] {
   return [...where, words.right, order, words.wrong, " by ", amount, ` ${words.unit}.`];
 }
 
-/** How a stop of the slider is called in a sentence. */
+/** The name of a stop of the slider in a sentence. */
 export function depthWords(run: Header, depth: number): string {
   const name = run.depths[depth] ?? "";
   if (name === "output") return "the output";

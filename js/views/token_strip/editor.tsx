@@ -132,7 +132,9 @@ export function Editor(props: Props): JSX.Element {
           cancel
         </button>
         <span>
-          {waiting ? "sent to the kernel" : "Enter runs, Shift+Enter breaks the line, Esc leaves"}
+          {waiting
+            ? "waiting for the kernel"
+            : "Enter runs, Shift+Enter starts a new line, Esc cancels"}
         </span>
       </div>
     </div>

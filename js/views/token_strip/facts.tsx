@@ -1,17 +1,17 @@
 /** The target in numbers, in one line and in one sentence. */
 
 import type { JSX } from "preact";
-import { number, probability } from "../../lib/number";
+import { number, probability, signed } from "../../lib/number";
 import { type Part, Say, strong, token } from "../../lib/sentence";
 import type { Header } from "../../lib/state";
-import { targetOf } from "../../lib/target";
+import { type TargetWords, targetOf } from "../../lib/target";
 import { Token, tokenAt } from "../../lib/tokens";
 
 type Props = {
   run: Header;
   /** Null is the mean over rows. */
   row: number | null;
-  /** Whether the model's top two tokens are explained, for want of answers. */
+  /** Whether there are no answers, so that the model's top two tokens are explained. */
   own: boolean;
 };
 
@@ -39,23 +39,33 @@ export function Facts({ run, row, own }: Props): JSX.Element {
       {own && <span>the model's own top two</span>}
       <span>
         {mean}
-        {target.wrong ? "difference" : target.alone} <b>{number(target.value)}</b> {target.unit}
+        {target.wrong ? "difference" : target.alone}{" "}
+        {target.before !== null && `${number(target.before)} → `}
+        <b>{number(target.value)}</b>
+        {target.before !== null && `, ${signed(target.value - target.before)}`} {target.unit}
       </span>
       {one ? (
         <>
           {one.right_prob !== null && (
             <span>
-              P <b>{probability(one.right_prob, 4)}</b>
+              P {from(one.before?.right_prob, (before) => probability(before, 4))}
+              <b>{probability(one.right_prob, 4)}</b>
             </span>
           )}
           {one.right_rank !== null && (
             <span>
-              rank <b>{one.right_rank}</b>
+              rank {from(one.before?.right_rank, String)}
+              <b>{one.right_rank}</b>
+            </span>
+          )}
+          {one.before && (
+            <span title="KL divergence of the next-token distribution from the untouched run's">
+              KL <b>{number(one.before.kl)}</b> nats
             </span>
           )}
           <span>
-            read at <Token {...tokenAt(run, row!, one.read)} /> ({one.read}), predicts (
-            {one.read + 1})
+            read at <Token {...tokenAt(run, row!, one.target_position)} /> ({one.target_position}),
+            predicts ({one.target_position + 1})
           </span>
         </>
       ) : (
@@ -65,6 +75,19 @@ export function Facts({ run, row, own }: Props): JSX.Element {
   );
 }
 
+/** ", before +12.31; among later parts L3.mlp changed most, by −1.39." */
+function changed(run: Header, { before }: TargetWords): string {
+  if (before === null) return ".";
+  const [most] = run.answered;
+  const answer = most ? `; among later parts ${most[0]} changed most, by ${signed(most[1])}` : "";
+  return `, before ${signed(before)}${answer}.`;
+}
+
+/** "0.9998 → ", where there is a number before. */
+function from(before: number | null | undefined, write: (before: number) => string): string {
+  return before === null || before === undefined ? "" : `${write(before)} → `;
+}
+
 /** "After ·to (14), ·Mary is ahead of ·John by 10.80 logits." */
 export function sentence(run: Header, row: number | null, position: number | null): Part[] {
   const target = targetOf(run.rows, row);
@@ -72,22 +95,22 @@ export function sentence(run: Header, row: number | null, position: number | nul
   if (!shown) return [];
   const at = (where: number): Part[] => [token(tokenAt(run, row ?? 0, where)), ` (${where})`];
   if (!run.model) return position === null ? [] : ["Looking at ", ...at(position), "."];
-  if (position !== null && position !== shown.read) {
+  if (position !== null && position !== shown.target_position) {
     const id = shown.ids[position];
     return [
       "Looking at ",
       ...at(position),
       `, token ${id}; the target is read at `,
-      ...at(shown.read),
+      ...at(shown.target_position),
       ".",
     ];
   }
   const where: Part[] =
     row === null
       ? [`On average over ${run.rows.length} prompts, `]
-      : ["After ", ...at(shown.read), ", "];
+      : ["After ", ...at(shown.target_position), ", "];
   const value = target.wrong ? Math.abs(target.value) : target.value;
-  const amount: Part[] = [strong(number(value)), ` ${target.unit}.`];
+  const amount: Part[] = [strong(number(value)), ` ${target.unit}${changed(run, target)}`];
   if (!target.wrong) return [...where, `the ${target.alone} of `, target.right, " is ", ...amount];
   const order = target.value < 0 ? " is behind " : " is ahead of ";
   return [...where, target.right, order, target.wrong, " by ", ...amount];

@@ -88,7 +88,7 @@ function useInnerWidth(holder: { current: HTMLElement | null }, width: number): 
     // A strip in a hidden tab measures nothing, and keeps its lines.
     const measure = () => element.clientWidth && setRoom(element.clientWidth);
     measure();
-    // In the next frame, because a change of size while sizes are told is an error in the console.
+    // In the next frame, because a change of size during a resize notification logs an error.
     const observer = new window.ResizeObserver(() => window.requestAnimationFrame(measure));
     observer.observe(element);
     return () => observer.disconnect();

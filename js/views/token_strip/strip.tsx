@@ -1,16 +1,14 @@
 /** The tokens of each prompt as chips: one tab stop, arrows move, Enter selects. */
 
 import type { JSX, TargetedMouseEvent, TargetedPointerEvent } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { inkOn } from "../../lib/colour";
-import { isPlain } from "../../lib/keys";
+import { useAnchor } from "../../lib/anchor";
 import { inUnit, number, preciseSigned } from "../../lib/number";
-import { leaves } from "../../lib/pointer";
-import { css } from "../../lib/rgb";
+import { usePointed } from "../../lib/pointed";
 import type { Header } from "../../lib/state";
 import type { Theme } from "../../lib/theme";
+import { tinted } from "../../lib/tinted";
 import { isTemplate, Token, tokenAt, visible } from "../../lib/tokens";
-import { type Anchor, Tooltip } from "../../lib/tooltip";
+import { Tooltip } from "../../lib/tooltip";
 import { useUnique } from "../../lib/unique";
 import { MOST_FLOWING } from "./lines";
 import { LongRows } from "./long";
@@ -46,24 +44,10 @@ export function Strip(props: Props): JSX.Element {
     onSelect,
     onEdit,
   } = props;
-  const [hover, setHover] = useState<Spot | null>(null);
-  const [cursor, setCursor] = useState<Spot | null>(null);
-  const [anchor, setAnchor] = useState<Anchor | null>(null);
-  const around = useRef<HTMLDivElement>(null);
   const id = useUnique();
   const several = run.rows.length > 1;
   const lengths = run.rows.map(({ ids }) => ids.length);
   const nameOf = ({ row, position: at }: Spot) => `${id}-${row}-${at ?? "row"}`;
-
-  const told = cursor ?? hover;
-  useLayoutEffect(() => {
-    const chip = told && holder.current?.querySelector(`[id="${nameOf(told)}"]`);
-    const from = around.current?.getBoundingClientRect();
-    if (!chip || !from) return setAnchor(null);
-    if (cursor) chip.scrollIntoView({ block: "nearest" });
-    const { left, top, width, height } = chip.getBoundingClientRect();
-    setAnchor({ x: left - from.left, y: top - from.top, width, height });
-  }, [told?.row, told?.position, run]);
 
   const spotOf = (event: TargetedMouseEvent<HTMLElement> | TargetedPointerEvent<HTMLElement>) => {
     const chip = (event.target as Element).closest<HTMLElement>("[data-row]");
@@ -71,20 +55,14 @@ export function Strip(props: Props): JSX.Element {
     const { row, position: at } = chip.dataset;
     return { row: Number(row), position: at === undefined ? null : Number(at) };
   };
-  const begin = (): Spot => cursor ?? { row: shownRow, position };
-  const press = (event: KeyboardEvent) => {
-    if (!isPlain(event)) return;
-    const to = moveIn(lengths, begin(), event.key);
-    if (to) setCursor(to);
-    else if (event.key === "Enter" || event.key === " ") onSelect(begin());
-    else if (event.key === "e" && onEdit) onEdit();
-    else if (event.key === "Escape") {
-      setCursor(null);
-      setHover(null);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
+  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<Spot>({
+    begin: () => ({ row: shownRow, position }),
+    move: (at, { key }) => moveIn(lengths, at, key),
+    select: onSelect,
+    others: { e: onEdit },
+  });
+  const told = cursor ?? hover;
+  const { holder: around, anchor } = useAnchor(told && nameOf(told), cursor !== null, run);
 
   const chip = (row: number, at: number): JSX.Element => {
     const of = run.rows[row]!;
@@ -93,7 +71,7 @@ export function Strip(props: Props): JSX.Element {
     const marks = [
       "rs-chip",
       ringed ? "rs-ringed" : "",
-      run.model && at === of.read ? "rs-read" : "",
+      run.model && at === of.target_position ? "rs-target" : "",
       isTemplate(of, at) ? "rs-template" : "",
       tint ? "rs-tinted" : "",
       cursor?.row === row && cursor.position === at ? "rs-pointed" : "",
@@ -106,7 +84,7 @@ export function Strip(props: Props): JSX.Element {
         id={nameOf({ row, position: at })}
         data-row={row}
         data-position={at}
-        style={tint ? tinted(tint, theme, tint.rows[row]?.[at]) : undefined}
+        style={tint ? tinted(tint.scale, theme, tint.rows[row]?.[at]) : undefined}
         aria-selected={ringed}
         aria-label={`${visible(name.text)}, position ${at}, id ${of.ids[at]}`}
       >
@@ -141,10 +119,7 @@ export function Strip(props: Props): JSX.Element {
         tabIndex={0}
         data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={() => {
-          setCursor(null);
-          setHover(null);
-        }}
+        onBlur={forget}
         onClick={(event) => {
           const spot = spotOf(event);
           setCursor(null);
@@ -152,8 +127,8 @@ export function Strip(props: Props): JSX.Element {
           if (spot && event.detail < 2) onSelect(spot);
         }}
         onDblClick={onEdit}
-        onPointerOver={(event) => setHover(spotOf(event))}
-        onPointerLeave={(event) => leaves(event) && setHover(null)}
+        onPointerOver={(event) => point(spotOf(event))}
+        onPointerLeave={leave}
       >
         {isLong(run) ? (
           <LongRows
@@ -200,12 +175,6 @@ export function isLong({ rows }: Header): boolean {
   return rows.reduce((sum, { ids }) => sum + ids.length, 0) > MOST_FLOWING;
 }
 
-function tinted({ scale }: Tint, theme: Theme, value = Number.NaN) {
-  if (Number.isNaN(value)) return undefined;
-  const ground = scale.at(value);
-  return { "--rs-ground": css(ground), color: css(inkOn(ground, theme)) };
-}
-
 type TipProps = { run: Header; spot: Spot; tint: Tint | null };
 
 function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element | null {
@@ -225,7 +194,9 @@ function SpotTip({ run, spot: { row, position }, tint }: TipProps): JSX.Element 
         </div>
       )}
       {isTemplate(of, position) && <div class="rs-soft">the chat template's</div>}
-      {run.model && position === of.read && <div class="rs-soft">the target is read here</div>}
+      {run.model && position === of.target_position && (
+        <div class="rs-soft">the target is read here</div>
+      )}
     </>
   );
 }

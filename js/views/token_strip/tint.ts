@@ -1,4 +1,4 @@
-/** What tints the tokens: what the selected head, or all heads together, take from each to the target. */
+/** What tints the tokens: what the selected head, or all heads together, move from each token to the target. */
 
 import { largest, type Scale, signedScale } from "../../lib/colour";
 import { type Head, headName } from "../../lib/state";
@@ -8,7 +8,7 @@ import type { Tensor } from "../../lib/wire";
 export const EFFECT = "direct effect";
 
 export type Tint = {
-  /** One number a token, a list a row. */
+  /** One number per token, a list per row. */
   rows: Float32Array[];
   scale: Scale;
   unit: string;
@@ -28,7 +28,7 @@ export function tintOf(
   const [count = 0, layers = 0, heads = 0, width = 0] = sources.shape;
   const one = head && head[0] < layers && head[1] < heads ? head : null;
   const rows = Array.from({ length: count }, (_, row) => {
-    // What no head has a number for stays blank.
+    // A token for which no head has a number stays blank.
     const values = new Float32Array(width).fill(Number.NaN);
     for (let at = 0; at < layers * heads; at++) {
       if (one && at !== one[0] * heads + one[1]) continue;

@@ -66,7 +66,7 @@ def head_effects(
     constants: Float[Tensor, "layer term head"],
     folded: Float[Tensor, "layer term head d_head"],
 ) -> Float[Tensor, "layer term head"]:
-    """Return z along the folded direction, less what each head holds along it whatever it attends to."""
+    """Return z along the folded direction, minus what each head holds along it whatever it attends to."""
     return einsum(z, folded, "layer term head d_head, layer term head d_head -> layer term head") - constants
 
 

@@ -1,4 +1,4 @@
-"""The checks shown on screen: parts against the target, the lens's last row against the model's output."""
+"""The checks shown on screen: parts against the target, and the lens's last row against the model's output."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Check:
-    """Two ways to one number, and whether they agree.
+    """One number computed in two ways, and whether they agree.
 
     Attributes:
-        sum: the number put together from its parts.
+        sum: the sum of its parts.
         target: the number read off the model.
         tolerance: the largest difference that rounding explains.
     """
@@ -28,7 +28,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the difference is within the tolerance; a NaN never is."""
+        """Tell whether the difference is within the tolerance; NaN never is."""
         return abs(self.difference) <= self.tolerance
 
     @property
@@ -37,8 +37,8 @@ class Check:
         if self.ok:
             return ""
         return (
-            f"the parts sum to {self.sum:.6g} where the model gives {self.target:.6g}: "
-            f"off by {self.difference:.3g}, and rounding explains at most {self.tolerance:.1g}"
+            f"the parts sum to {self.sum:.6g}, but the model gives {self.target:.6g}: "
+            f"they differ by {self.difference:.3g}, and rounding explains at most {self.tolerance:.1g}"
         )
 
 
@@ -48,7 +48,7 @@ def sum_check(
     cancelled: Float[Tensor, "group"],
     dtype: torch.dtype,
 ) -> list[Check]:
-    """Compare the sum of all parts with the target, one check a group.
+    """Compare the sum of all parts with the target, one check per group.
 
     The tolerance is 8 eps in float32, 2 eps in 16-bit types, times the sizes of what was added up: the parts and
     `cancelled`, the size of what the parts do not show: logits may share an offset, and terms have parts in common.
@@ -101,7 +101,7 @@ class LayerCheck:
         if self.ok:
             return ""
         return (
-            f"the parts of layer {self.layer} miss what it adds by {self.error:.3g}, "
+            f"the parts of layer {self.layer} differ from what it adds by {self.error:.3g}, "
             f"and rounding explains at most {self.tolerance:.1g}"
         )
 

@@ -20,7 +20,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class LensColumns:
-    """The k likeliest tokens of residual vectors, their probabilities, and the entropy in nats."""
+    """The k most likely tokens of residual vectors, their probabilities, and the entropy in nats."""
 
     top_ids: Int[Tensor, "n k"]
     top_probs: Float[Tensor, "n k"]

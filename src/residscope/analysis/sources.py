@@ -1,4 +1,4 @@
-"""What a head takes from each source token, and how much its weights are worth."""
+"""What a head moves from each source token, and how large the values behind its weights are."""
 
 import torch
 from einops import einsum
@@ -13,7 +13,7 @@ def split_by_source(
 ) -> Float[Tensor, "row head query key"]:
     """Return what each key's value adds at each query along the folded direction.
 
-    With values less their constant part it sums over keys to what `attribution.head_effects` gives.
+    With values minus their constant part, it sums over keys to `attribution.head_effects`.
     """
     worth = einsum(value, folded, "row head key d_head, row head d_head -> row head key")
     return pattern * worth[:, :, None, :]

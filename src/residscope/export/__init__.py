@@ -1,1 +1,1 @@
-"""Pictures and files of what views show, for where there is no kernel; knows no view."""
+"""Pictures and files of what views show, for readers without a kernel; does not know the views."""

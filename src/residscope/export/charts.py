@@ -109,7 +109,7 @@ def draw_chips(pen: Pen, block: Chips, room: float) -> Size:
             pen.box(x, y, width, _CHIP - 2, stroke=ACCENT, round=3)
         ink = ink_on(ground) if ground else SOFT if at in block.soft else INK
         pen.text(x + 3, y + 13, words, size=13, font=MONO, fill=ink)
-        if at == block.read:
+        if at == block.target_position:
             pen.text(x + width - 3, y, "⚑", size=9, fill=ACCENT)
         x += width + 2
         if block.texts[at].endswith("\n"):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 Scale = Literal["signed", "changed", "sequential"]
-"""What a colour means: a sign, a change of what has none, or a size."""
+"""What a colour means: a sign, a change of an unsigned number, or a size."""
 
 _PALETTE = json.loads((Path(__file__).parents[1] / "data" / "palette.json").read_text(encoding="utf-8"))
 
@@ -49,5 +49,5 @@ def ink_on(ground: str) -> str:
         channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
         for channel in (byte / 255 for byte in bytes.fromhex(ground[1:]))
     )
-    # At this luminance dark and white ink contrast alike.
+    # At this luminance dark and white ink have the same contrast.
     return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else PAGE

@@ -1,4 +1,4 @@
-"""What a still picture of a view holds, as plain data, from which an SVG and a plotly figure are made."""
+"""The content of a view's still picture as plain data, from which the SVG and the plotly figure are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,11 +22,11 @@ class Map:
         scale: "signed" is symmetric about 0 as "changed" is, "sequential" begins at 0.
         high: the number at the scale's end.
         name: what the numbers are.
-        unit: theirs.
-        texts: what stands in the cells, or nothing.
-        ringed: the selected cell; of a (row, None) the whole row, likewise for a column.
-        upward: whether row 0 stands at the bottom, as layers do.
-        tokens: whether the labels of the columns are tokens, which are written slanting above the map.
+        unit: their unit.
+        texts: the texts in the cells, or nothing.
+        ringed: the selected cell; (row, None) is a whole row, (None, col) a whole column.
+        upward: whether row 0 is at the bottom, as for layers.
+        tokens: whether the column labels are tokens, which are written at a slant above the map.
     """
 
     values: Numbers
@@ -44,7 +44,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Bars:
-    """Signed bars, one a label, the first at the bottom.
+    """Signed bars, one per label, the first at the bottom.
 
     Attributes:
         values: [bar], NaN where there is none.
@@ -75,10 +75,10 @@ class Chips:
     """The tokens of one prompt.
 
     Attributes:
-        texts: one a token, safe to show.
+        texts: one per token, safe to show.
         values: [token], what tints them, or nothing.
         high: the number at the scale's end.
-        read: where the target is read.
+        target_position: where the target is read.
         ringed: the selected position.
         name: what the tint is.
         unit: its unit.
@@ -87,7 +87,7 @@ class Chips:
     """
 
     texts: Sequence[str]
-    read: int | None = None
+    target_position: int | None = None
     ringed: int | None = None
     values: Numbers | None = None
     high: float = 1.0
@@ -99,7 +99,7 @@ class Chips:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a text and a number, as it is written, under a heading."""
+    """Rows of a text and a written number, under a heading."""
 
     heading: str
     rows: Sequence[tuple[str, str]]
@@ -129,9 +129,9 @@ class Figure:
     Attributes:
         title: the view's name.
         what: the number shown, and its unit.
-        facts: what stands at the right of the title: the check, the run's number.
+        facts: the texts at the right of the title: the check, the run's number.
         sentence: the caption.
-        notes: what the reader must be warned of, one sentence each.
+        notes: the warnings, one sentence each.
     """
 
     title: str
@@ -143,5 +143,5 @@ class Figure:
 
     @property
     def said(self) -> str:
-        """Return its text for those who do not see it: the caption and the warnings."""
+        """Return its text for screen readers: the caption and the warnings."""
         return " ".join([self.sentence, *self.notes])

@@ -88,7 +88,7 @@ def _facets(maps: Sequence[tuple[str, Map]]) -> "PlotlyFigure":
     made = make_subplots(1, max(1, len(maps)), subplot_titles=[name for name, _ in maps])
     for col, (_, block) in enumerate(maps, 1):
         made.add_trace(_heatmap(block, bar=col == 1), 1, col)
-        # By number: of equal labels, as tokens often are, plotly would make one.
+        # By number: plotly would merge equal labels, which tokens often are.
         for axis, labels in (("x", block.cols), ("y", block.rows)):
             words = [shorten(label, 24) for label in _labels(block, labels)]
             made.update_layout(

@@ -13,7 +13,7 @@ from residscope.export.pen import MONO, SANS, Pen, Size, width_of
 from residscope.export.words import number, shorten, visible
 
 MOST_CELLS = 96
-"""Maps with more cells on a side are drawn smaller, each cell the largest of those under it."""
+"""Maps with more cells per side are drawn with fewer, each the largest number under it."""
 
 MOST_THUMBNAIL_CELLS = 48
 
@@ -74,9 +74,9 @@ def draw_map(pen: Pen, block: Map, room: float) -> Size:
 
 
 def pooling(whole: Sequence[int], drawn: Sequence[int], name: str) -> str:
-    """Say that a map of so many cells is drawn with fewer."""
+    """Say that a map of this size is drawn with fewer cells."""
     sizes = " as ".join(" by ".join(map(str, shape)) for shape in (whole, drawn))
-    return f"each cell is the largest {name} of those under it: {sizes}"
+    return f"each cell is the largest {name} under it: {sizes}"
 
 
 def draw_thumbnail(pen: Pen, block: Map, side: float) -> None:
@@ -88,7 +88,7 @@ def draw_thumbnail(pen: Pen, block: Map, side: float) -> None:
 
 
 def pooled(values: Numbers, most: int = MOST_CELLS) -> Numbers:
-    """Return a map of at most so many cells a side: each is the largest of those under it, of either sign."""
+    """Return a map of at most this many cells per side: each is the largest number under it, of either sign."""
     for axis in (0, 1):
         size = values.shape[axis]
         if size <= most:
@@ -100,7 +100,7 @@ def pooled(values: Numbers, most: int = MOST_CELLS) -> Numbers:
 
 
 def _edges(size: int, most: int) -> list[int]:
-    """Return where each of at most so many cells begins among those under it, and where the last ends."""
+    """Return where each of at most this many cells begins among those under it, and where the last ends."""
     cells = min(size, most)
     return [round(n * size / max(1, cells)) for n in range(cells + 1)]
 

@@ -1,4 +1,4 @@
-"""What a notebook keeps of a widget for where there is no kernel and no script: a true still picture."""
+"""What a notebook keeps of a widget for readers without a kernel or scripts: a still picture."""
 
 import base64
 import html
@@ -8,9 +8,9 @@ from typing import Any
 from residscope.export.figure import Figure
 from residscope.export.svg import png, svg
 
-# JupyterLab and nbconvert draw each output in an element of this class. A widget whose kernel is gone leaves a line
-# that says so, or one that waits for ever: the picture takes its place. Where the widget is alive the picture gives
-# way, and it waits a second for that, so that it does not flash.
+# JupyterLab and nbconvert draw each output in an element of this class. A widget without its kernel leaves a line that
+# says so, or one that waits for ever: the picture replaces that line. If the widget is alive, it replaces the picture,
+# which appears only after a second so that it does not flash.
 _OUTPUT = ".jp-OutputArea-child"
 _STYLE = f"""
 {_OUTPUT}:not(:has(.rs-view, .rs-box)):has(+ {_OUTPUT} .rs-still) {{ display: none }}
@@ -68,7 +68,7 @@ def display_still(data: dict[str, str], name: str, *, update: bool = False) -> N
 
     Args:
         data: the picture by MIME type.
-        name: by which it is shown anew.
+        name: the name that an update refers to.
         update: whether it takes the place of the one that was shown by this name.
     """
     from IPython.display import publish_display_data

@@ -60,5 +60,5 @@ def shorten(text: str, most: int) -> str:
 
 
 def lines(text: str, width: int) -> list[str]:
-    """Break a sentence into lines of at most so many characters."""
+    """Break a sentence into lines of at most this many characters."""
     return textwrap.wrap(text, width, break_on_hyphens=False) or [""]

@@ -12,7 +12,7 @@ from residscope.inputs.target import Answer
 from residscope.inputs.vocabulary import Vocabulary
 
 Side = str | int | Sequence[str | int]
-"""A right or a wrong answer: text, a token id, or several of one token each, whose logits are averaged."""
+"""A right or a wrong answer: text, a token id, or several single-token answers, whose logits are averaged."""
 Pair = tuple[Side, Side | None]
 Answers = Side | Pair | tuple[Sequence[Side], Sequence[Side]] | Sequence[Side | Pair] | Tensor | NDArray[Any]
 
@@ -23,8 +23,8 @@ class AnswerPair:
 
     Attributes:
         right: the token, or tokens, of the right answer.
-        wrong: that of the wrong one, or None.
-        shared: tokens that both answers begin with: they are put after the prompt, and the answers compared there.
+        wrong: the token, or tokens, of the wrong answer, or None.
+        shared: tokens that both answers begin with; they are appended to the prompt, and the answers compared there.
         written: the answers as they were written.
         note: how answers of several tokens are read, or nothing.
     """
@@ -37,7 +37,7 @@ class AnswerPair:
 
 
 def parse_answers(vocabulary: Vocabulary, answers: Answers, contexts: Sequence[str]) -> tuple[AnswerPair, ...]:
-    """Return one pair a prompt.
+    """Return one pair per prompt.
 
     Args:
         vocabulary: of the model.
@@ -58,27 +58,27 @@ def parse_answers(vocabulary: Vocabulary, answers: Answers, contexts: Sequence[s
 
 
 def form_note(answers: Answers | None, rows: int) -> str:
-    """Say how two entries, or two lists, are read that might be meant otherwise; nothing of what cannot be mistaken."""
+    """Say how two entries, or two lists, are read where they can be misunderstood; nothing otherwise."""
     if _are_columns(answers, rows):
         return (
-            f"Two lists of {rows} are columns, one right and one wrong answer a prompt; for means of several answers "
-            "give a list with one tuple a prompt."
+            f"Two lists of {rows} are read as columns, one right and one wrong answer per prompt; for means of several "
+            "answers give a list with one tuple per prompt."
         )
     if not isinstance(answers, list) or len(answers) != 2 or any(isinstance(one, list | tuple) for one in answers):
         return ""
     first, second = map(brief, answers)
     return (
-        f"A list holds one answer a prompt: {first} is right for the first and {second} for the second; "
+        f"A list holds one answer per prompt: {first} is right for the first and {second} for the second; "
         f"a tuple, ({first}, {second}), is a right and a wrong answer for both."
     )
 
 
 def _entries(answers: Any, rows: int) -> list[Any]:
-    """Return one entry a prompt: a (right, wrong) tuple, or one answer alone."""
+    """Return one entry per prompt: a (right, wrong) tuple, or one answer alone."""
     if isinstance(answers, tuple) and answers and all(isinstance(one, tuple) for one in answers):
         raise InputError(
             "answers",
-            f"a tuple of tuples may be one (right, wrong) a prompt or (rights, wrongs): give {_PAIRS}, or {_COLUMNS}",
+            f"a tuple of tuples can mean (right, wrong) pairs or (rights, wrongs): give {_PAIRS}, or {_COLUMNS}",
         )
     if _are_columns(answers, rows):
         return list(zip(*answers, strict=True))
@@ -101,14 +101,14 @@ def _entry(one: Any) -> Any:
     if len(one) != 2:
         raise InputError(
             "answers",
-            f"{count(len(one), 'answer')} in a list for one prompt, {brief(one)}: give (right, wrong), or "
-            "(several, wrong) with the several in a list, or (several, None) for their mean alone",
+            f"{count(len(one), 'answer')} in a list for one prompt, {brief(one)}: give (right, wrong), or, to average "
+            "several right answers, ([right, right], wrong) or ([right, right], None)",
         )
     return tuple(one)
 
 
 def _are_columns(answers: Any, rows: int) -> bool:
-    """Tell whether these are a list of right and a list of wrong answers, one a prompt."""
+    """Tell whether these are a list of right and a list of wrong answers, one per prompt."""
     return (
         isinstance(answers, tuple)
         and len(answers) == 2
@@ -159,7 +159,8 @@ class _Reader:
             shorter, longer = sorted((right, wrong), key=len)
             raise InputError(
                 "answers",
-                f"{brief(longer)} begins with {brief(shorter)}: give two answers that differ before one of them ends",
+                f"{brief(longer)} begins with {brief(shorter)}: give two answers that differ before the shorter one "
+                "ends",
             )
         one, other = (Answer((ids[shared],), self.vocabulary.decode(ids[shared])) for ids in (ours, theirs))
         note = ""
@@ -183,7 +184,7 @@ class _Reader:
     def _side(self, side: Any) -> Answer:
         parts = list(side) if isinstance(side, list) else [side]
         if not parts:
-            raise InputError("answers", "an empty list of answers: give text, a token id, or a list of them")
+            raise InputError("answers", "a list of answers is empty: give text, a token id, or a list of them")
         ids = tuple(self._single(part) for part in parts)
         named = zip(parts, map(self.vocabulary.decode, ids), strict=True)
         texts = [part if isinstance(part, str) else text for part, text in named]
@@ -195,8 +196,8 @@ class _Reader:
             if len(ids) != 1:
                 raise InputError(
                     "answers",
-                    f"the answer {brief(part)} is {len(ids)} tokens ({self.vocabulary.split(ids)}): beside ids or in a "
-                    "list give answers of a single token",
+                    f"the answer {brief(part)} has {len(ids)} tokens ({self.vocabulary.split(ids)}): in a list, or "
+                    "beside a token id, give answers of a single token",
                 )
             return ids[0]
         token = whole_number(part)
@@ -214,4 +215,4 @@ class _Reader:
 
 
 def _same(text: str) -> InputError:
-    return InputError("answers", f"right and wrong are the same, {brief(text)}: give two that differ")
+    return InputError("answers", f"the right and the wrong answer are the same, {brief(text)}: give two that differ")

@@ -1,4 +1,4 @@
-"""A conversation as the model's chat template writes it, with what of it is the user's own."""
+"""A conversation as the model's chat template writes it, and which parts of it the user wrote."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ Message = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Chat:
-    """Chat messages, each with a role and a text at least, as chat templates take them."""
+    """Chat messages as chat templates take them, each with at least a role and a text."""
 
     messages: tuple[Message, ...]
 
     @property
     def text(self) -> str:
-        """Return what can be edited as a text: what the user said last."""
+        """Return the part that is edited as text: the last user message."""
         return str(self.messages[self._last_of_user]["content"])
 
     def saying(self, text: str) -> "Chat":
-        """Return the conversation with another text there."""
+        """Return the conversation with another last user message."""
         at = self._last_of_user
         return Chat((*self.messages[:at], {**self.messages[at], "content": text}, *self.messages[at + 1 :]))
 
@@ -37,8 +37,8 @@ class Rendered:
     """A conversation as text.
 
     Attributes:
-        own: where the messages' contents and the reply's beginning stand in it, `[start, end)`; None where the template
-            changes contents, so that its words and theirs cannot be told apart.
+        own: where the messages' contents and the prefill are in it, `[start, end)`; None where the template changes
+            contents, so that they cannot be told from its own words.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Rendered:
 
 
 def render(tokenizer: Any, field: str, chat: Chat, arguments: Mapping[str, Any], prefill: str) -> Rendered:
-    """Write a conversation down up to where the model replies, and begin the reply.
+    """Write a conversation up to where the model replies, and append the prefill.
 
     Raises:
         InputError: for a conversation that the template refuses.
@@ -75,7 +75,7 @@ def render(tokenizer: Any, field: str, chat: Chat, arguments: Mapping[str, Any],
 
 
 def template_tokens(offsets: Sequence[Span], own: Sequence[Span]) -> tuple[Span, ...]:
-    """Return the ranges `[start, end)` of tokens that hold nothing of the user's own."""
+    """Return the ranges `[start, end)` of tokens that contain nothing the user wrote."""
     ranges: list[Span] = []
     for position, (start, end) in enumerate(offsets):
         if any(start < last and first < end for first, last in own):

@@ -1,4 +1,4 @@
-"""How an experiment's prompts become tokens: the BOS, the chat template, the reply's beginning, nothing else."""
+"""How prompts become tokens: the BOS, the chat template and the prefill, nothing else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class Encoded:
     """One row in tokens.
 
     Attributes:
-        text: what they are the tokens of, without a BOS that was prepended.
+        text: the text that was tokenised, without a prepended BOS.
         template: the ranges of tokens, `[start, end)`, that the chat template added.
     """
 
@@ -26,24 +26,28 @@ class Encoded:
     template: tuple[Span, ...] = ()
 
 
-class Encoding:
-    """What one model and the user's settings make of a prompt.
+@dataclass(frozen=True)
+class Settings:
+    """The user's settings for how prompts become tokens.
 
-    Args:
-        prepend_bos: None is the model's own habit.
-        chat_template: None puts chat messages into it and texts not; a dict holds arguments of the template.
-        prefill: what the model's reply begins with, for all prompts or one each.
-        names: what the tokens of a model without a tokenizer are called.
+    Attributes:
+        prepend_bos: None follows the model's own habit.
+        chat_template: None applies it to chat messages and not to texts; a dict holds its arguments.
+        prefill: the beginning of the model's reply, for all prompts or one each.
+        vocabulary: the names of the tokens, for a model without a tokenizer.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        prepend_bos: bool | None = None,
-        chat_template: bool | Mapping[str, Any] | None = None,
-        prefill: str | Sequence[str] | None = None,
-        names: Names | None = None,
-    ) -> None:
+    prepend_bos: bool | None = None
+    chat_template: bool | Mapping[str, Any] | None = None
+    prefill: str | Sequence[str] | None = None
+    vocabulary: Names | None = None
+
+
+class Encoding:
+    """Turns prompts into tokens, for one model and the user's settings."""
+
+    def __init__(self, model: Any, settings: Settings) -> None:
+        prepend_bos, chat_template = settings.prepend_bos, settings.chat_template
         if prepend_bos is not None and not isinstance(prepend_bos, bool):
             raise InputError("prepend_bos", f"prepend_bos is True or False, not {brief(prepend_bos)}")
         if not isinstance(chat_template, bool | Mapping | None):
@@ -51,17 +55,17 @@ class Encoding:
                 "chat_template", f"chat_template is True, False or a dict of its arguments, not {brief(chat_template)}"
             )
         self.tokenizer = twin_of(model).tokenizer
-        self.vocabulary: Vocabulary = vocabulary_of(self.tokenizer, int(model.cfg.d_vocab), names)
+        self.vocabulary: Vocabulary = vocabulary_of(self.tokenizer, int(model.cfg.d_vocab), settings.vocabulary)
         self._n_ctx = int(model.cfg.n_ctx)
         self._habit = bool(model.cfg.default_prepend_bos)
-        self._prepend_bos, self._chat_template, self._prefill = prepend_bos, chat_template, prefill
+        self._prepend_bos, self._chat_template, self._prefill = prepend_bos, chat_template, settings.prefill
         bos = self.vocabulary.bos
         if prepend_bos and bos is None:
-            raise InputError("prepend_bos", "there is no BOS token to prepend: use prepend_bos=False")
+            raise InputError("prepend_bos", "this model has no BOS token to prepend: use prepend_bos=False")
         self._bos = bos if (self._habit if prepend_bos is None else prepend_bos) else None
 
     def check(self, form: Form) -> None:
-        """Refuse settings that have no meaning for prompts of this form."""
+        """Refuse settings that mean nothing for prompts of this form."""
         templated = self.is_templated(form)
         if form == "ids" and (self._prepend_bos or _asks_for_template(self._chat_template)):
             setting = "prepend_bos" if self._prepend_bos else "chat_template"
@@ -92,7 +96,7 @@ class Encoding:
         return tuple(self._prefills(rows)) if self.is_templated(form) else None
 
     def policy_of(self, form: Form) -> str:
-        """Say who decided about the BOS."""
+        """Say what decided whether a BOS is prepended."""
         if form == "ids":
             return "token ids as given"
         if self.is_templated(form):
@@ -100,14 +104,14 @@ class Encoding:
         return "the model's habit" if self._prepend_bos is None else f"prepend_bos={self._prepend_bos}"
 
     def forgets_template(self, form: Form) -> bool:
-        """Tell whether this is a chat model and texts go past its template without the user having said so."""
+        """Tell whether texts bypass a chat model's template without the user having asked for that."""
         return form == "texts" and self._chat_template is None and self._has_template
 
     def rows(self, field: str, rows: Sequence[Row]) -> list[Encoded]:
         """Tokenise prompts.
 
         Raises:
-            InputError: for a prompt that is no token, too long, or has an id outside the vocabulary.
+            InputError: for a prompt that has no tokens, is too long, or has an id outside the vocabulary.
         """
         prefills = self._prefills(len(rows))
         encoded = [self._encoded(field, row, prefill) for row, prefill in zip(rows, prefills, strict=True)]
@@ -127,13 +131,13 @@ class Encoding:
         return longer
 
     def ends_in_space(self, form: Form, rows: Sequence[Encoded]) -> bool:
-        """Tell whether a prompt, or what begins a reply, ends in a space that is a token; not so a template's own."""
+        """Tell whether a prompt or a prefill ends in a space that is a token; a template's own spaces do not count."""
         texts = self._prefills(len(rows)) if self.is_templated(form) else [row.text for row in rows]
         lasts = [self.vocabulary.decode(row.ids[-1]) for row in rows]
         return any(text.endswith(" ") and not last.strip(" ") for text, last in zip(texts, lasts, strict=True))
 
     def text_of(self, row: Row) -> str:
-        """Return what of a prompt can be edited as a text: of a chat what the user said last, of ids all but a BOS."""
+        """Return the part of a prompt that is edited as text: the last user message of a chat, all of ids but a BOS."""
         if isinstance(row, str):
             return row
         if isinstance(row, Chat):
@@ -141,7 +145,7 @@ class Encoding:
         return self.vocabulary.decode(*row[len(self._own_bos(row)) :])
 
     def edited(self, row: Row, text: str) -> Row:
-        """Return a prompt with another text, in the form it has; as it is where the text is."""
+        """Return a prompt with another text, in the form it has; unchanged if the text is."""
         if isinstance(row, str):
             return text
         if text == self.text_of(row):
@@ -159,7 +163,7 @@ class Encoding:
         if given is None or isinstance(given, str):
             return [given or ""] * rows
         if not isinstance(given, list | tuple) or len(given) != rows or not all(isinstance(one, str) for one in given):
-            raise InputError("prefill", f"prefill is a text, or a list of {rows}, one a prompt, not {brief(given)}")
+            raise InputError("prefill", f"prefill is a text, or a list with one text per prompt, not {brief(given)}")
         return list(given)
 
     def _encoded(self, field: str, row: Row, prefill: str) -> Encoded:
@@ -183,7 +187,7 @@ class Encoding:
 
     def _check(self, field: str, ids: Sequence[int]) -> None:
         if not ids:
-            raise InputError(field, f"a text in {field} has no tokens: give at least one token")
+            raise InputError(field, f"{field} has a text without tokens: give at least one token")
         if len(ids) > self._n_ctx:
             raise InputError(
                 field, f"{len(ids)} tokens in {field}, and this model reads at most {self._n_ctx}: shorten the text"
@@ -195,5 +199,5 @@ class Encoding:
 
 
 def _asks_for_template(chat_template: bool | Mapping[str, Any] | None) -> bool:
-    # An empty dict holds no arguments, and asks for the template all the same.
+    # An empty dict has no arguments, but still asks for the template.
     return chat_template is True or isinstance(chat_template, Mapping)

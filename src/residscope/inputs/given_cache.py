@@ -28,7 +28,9 @@ def parse_cache(model: TransformerBridge, cache: Any, tokens: Any, mask: Any) ->
     for row in rows:
         vocabulary.check("tokens", row)
     if len(padded[0]) > model.cfg.n_ctx:
-        raise InputError("tokens", f"{len(padded[0])} tokens, and this model reads at most {model.cfg.n_ctx}")
+        raise InputError(
+            "tokens", f"{len(padded[0])} tokens, and this model reads at most {model.cfg.n_ctx}: cache a shorter prompt"
+        )
     try:
         with twin.use() as own:
             run = compare(own, values, rows, [start for start, _ in spans], len(padded[0]))
@@ -37,7 +39,7 @@ def parse_cache(model: TransformerBridge, cache: Any, tokens: Any, mask: Any) ->
     if run.difference and run.missing:
         raise InputError(
             "cache",
-            f"{run.difference}, so nothing can be computed anew, and the cache has no {run.missing!r}: cache it too",
+            f"{run.difference}, so nothing can be recomputed, and the cache has no {run.missing!r}: cache that too",
         )
     return run
 
@@ -49,7 +51,9 @@ def _values(cache: Any) -> Mapping[str, Tensor]:
             "cache", f"a cache is an ActivationCache, or a mapping of hook names to tensors, not {type(cache).__name__}"
         )
     if any(value.is_meta for value in values.values()):
-        raise InputError("cache", "the cache is on the meta device, which holds shapes and no numbers")
+        raise InputError(
+            "cache", "the cache is on the meta device, which holds shapes but no numbers: cache a run of the real model"
+        )
     if not values:
         raise InputError("cache", "the cache is empty: give what model.run_with_cache(tokens) returns")
     return values
@@ -63,7 +67,7 @@ def _table(field: str, value: Any) -> list[list[int]]:
             field, f"{field} are the ids that the cache was made on, [row pos], as model.to_tokens(prompt) gives them"
         )
     if not plain or not plain[0]:
-        raise InputError(field, f"there are no {field}: give at least one")
+        raise InputError(field, f"{field} are empty: give at least one")
     if any(len(row) != len(plain[0]) for row in plain):
         raise InputError(field, f"rows of {field} differ in length: give them as they were run, padded, with mask=...")
     return [[int(item) for item in row] for row in plain]

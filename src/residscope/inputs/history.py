@@ -1,4 +1,4 @@
-"""The inputs of an experiment's runs, one after the other, to go back to."""
+"""The inputs of an experiment's earlier runs, so that the user can go back to them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,18 +7,18 @@ from typing import overload
 from residscope.inputs.question import Question
 
 KEPT = 200
-"""How many runs are remembered; the oldest go."""
+"""How many runs are remembered; the oldest are dropped."""
 
 
 @dataclass
 class Past:
-    """A run as it is remembered.
+    """A remembered run.
 
     Attributes:
-        number: of the newest run of these inputs.
+        number: the newest run of these inputs.
         prompts: the prompts' texts.
-        target: the names of what was explained, one a row; empty until a run of these inputs has finished.
-        value: their values, in the target's unit; likewise. While they are run again, those of the run before.
+        target: the names of what was explained, one per row; empty until a run of these inputs has finished.
+        value: their values, in the target's unit, empty until then; while these inputs run again, the previous values.
         question: the inputs, as the user wrote them.
     """
 
@@ -31,13 +31,14 @@ class Past:
     def __repr__(self) -> str:
         prompt = self.prompts[0] if len(self.prompts) == 1 else f"{len(self.prompts)} prompts"
         told = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.target, self.value, strict=True))
-        return f"run {self.number}: {prompt!r}{': ' if told else ''}{told}"
+        changed = "".join(f", {one!r}" for one in self.question.interventions)
+        return f"run {self.number}: {prompt!r}{changed}{': ' if told else ''}{told}"
 
 
 class History(Sequence[Past]):
-    """Runs with different inputs, the oldest first, and which of them is in force.
+    """Runs with different inputs, oldest first, and which of them is current.
 
-    Like a browser's: going back and then asking something new forgets what came after.
+    It works like a browser's history: going back and then running something new forgets what came after.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class History(Sequence[Past]):
         return "\n".join(f"{'>' if at == self.at else ' '} {run!r}" for at, run in enumerate(self._runs))
 
     def add(self, run: Past) -> None:
-        """Remember a run; one of the same inputs as that in force takes its place."""
+        """Remember a run; it replaces the current one if the inputs are the same."""
         if self._runs and self._runs[self.at].question == run.question:
             self.move(self.at, run)
             return
@@ -70,13 +71,13 @@ class History(Sequence[Past]):
         self.at = len(self._runs) - 1
 
     def move(self, to: int, run: Past) -> None:
-        """Put in force what was asked at an index, as run anew; what is known of it stands until the run is done."""
+        """Make the inputs at an index current and run them again; their old results stay until the run is done."""
         known = self._runs[to]
         self._runs[to] = replace(run, target=known.target, value=known.value)
         self.at = to
 
     def finish(self, number: int, target: Sequence[str], value: Sequence[float]) -> None:
-        """Note what a run gave."""
+        """Note the results of a run."""
         for run in self._runs:
             if run.number == number:
                 run.target, run.value = tuple(target), tuple(value)

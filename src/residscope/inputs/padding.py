@@ -1,4 +1,4 @@
-"""Token ids in padded rows, and the mask that tells which of them are real."""
+"""Padded rows of token ids, and the mask that says which tokens are real."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from residscope.inputs.vocabulary import Span
 
 
 def unpacked(value: Any, mask: Any) -> tuple[Any, Any]:
-    """Return ids and mask of what a tokenizer returned, a dict with input_ids; all else as it is.
+    """Return the ids and mask that a tokenizer returned, a dict with input_ids; anything else unchanged.
 
     Args:
         value: one such dict, or a list of them.
-        mask: if given, it counts and not theirs.
+        mask: if given, used instead of theirs.
     """
     if is_encoding(value):
         return value["input_ids"], value.get("attention_mask") if mask is None else mask
@@ -37,7 +37,7 @@ def as_rows(value: Any) -> Any:
 
 
 def real_spans(mask: Any, lengths: Sequence[int]) -> list[Span]:
-    """Return where the real tokens of each row stand, [start, end).
+    """Return where the real tokens of each row are, [start, end).
 
     Args:
         mask: 1 at real tokens, 0 at padding; None where there is none.
@@ -50,20 +50,20 @@ def real_spans(mask: Any, lengths: Sequence[int]) -> list[Span]:
         return [(0, length) for length in lengths]
     rows = as_rows(mask)
     if not isinstance(rows, Sequence) or not all(map(_is_marked, rows)):
-        raise InputError("mask", "a mask is of the tokens' shape, 1 at real ones and 0 at padding")
+        raise InputError("mask", "a mask has the tokens' shape, 1 at real tokens and 0 at padding")
     if [len(row) for row in rows] != list(lengths):
-        raise InputError("mask", "the mask is not of the tokens' shape: give one mark a token, 1 at real ones")
+        raise InputError("mask", "the mask does not have the tokens' shape: give one mark per token, 1 at real tokens")
     return [_span(row) for row in rows]
 
 
 def padding_note(rows: Sequence[Sequence[int]], pad: int | None, bos: int | None, name: str) -> str:
-    """Say that rows of ids begin or end with padding that no mask tells of; nothing where none does.
+    """Say that a row of ids begins or ends with unmasked padding; nothing where none does.
 
     Args:
-        rows: of ids, as they are read.
+        rows: of ids.
         pad: the padding token.
-        bos: the BOS, one of which may begin a row although it is the padding token, too.
-        name: the padding token's.
+        bos: the BOS, which may begin a row even if it is also the padding token.
+        name: what to call the padding token.
     """
     for at, row in enumerate(rows):
         real = [position for position, token in enumerate(row) if token != pad]
@@ -72,8 +72,8 @@ def padding_note(rows: Sequence[Sequence[int]], pad: int | None, bos: int | None
         if before or after:
             where, many = ("begins", before) if before else ("ends", after)
             return (
-                f"Row {at} of the ids {where} with {count(many, 'padding token')} ({name}), read here as part of the "
-                "prompt: give mask=..., 1 at real tokens, as the tokenizer's attention_mask."
+                f"Row {at} of the ids {where} with {count(many, 'padding token')} ({name}), which are read as part "
+                "of the prompt: give mask=..., 1 at real tokens, as in the tokenizer's attention_mask."
             )
     return ""
 
@@ -86,6 +86,6 @@ def _span(marks: Sequence[int]) -> Span:
     real = [position for position, mark in enumerate(marks) if mark]
     if not real or real[-1] - real[0] + 1 != len(real):
         raise InputError(
-            "mask", "each row's real tokens stand together, padding before or after: give such a mask, 1 at real ones"
+            "mask", "the mask has gaps: in each row, real tokens must stand together, with padding before or after them"
         )
     return real[0], real[-1] + 1

@@ -15,20 +15,20 @@ Form = Literal["texts", "messages", "ids"]
 Row = str | Chat | tuple[int, ...]
 Prompt = str | Sequence[Mapping[str, Any]] | Sequence[int]
 Prompts = Prompt | Sequence[Prompt] | Mapping[str, Any] | Tensor | NDArray[Any] | CachedRun
-"""A text, chat messages or token ids, or several of one of these; a row of an array is one prompt's ids; what a
-tokenizer returns, with its attention mask; or a run that was kept."""
+"""A text, chat messages or token ids, or several of one kind; an array, each row one prompt's ids; what a tokenizer
+returns, with its attention mask; or a cached run."""
 
 
 def parse_prompts(field: str, value: Any, mask: Any = None) -> tuple[Row, ...]:
-    """Return one row a prompt, all of one form.
+    """Return one row per prompt, all in one form.
 
     Args:
         field: which input it is.
         value: as a user wrote it.
-        mask: of token ids, 1 at those that are no padding.
+        mask: for token ids, 1 at real tokens and 0 at padding.
 
     Raises:
-        InputError: for what is none of the forms, for a mix of them, and for a mask that does not fit.
+        InputError: for anything else, for mixed forms, and for a mask that does not fit.
     """
     value, mask = unpacked(value, mask)
     if isinstance(value, CachedRun):
@@ -49,13 +49,13 @@ def _rows(field: str, value: Any) -> tuple[Row, ...]:
         raise InputError(
             field,
             f"a chat message in {field} goes in a list, even a single one: [{brief(value)}]; "
-            "a dict of token ids has input_ids",
+            "a dict of token ids needs the key input_ids",
         )
     first = value[0] if isinstance(value, list | tuple) and value else None
     one = isinstance(value, str) or whole_number(first) is not None or isinstance(first, Mapping)
     listed = value if isinstance(value, list | tuple) and not one else [value]
     if not listed:
-        raise InputError(field, f"nothing in {field}: give at least one text")
+        raise InputError(field, f"{field} is empty: give at least one text")
     rows = tuple(_row(field, row) for row in listed)
     forms = dict.fromkeys(form_of(row) for row in rows)
     if len(forms) > 1:
@@ -76,7 +76,7 @@ def written(row: Row) -> Prompt:
 
 
 def plain(value: Any) -> Any:
-    """Copy what a user wrote, arrays as lists: a later change in place, of theirs or ours, then changes nothing."""
+    """Copy what a user wrote, with arrays as lists, so that later changes in place, theirs or ours, have no effect."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -92,14 +92,12 @@ _NAMES: dict[Form, str] = {"texts": "texts", "messages": "chat messages", "ids":
 def _row(field: str, row: Any) -> Row:
     if isinstance(row, str):
         if not row:
-            raise InputError(field, f"an empty text in {field}: give at least one token")
+            raise InputError(field, f"{field} has an empty text: give at least one token")
         return row
     if not isinstance(row, list | tuple):
-        raise InputError(
-            field, f"{field} is a text, chat messages, token ids, or a list of these, and {brief(row)} is none of them"
-        )
+        raise InputError(field, f"{field} is a text, chat messages, token ids, or a list of these, not {brief(row)}")
     if not row:
-        raise InputError(field, f"an empty list in {field}: give at least one token")
+        raise InputError(field, f"{field} has an empty list: give at least one token")
     if isinstance(row[0], Mapping):
         return _conversation(field, row)
     ids = []
@@ -122,6 +120,6 @@ def _conversation(field: str, messages: Sequence[Any]) -> Chat:
     if messages[-1]["role"] == "assistant":
         raise InputError(
             field,
-            f"the last message in {field} is the assistant's: end with the user's, and begin the reply by prefill=",
+            f"the last message in {field} is the assistant's: end with the user's, and begin the reply with prefill=",
         )
     return Chat(tuple(messages))

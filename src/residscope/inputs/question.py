@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from residscope.errors import InputError, brief
+from residscope.inputs import interventions as words
 from residscope.inputs.answers import Answers
+from residscope.inputs.encoding import Settings
+from residscope.inputs.interventions import Intervention
 from residscope.inputs.prompts import Prompts, plain
 from residscope.inputs.reader import Inputs, Reader
 from residscope.inputs.target import Alone, Target
@@ -18,7 +21,7 @@ _SET_ASIDE = ("corrupted", "answers", "target", "target_position", "prefill")
 
 @dataclass(frozen=True)
 class Question:
-    """What the user wrote, as written: the next change is made to this."""
+    """What the user wrote, as written; the next change applies to this."""
 
     prompts: Prompts
     answers: Answers | None
@@ -30,11 +33,17 @@ class Question:
     prefill: str | Sequence[str] | None
     mask: Any = None
     vocabulary: Names | None = None
+    interventions: Sequence[Intervention] = ()
 
     @property
     def hand_made(self) -> Target | None:
         """Return the target made by hand, if there is one."""
         return self.target if isinstance(self.target, Target) else None
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings for how prompts become tokens."""
+        return Settings(self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
 
     def copy(self) -> "Question":
         """Return a copy that shares no list with this one."""
@@ -51,20 +60,26 @@ class Question:
         )
 
     def changed(self, changes: Mapping[str, Any]) -> "Question":
-        """Return these inputs, changed so.
+        """Return these inputs with the changes.
 
         Raises:
             TypeError: for a name that is not an input.
         """
         unknown = changes.keys() - Question.__annotations__.keys()
         if unknown:
-            raise TypeError(f"no input is called {', '.join(unknown)}; there are {', '.join(Question.__annotations__)}")
-        # A target made by hand stands in place of answers.
+            raise TypeError(
+                f"there is no input {', '.join(unknown)}: the inputs are {', '.join(Question.__annotations__)}"
+            )
+        # A target made by hand replaces answers.
         if "answers" in changes and "target" not in changes and self.hand_made:
             changes = {**changes, "target": None}
         elif isinstance(changes.get("target"), Target) and "answers" not in changes:
             changes = {**changes, "answers": None}
-        # A mask is of the ids that it was given with.
+        if "interventions" in changes:
+            given = changes["interventions"]
+            listed = () if given is None else (given,) if isinstance(given, Intervention) else tuple(given)
+            changes = {**changes, "interventions": listed}
+        # A mask belongs to the ids that it was given with.
         if "prompts" in changes and "mask" not in changes:
             changes = {**changes, "mask": None}
         return replace(self, **changes).copy()
@@ -75,9 +90,9 @@ class Question:
         Raises:
             InputError: for the first input that cannot be used.
         """
-        reader = Reader(model, self.prepend_bos, self.chat_template, self.prefill, self.vocabulary)
+        reader = Reader(model, self.settings)
         if self.hand_made and self.answers is not None:
-            raise InputError("target", "both target and answers were given: give one of the two")
+            raise InputError("target", "target and answers cannot be combined: give one of the two")
         if self.hand_made and self.target_position is not None:
             raise InputError(
                 "target_position", "a Target says where it is read: leave target_position out, or set its positions"
@@ -92,10 +107,26 @@ class Question:
         sentence = why_not_together(model, [len(row) for row in inputs.tokens])
         if sentence:
             raise InputError("prompts", sentence)
-        return inputs
+        return self._with_interventions(inputs, model, reader)
+
+    def _with_interventions(self, inputs: Inputs, model: TransformerBridge, reader: Reader) -> Inputs:
+        if not self.interventions:
+            return inputs
+        if inputs.cached is not None:
+            raise InputError(
+                "interventions",
+                "these activations come from a cache and differ from what this model computes, so interventions "
+                "are not possible: give prompts, which the model runs itself",
+            )
+        lengths = list(map(len, inputs.tokens))
+        asked = words.checked(
+            self.interventions, model, lengths, reader.tokens_of, has_corrupted=inputs.corrupted is not None
+        )
+        notes = words.notes_on(asked, lengths)
+        return replace(inputs, interventions=asked, warnings=(*inputs.warnings, *notes))
 
     def fitted(self, model: TransformerBridge, changes: Mapping[str, Any]) -> tuple[Inputs, "Question"]:
-        """Read these inputs after a change; older ones that no longer fit it are set aside, with a warning.
+        """Read these inputs after a change; older ones that no longer fit are dropped, with a warning.
 
         Raises:
             InputError: for the first input that cannot be used.
@@ -106,10 +137,29 @@ class Question:
                 inputs = question.parse(model)
             except InputError as error:
                 field = error.field
+                if field == "interventions" and field not in changes:
+                    kept, gone = question._fitting(model)
+                    notes += [f"Dropped {one!r}, which no longer fits: {sentence}." for one, sentence in gone]
+                    question = replace(question, interventions=kept)
+                    continue
                 if field not in _SET_ASIDE or field in changes or getattr(question, field) is None:
                     raise
-                notes.append(f"Set aside, since it no longer fits: {error}.")
+                notes.append(f"Dropped {field}, which no longer fits: {error}.")
                 nothing: dict[str, Any] = {field: None}
                 question = replace(question, **nothing)
             else:
                 return replace(inputs, warnings=(*inputs.warnings, *notes)), question
+
+    def _fitting(self, model: TransformerBridge) -> tuple[tuple[Intervention, ...], list[tuple[Intervention, str]]]:
+        """Return the interventions that these inputs can have, and those that they cannot, each with the reason."""
+        kept, gone = [], []
+        for one in self.interventions:
+            try:
+                replace(self, interventions=(one,)).parse(model)
+            except InputError as error:
+                if error.field != "interventions":
+                    raise
+                gone.append((one, str(error)))
+            else:
+                kept.append(one)
+        return tuple(kept), gone

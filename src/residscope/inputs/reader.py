@@ -1,42 +1,44 @@
 """Prompts, answers and their tokens, checked before anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from residscope.errors import InputError, brief, count, whole_number
 from residscope.inputs.answers import AnswerPair, Answers, form_note, parse_answers
-from residscope.inputs.encoding import Encoded, Encoding
+from residscope.inputs.encoding import Encoded, Encoding, Settings
+from residscope.inputs.interventions import Asked
 from residscope.inputs.padding import as_rows, padding_note, unpacked
 from residscope.inputs.prompts import Form, Prompts, form_of, parse_prompts, plain, written
 from residscope.inputs.target import Alone, Target
-from residscope.inputs.vocabulary import Names, Span, Vocabulary
+from residscope.inputs.vocabulary import Span, Vocabulary
 from residscope.models.cached import CachedRun
 from residscope.models.demo import is_demo, unknown_words
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an experiment is asked, tokenised and checked.
+    """An experiment's inputs, tokenised and checked.
 
     Attributes:
-        prompts: the prompts' texts, one a row; of a chat what the user said last; token ids decoded, without a BOS
-            that they begin with.
-        tokens: each row's token ids, with the BOS where one is prepended, and the tokens that its answers share.
-        vocabulary: what the tokens are called.
-        answers: one pair a row, or None for the model's own top two.
-        alone: what a right answer alone is explained by.
+        prompts: the prompts' texts, one per row: the last user message of a chat; token ids decoded, without a leading
+            BOS.
+        tokens: each row's token ids, including a prepended BOS and the tokens that its answers share.
+        vocabulary: the names of the tokens.
+        answers: one pair per row, or None for the model's own top two.
+        alone: what explains a right answer alone: its log-probability or its logit.
         corrupted: the corrupted prompts' texts, or None.
         corrupted_tokens: their token ids, each as long as its prompt's.
-        target_position: where the target is read, from the end where negative, or None for each row's last token.
+        target_position: where the target is read; negative counts from the end, None is each row's last token.
         bos: the prepended token's id, or None.
-        bos_policy: who decided about it: "the model's habit", "prepend_bos=True", "chat template", ...
-        template: of each row the ranges `[start, end)` of tokens that the chat template added; none where its words
+        bos_policy: what decided whether to prepend it: "the model's habit", "prepend_bos=True", "chat template", ...
+        template: for each row, the ranges `[start, end)` of tokens that the chat template added; empty where they
             cannot be told from the user's.
-        prefills: what the reply to each prompt begins with, or None where no chat template is in use.
-        form: what the prompts were written as: "texts", "messages" or "ids".
-        cached: the activations to be read in place of a run, where they are not what the model does.
-        warnings: what the reader should know, one sentence each.
+        prefills: the beginning of the reply to each prompt, or None where no chat template is used.
+        form: how the prompts were written: "texts", "messages" or "ids".
+        cached: activations to read instead of a run, where they differ from the model's own.
+        interventions: the interventions, oldest first.
+        warnings: what the user should know, one sentence each.
     """
 
     prompts: tuple[str, ...]
@@ -53,6 +55,7 @@ class Inputs:
     prefills: tuple[str, ...] | None = None
     form: Form = "texts"
     cached: CachedRun | None = None
+    interventions: tuple[Asked, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -64,7 +67,7 @@ class Inputs:
 
 
 _AS_CACHED = (
-    "As cached: {}. These numbers are the cache's, read with this model's weights; new prompts are run by the model."
+    "As cached: {}. These numbers come from the cache, read with this model's weights; new prompts run on the model."
 )
 
 
@@ -77,15 +80,8 @@ _SPACE = (
 class Reader:
     """Turns what a user writes into `Inputs` for one model."""
 
-    def __init__(
-        self,
-        model: Any,
-        prepend_bos: bool | None = None,
-        chat_template: bool | Mapping[str, Any] | None = None,
-        prefill: str | Sequence[str] | None = None,
-        vocabulary: Names | None = None,
-    ) -> None:
-        self._encoding = Encoding(model, prepend_bos, chat_template, prefill, vocabulary)
+    def __init__(self, model: Any, settings: Settings | None = None) -> None:
+        self._encoding = Encoding(model, settings or Settings())
         self._vocabulary = self._encoding.vocabulary
         self._is_demo = is_demo(model)
 
@@ -111,19 +107,19 @@ class Reader:
         pairs = None if answers is None else parse_answers(self._vocabulary, answers, [row.text for row in own])
         if alone == "logit" and (pairs is None or pairs[0].wrong is not None):
             raise InputError(
-                "target", 'target="logit" explains one answer alone: give answers=" right", and no wrong one'
+                "target", 'target="logit" explains one answer alone: give answers=" right" and no wrong answer'
             )
         shared = [pair.shared for pair in pairs] if pairs else [()] * len(rows)
         if any(shared) and target_position is not None:
             raise InputError(
-                "target_position", "answers that begin alike are read after what they share: use target_position=None"
+                "target_position", "answers that share their first tokens are read after them: use target_position=None"
             )
         cached = prompts if isinstance(prompts, CachedRun) else None
         if any(shared) and cached is not None:
             raise InputError(
                 "answers",
-                "answers that begin alike are read after what they share, and the cache does not go on there: give "
-                "answers that differ at their first token",
+                "answers that share their first tokens are read after them, and the cache ends before: give answers "
+                "that differ at their first token",
             )
         encoded = self._encoding.continued("prompts", own, shared)
         tokens = tuple(row.ids for row in encoded)
@@ -152,17 +148,27 @@ class Reader:
     def edited(self, prompts: Prompts, texts: Sequence[str], mask: Any = None) -> Prompts:
         """Return prompts with other texts, in the form they were written in.
 
-        A text that is as it was keeps its tokens. A chat keeps its other messages, and token ids a BOS at their
-        beginning.
+        An unchanged text keeps its tokens. A chat keeps its other messages, and token ids keep a leading BOS.
 
         Args:
             prompts: as they were written.
-            texts: what `Inputs.prompts` says of them, edited; there may be more or fewer.
-            mask: of token ids; those that are padding are left out.
+            texts: the texts of `Inputs.prompts`, edited; there may be more or fewer.
+            mask: for token ids; padding is left out.
         """
         rows = parse_prompts("prompts", prompts, mask)
         sources = _sources([self._encoding.text_of(row) for row in rows], texts)
         return [written(self._encoding.edited(rows[row], text)) for row, text in zip(sources, texts, strict=True)]
+
+    def tokens_of(self, prompts: Prompts) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of prompts that an intervention reads, written in any form.
+
+        Raises:
+            InputError: for prompts that cannot be used.
+        """
+        try:
+            return tuple(row.ids for row in self._encoding.rows("prompts", parse_prompts("prompts", prompts)))
+        except InputError as error:
+            raise InputError("interventions", str(error)) from None
 
     def check_target(self, target: Target, inputs: Inputs) -> None:
         """Refuse a target made by hand that does not fit the prompts."""
@@ -170,7 +176,7 @@ class Reader:
             raise InputError(
                 "target",
                 f"the target has {count(len(target.positions), 'term')} for {count(len(inputs.tokens), 'prompt')}: "
-                "give one position, right and wrong answer a prompt",
+                "give one position, right and wrong answer per prompt",
             )
         for position, row in zip(target.positions, inputs.tokens, strict=True):
             if not 0 <= position < len(row):
@@ -182,7 +188,7 @@ class Reader:
 
     def _with_corrupted(self, inputs: Inputs, corrupted: Prompts, shared: Sequence[Sequence[int]], mask: Any) -> Inputs:
         rows = parse_prompts("corrupted", corrupted)
-        # Padded as the prompts are, they have the prompts' mask; they may also have one of their own, or no padding.
+        # If padded like the prompts, they share the prompts' mask; they may also have their own, or no padding.
         _, own_mask = unpacked(corrupted, None)
         lengths = [len(row) for row in rows if isinstance(row, tuple)]
         if mask is not None and own_mask is None and lengths == list(map(len, as_rows(mask))):
@@ -207,13 +213,13 @@ class Reader:
         where = "one begins with the other" if first is None else f"they first differ at position {first}"
         at = min(len(clean), len(broken)) if first is None else first
         return (
-            f"a corrupted prompt has {count(len(broken), 'token')} and its prompt {len(clean)}: {where}, "
+            f"a corrupted prompt has {count(len(broken), 'token')} and its prompt has {len(clean)}: {where}, "
             f"{self._vocabulary.split(broken, at)} against {self._vocabulary.split(clean, at)}; "
-            "make them the same length"
+            "make them equally long"
         )
 
     def _warnings_of_writing(self, own: Sequence[Encoded], form: Form, *, masked: bool) -> list[str]:
-        """Warn of prompts that are seldom meant as they were written: with padding, or with a space at the end."""
+        """Warn of prompts that are rarely meant as written: with padding, or with a space at the end."""
         vocabulary, padding = self._vocabulary, ""
         if form == "ids" and not masked and vocabulary.pad is not None:
             name = repr(vocabulary.decode(vocabulary.pad))
@@ -227,36 +233,36 @@ class Reader:
         own_bos = tokenizer and tokenizer.init_kwargs.get("bos_token")
         if bos is not None and own_bos is None and bos in (tokenizer.eos_token_id, tokenizer.pad_token_id):
             warnings.append(
-                f"The prepended BOS is {tokenizer.decode([bos])!r}, which ends or pads texts in this model; "
+                f"The prepended BOS is {tokenizer.decode([bos])!r}, which this model uses to end or pad texts; "
                 "prepend_bos=False leaves it out."
             )
         if bos is not None and any(row[1:2] == (bos,) for row in inputs.tokens):
             warnings.append(
-                f"A prompt begins with {tokenizer.decode([bos])!r} of its own and another was prepended; "
-                "prepend_bos=False leaves the second out."
+                f"A prompt already begins with {tokenizer.decode([bos])!r}, and another was prepended; "
+                "prepend_bos=False leaves out the second."
             )
         if self._encoding.forgets_template(inputs.form) and not self._holds_specials(inputs):
             warnings.append(
-                "This model has a chat template and the prompt is not in it: chat_template=True puts it there, "
-                "chat_template=False says that this is meant."
+                "This model has a chat template, and the prompt does not use it: chat_template=True applies it, "
+                "chat_template=False accepts the prompt as it is."
             )
-        # Ids are no text: nobody wrote the words they are decoded to, if any.
+        # Token ids are not text: the user did not write the words that they decode to.
         if self._is_demo and inputs.form != "ids":
             unknown = dict.fromkeys(word for text in inputs.prompts for word in unknown_words(tokenizer, text))
             if unknown:
                 warnings.append(
-                    f"The demo model does not know {', '.join(repr(word) for word in unknown)} and reads it byte by "
-                    "byte, which it does poorly; rs.presets() has prompts it knows."
+                    f"The demo model does not know {', '.join(repr(word) for word in unknown)} and reads it badly, "
+                    "byte by byte; rs.presets() has prompts that it knows."
                 )
         return warnings
 
     def _holds_specials(self, inputs: Inputs) -> bool:
-        """Tell whether a template's marks, or the like, were written in the texts themselves."""
+        """Tell whether the texts themselves contain special tokens, such as a template's."""
         return any(self._vocabulary.special_ids.intersection(row[1:]) for row in inputs.tokens)
 
 
 def _sources(before: Sequence[str], texts: Sequence[str]) -> list[int]:
-    """Tell which row each edited text was: its own, or, where rows came or went, the one of the same text."""
+    """Return the row that each edited text comes from: its own, or the one of the same text where rows came or went."""
     if len(texts) == len(before):
         return list(range(len(texts)))
     return [before.index(text) if text in before else min(row, len(before) - 1) for row, text in enumerate(texts)]
@@ -270,6 +276,6 @@ def _checked_position(value: Any, tokens: Sequence[Sequence[int]]) -> int | None
         raise InputError(
             "target_position",
             f"target_position {brief(value)} is not in every row: give {-shortest} to {shortest - 1}, or None for the "
-            "last",
+            "last token",
         )
     return position

@@ -1,4 +1,4 @@
-"""The number being explained: logit differences, log-probabilities or logits, read at terms: a row and a position."""
+"""The number being explained: logit differences, log-probabilities or logits, each read at a row and a position."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,11 +27,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    """What is explained, as terms that stay fixed under interventions: row, position, token ids.
+    """The number being explained, as terms that stay fixed under interventions: row, position, token ids.
 
-    With a wrong answer it is the logit of the right one less that of the wrong one, in logits; with a right answer
-    alone it is that answer's log-probability, in nats, or its logit. Positive always means towards the right answer.
-    A single logit means little: a constant added to all logits, as weight processing does, changes it and nothing else.
+    With a wrong answer it is the right answer's logit minus the wrong answer's, in logits; with a right answer alone it
+    is that answer's log-probability, in nats, or its logit. Positive always means towards the right answer. A single
+    logit means little: adding a constant to all logits, as weight processing does, changes it and nothing else.
 
     Each row has one term, unless `rows` says otherwise; a group of terms is one number, their sum with signs.
 
@@ -39,9 +39,9 @@ class Target:
         positions: where each term's logits are read, counted in its row's own tokens from 0.
         right: the right answer of each term.
         wrong: the wrong answer of each term, or None for right answers alone.
-        alone: what these are explained by, their log-probability or their logit.
-        rows: the row of each term, or None for one term a row.
-        signs: what each term counts in its group, 1 or -1; None is 1 for all.
+        alone: whether right answers alone are explained by their log-probability or their logit.
+        rows: the row of each term, or None for one term per row.
+        signs: the sign of each term in its group, 1 or -1; None is 1 for all.
         groups: the group of each term, counted from 0; None makes each term a group.
     """
 
@@ -55,7 +55,7 @@ class Target:
 
     def __post_init__(self) -> None:
         plain: dict[str, Any] = {
-            "positions": _whole_numbers("a target is read at whole-numbered positions", self.positions),
+            "positions": _whole_numbers("a target's positions are whole numbers", self.positions),
             "right": tuple(map(_with_whole_ids, self.right)),
             "wrong": None if self.wrong is None else tuple(map(_with_whole_ids, self.wrong)),
         }
@@ -74,7 +74,7 @@ class Target:
             given = count(len(self.positions), "position")
             wrong = count(len(self.wrong or self.right), "wrong answer")
             raise ValueError(
-                f"a target has one position, right and wrong answer a row, not {given}, {len(self.right)} right and "
+                f"a target has one position, right and wrong answer per row, not {given}, {len(self.right)} right and "
                 f"{wrong}"
             )
         self._check_terms()
@@ -83,13 +83,13 @@ class Target:
         for name in ("rows", "signs", "groups"):
             given = getattr(self, name)
             if given is not None and len(given) != len(self.positions):
-                raise ValueError(f"a target has one of its {name} for each of its terms, not {brief(given)}")
+                raise ValueError(f"a target needs one of its {name} for each term, not {brief(given)}")
         if min(self.rows or (0,)) < 0:
             raise ValueError(f"a target's rows are counted from 0, not {brief(self.rows)}")
         if not {1, -1}.issuperset(self.signs or ()):
             raise ValueError(f"a target's signs are 1 and -1, not {brief(self.signs)}")
         if self.groups is not None and set(self.groups) != set(range(len(set(self.groups)))):
-            raise ValueError(f"a target's groups are 0, 1, ... with one term or more each, not {brief(self.groups)}")
+            raise ValueError(f"a target's groups are 0, 1, ... with at least one term each, not {brief(self.groups)}")
 
     @property
     def term_rows(self) -> tuple[int, ...]:
@@ -109,7 +109,7 @@ class Target:
 
     @property
     def names(self) -> list[str]:
-        """Name the number in words, one a group."""
+        """Name the number in words, one per group."""
         named: dict[int, str] = {}
         for term, (name, sign) in enumerate(zip(self._term_names, self._signs, strict=True)):
             group = term if self.groups is None else self.groups[term]
@@ -188,8 +188,8 @@ class Target:
 
 def _with_whole_ids(answer: Answer) -> Answer:
     if not len(answer.ids):
-        raise ValueError("an answer has one token id or more, not none")
-    return replace(answer, ids=_whole_numbers("an answer has token ids, whole numbers", answer.ids))
+        raise ValueError("an answer needs at least one token id")
+    return replace(answer, ids=_whole_numbers("an answer's token ids are whole numbers", answer.ids))
 
 
 def _whole_numbers(wanted: str, given: Sequence[object]) -> tuple[int, ...]:
@@ -198,20 +198,3 @@ def _whole_numbers(wanted: str, given: Sequence[object]) -> tuple[int, ...]:
     if len(numbers) < len(given):
         raise ValueError(f"{wanted}, not {brief(given)}")
     return numbers
-
-
-@dataclass(frozen=True)
-class Named:
-    """What plain numbers are called, in place of a target that a model explains.
-
-    Attributes:
-        positions: where each row ends.
-        names: one a row.
-        unit: of all.
-    """
-
-    positions: tuple[int, ...]
-    names: tuple[str, ...]
-    unit: str
-    right: tuple[Answer, ...] = ()
-    wrong: None = None

@@ -34,7 +34,7 @@ class TokenizerVocabulary(Vocabulary):
         super().__init__(size)
         self.tokenizer = tokenizer
         eos = tokenizer.eos_token_id
-        # As TransformerLens does; where the prepended token is no BOS of the tokenizer's own, the reader is warned.
+        # As TransformerLens does; if the prepended token is not the tokenizer's own BOS, the user is warned.
         self.bos = eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         self.pad = eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         self.special_ids = frozenset(tokenizer.all_special_ids)
@@ -117,7 +117,7 @@ class TokenizerVocabulary(Vocabulary):
         return "".join(map(self.decode, ids)) == ("".join(text.split()) if self._joins == " " else text)
 
     def _text_of(self, token: int) -> str:
-        """Return a token's text as it is within a text: at the beginning of one, decoders cut a space off."""
+        """Return a token's text within a longer text: at the beginning of one, decoders cut off a space."""
         entry = self.entry(token)
         if entry == f"<id {token}>" or token in self._added or self._joins == " ":
             return entry

@@ -1,4 +1,4 @@
-"""What a model's tokens are called where there is no tokenizer: by their ids, or by names that the user gives."""
+"""The names of tokens without a tokenizer: their ids, or names that the user gives."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Span = tuple[int, int]
 """A range `[start, end)` of characters or of positions."""
 
 Names = Sequence[str] | Callable[[int], str | None]
-"""One name a token, in the order of ids, or a function from an id to its name."""
+"""One name per token, in the order of ids, or a function from an id to its name."""
 
 _SPLIT_CHARACTERS = 90
 
@@ -34,7 +34,7 @@ class Vocabulary:
         self._names = None if names is None else _listed(names, size)
 
     def entry(self, token: int) -> str:
-        """Return a token's entry in the vocabulary, "<id 5012>" for one that has none."""
+        """Return a token's entry in the vocabulary, "<id 5012>" where it has none."""
         if self._names is None:
             return str(token)
         name = self._names[token] if 0 <= token < self._size else None
@@ -86,11 +86,11 @@ class Vocabulary:
             return tuple(map(int, text.split()))
         except ValueError:
             raise InputError(
-                field, f"this model has no tokenizer: {field} are token ids with spaces between them, not {brief(text)}"
+                field, f"this model has no tokenizer: write {field} as token ids with spaces between, not {brief(text)}"
             ) from None
 
     def split(self, ids: Sequence[int], at: int = 0) -> str:
-        """Show where one token ends and the next begins; of many, those near position `at`."""
+        """Show where one token ends and the next begins; of many tokens, only those near position `at`."""
         whole, cut = self._split(ids)
         if not cut:
             return whole or "nothing"
@@ -126,7 +126,7 @@ class Vocabulary:
         if found:
             raise InputError(field, f"{brief(name)} in {field} names tokens {found[0]} and {found[1]}: give the id")
         raise InputError(
-            field, f"{brief(name)} in {field} is no name in vocabulary=...: give one of its names, or a token id"
+            field, f"{brief(name)} in {field} is not a name in vocabulary=...: give one of its names, or a token id"
         )
 
     def _split(self, ids: Sequence[int]) -> tuple[str, bool]:
@@ -139,25 +139,25 @@ class Vocabulary:
 
 
 def _listed(names: Names, size: int) -> list[str | None]:
-    """Return one name a token, None where there is none."""
+    """Return one name per token, None where there is none."""
     if isinstance(names, Mapping) or not (callable(names) or isinstance(names, Sequence)):
         raise InputError(
             "vocabulary",
-            f"vocabulary is a list of names, one a token, or a function from id to name, not {brief(names)}",
+            f"vocabulary is a list of names, one per token, or a function from id to name, not {brief(names)}",
         )
     if isinstance(names, Sequence):
         if len(names) != size:
             raise InputError(
                 "vocabulary",
-                f"vocabulary has {count(len(names), 'name')} and the model {count(size, 'token')}: give one for each, "
-                "or a function from id to name",
+                f"vocabulary has {count(len(names), 'name')} and the model has {count(size, 'token')}: give one for "
+                "each, or a function from id to name",
             )
         listed: list[Any] = list(names)
     else:
         listed = [_called(names, token) for token in range(size)]
     for token, name in enumerate(listed):
         if name is not None and (not isinstance(name, str) or not name):
-            raise InputError("vocabulary", f"a name in vocabulary is a text, and token {token} has {brief(name)}")
+            raise InputError("vocabulary", f"names in vocabulary are texts, and token {token} has {brief(name)}")
     return listed
 
 
@@ -167,6 +167,6 @@ def _called(names: Callable[[int], str | None], token: int) -> str | None:
     except Exception as error:  # noqa: BLE001 - whatever a user's function raises
         raise InputError(
             "vocabulary",
-            f"vocabulary({token}) raised {type(error).__name__}: give a function that takes each id, and None for no "
-            "name",
+            f"vocabulary({token}) raised {type(error).__name__}: give a function that takes every id, and returns None "
+            "for one without a name",
         ) from None

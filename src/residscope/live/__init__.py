@@ -1,1 +1,1 @@
-"""What ties Python to the page: wire, shared state, widgets, worker. It knows no torch and no view."""
+"""What connects Python to the page: wire, shared state, widgets, worker. It knows neither torch nor views."""

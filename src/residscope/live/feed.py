@@ -1,4 +1,4 @@
-"""How runs come about and reach the views that follow them: one worker, one selection, one status."""
+"""How runs are made and reach the views that follow them: one worker, one selection, one status."""
 
 import logging
 import threading
@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from residscope.live.shared import Extent, Selection, Status
-from residscope.live.source import Follower
+from residscope.live.shared import Extent, Selection, Status, attach_owner, settle
+from residscope.live.source import Follow
 from residscope.live.widget import Widget, undone_by
 from residscope.live.wire import text
 from residscope.live.worker import CLOSED, Around, Cancelled, Job, Priority, Replaced, Ticket, Worker
@@ -25,16 +25,16 @@ R = TypeVar("R", bound=Numbered)
 
 
 class Feed(Generic[R]):
-    """The runs of an experiment, the newest of which all its views show. A `Source`.
+    """The runs of an experiment; all its views show the newest. A `Source`.
 
     Args:
-        describe: gives what all views of some runs need once, and how far a selection may reach in them.
-        expect: gives how far it will reach in the runs of the newest inputs, or None.
-        around: stands around each turn of a job.
+        describe: returns what all views of some runs share, and how far a selection may reach in them.
+        expect: returns how far a selection will reach in the runs of the newest inputs, or None.
+        around: a context manager around each turn of a job.
 
     Attributes:
         lock: held while the newest inputs, or the newest runs, are exchanged.
-        number: that of the newest inputs.
+        number: the number of the newest inputs.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class Feed(Generic[R]):
         self.number = 0
         self._describe, self._expect = describe, expect
         self._runs: R | None = None
-        self._followers: dict[str, weakref.ref[Follower[R]]] = {}
+        self._followers: dict[str, weakref.WeakMethod[Follow[R]]] = {}
         self._shows: dict[str, Ticket] = {}
         self._on_run: list[Callable[[R], object]] = []
         self._jobs: dict[str, dict[str, Any]] = {}
         me = weakref.ref(self)
         self._worker = Worker("residscope", lambda ticket: _report(me, ticket), around)
         undone_by(self._worker.close)
-        self.selection.attach(self)
+        attach_owner(self.selection, self)
         self._ticket: Ticket | None = None
         self.status.observe(lambda change: _cancel(me, change["new"]), "_cancel")
 
@@ -67,20 +67,20 @@ class Feed(Generic[R]):
 
     @property
     def closed(self) -> bool:
-        """Tell whether there will be no more jobs."""
+        """Tell whether no more jobs will run."""
         return self._worker.closed
 
     def close(self) -> None:
-        """Stop all jobs, let the runs go, and close the shared models."""
+        """Stop all jobs, release the runs and close the shared models."""
         _close(self._worker, self.selection, self.status)
         self._runs = None
 
     def close_with(self, owner: object) -> None:
-        """Stop all jobs and close the shared models once nobody holds the owner."""
+        """Stop all jobs and close the shared models once the owner is garbage."""
         weakref.finalize(owner, _close, self._worker, self.selection, self.status).atexit = False
 
     def run(self, make: Callable[[Ticket], R], made: Callable[[R], object]) -> None:
-        """Make the runs of new inputs; all jobs of older ones are stopped.
+        """Make the runs of new inputs and stop all jobs of older ones.
 
         Args:
             make: makes them, on the worker.
@@ -93,7 +93,7 @@ class Feed(Generic[R]):
             self._publish(runs, made)
 
         with self.lock:
-            # The number goes up first: the job may begin before submit returns.
+            # The number goes up first, because the job may begin before submit returns.
             self.number += 1
             about = {"run": self.number, "of": ""}
             self._ticket = self._worker.submit(
@@ -105,14 +105,14 @@ class Feed(Generic[R]):
         return self._runs
 
     def wait(self, told: Callable[[], object] | None = None) -> R:
-        """Wait for the runs of the newest inputs; on the worker's own thread, give those in hand.
+        """Wait for the runs of the newest inputs; on the worker's own thread, return the current ones.
 
         Args:
             told: called about once a second while waiting.
         """
         if self._worker.is_current_thread():
             if self._runs is None:
-                raise RuntimeError("there is no finished run yet: use the trace that on_run hands over")
+                raise RuntimeError("there is no finished run yet: use the trace that on_run passes to your function")
             return self._runs
         while True:
             ticket = self._ticket
@@ -131,27 +131,27 @@ class Feed(Generic[R]):
                 assert self._runs is not None
                 return self._runs
 
-    def attach(self, view: Follower[R]) -> None:
-        """Let a view show the newest runs and all later ones; held weakly."""
-        # Under the lock, else runs that are published meanwhile find no view, and the view no runs.
+    def attach(self, name: str, follow: Follow[R]) -> None:
+        """Let a view show the newest runs and all later ones, by a method that is held weakly."""
+        # Under the lock; otherwise runs published meanwhile would miss the view, and the view would miss them.
         with self.lock:
-            self._followers[view.name] = weakref.ref(view)
+            self._followers[name] = weakref.WeakMethod(follow)
             if self._runs is not None:
-                self._show(view.name, self._runs)
+                self._show(name, self._runs)
 
-    def detach(self, view: Follower[R]) -> None:
-        """Let a view go that is closed."""
-        self._followers.pop(view.name, None)
-        self._shows.pop(view.name, None)
-        gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == view.name]
+    def detach(self, name: str) -> None:
+        """Release a closed view."""
+        self._followers.pop(name, None)
+        self._shows.pop(name, None)
+        gone = [kind for kind, job in list(self._jobs.items()) if job["of"] == name]
         for kind in gone:
             self._jobs.pop(kind, None)
         if gone:
             self._tell_jobs()
 
-    def showing(self, view: Follower[R]) -> Ticket:
+    def showing(self, name: str) -> Ticket:
         """Return the job that lets a view show the newest runs."""
-        return self._shows[view.name]
+        return self._shows[name]
 
     def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
         """Do a job on the worker; a newer one of the same key replaces it.
@@ -162,7 +162,7 @@ class Feed(Generic[R]):
         return self._worker.submit(key, job, priority, about={"run": self.number, "of": of})
 
     def on_run(self, fn: Callable[[R], object]) -> Callable[[], None]:
-        """Call fn with all later runs, on the worker's thread and outside every lock; returns what undoes this."""
+        """Call fn with all later runs, on the worker's thread, without a lock; returns a function that undoes this."""
         self._on_run.append(fn)
         return lambda: self._on_run.remove(fn) if fn in self._on_run else None
 
@@ -170,12 +170,16 @@ class Feed(Generic[R]):
         """Stop one job, or all."""
         self._worker.cancel(version)
 
+    def tell(self, message: str) -> None:
+        """Show in all views, until the next run, why a gesture was not possible."""
+        self.status._error = {"run": self.number, "message": text(message)}
+
     def _publish(self, runs: R, made: Callable[[R], object]) -> None:
         header, extent = self._describe(runs)
-        with self.lock:  # whoever asked has put it into the history then
+        with self.lock:  # by then the caller has put it into the history
             self._runs = runs
             made(runs)
-            # With the runs: who sees these may wait for a view to show them.
+            # With the runs, because whoever sees them may wait for a view to show them.
             for name in list(self._followers):
                 self._show(name, runs)
         self._jobs.clear()
@@ -185,22 +189,22 @@ class Feed(Generic[R]):
             self.status._jobs = []
             self.status._error = None
         try:
-            self.selection.settle(self, extent)
+            settle(self.selection, self, extent)
         except Exception:  # noqa: BLE001 - an observer's mistake must not stop the run
             _LOG.exception("an observer of the selection failed")
         if self._on_run:
-            # Of a kind of its own: a newer run replaces what is shown, and every run is told of.
+            # A kind of its own: a newer run replaces what is shown, but observers hear of every run.
             self._worker.submit(f"{_TOLD}{runs.number}", lambda _ticket: self._tell(runs), Priority.FIRST)
 
     def _show(self, name: str, runs: R) -> None:
         reference = self._followers[name]
 
         def job(ticket: Ticket) -> Iterator[Any] | None:
-            view = reference()
-            if view is None:
+            follow = reference()
+            if follow is None:
                 self._followers.pop(name, None)
                 return None
-            return view.follow(runs, ticket)
+            return follow(runs, ticket)
 
         about = {"run": runs.number, "of": name}
         self._shows[name] = self._worker.submit(f"{_SHOW}{name}", job, Priority.FIRST, about=about)
@@ -213,7 +217,7 @@ class Feed(Generic[R]):
                 _LOG.exception("a function given to on_run failed")
 
     def _report(self, ticket: Ticket) -> None:
-        """Let the shared status tell how far a job is, or how it has ended; on the worker's thread."""
+        """Show in the shared status how far a job is, or how it ended; on the worker's thread."""
         about, before = ticket.about, self._jobs.pop(ticket.kind, None)
         if not about or about["run"] != self.number or (about["of"] and about["of"] not in self._followers):
             return
@@ -242,7 +246,7 @@ class Feed(Generic[R]):
         return text(str(ticket.error) or type(ticket.error).__name__)
 
 
-CANCELLED = "Cancelled: change an input, or exp.update(), to run again."
+CANCELLED = "Cancelled: change an input, or call exp.update(), to run again."
 
 _SHOW, _TOLD = "show ", "told "
 
@@ -250,7 +254,7 @@ _LOG = logging.getLogger("residscope")
 
 
 def _close(worker: Worker, *models: Widget) -> None:
-    """End what an experiment leaves behind; ipywidgets would keep its models for ever."""
+    """Close what an experiment leaves behind; ipywidgets would keep its models for ever."""
     worker.close()
     for model in models:
         model.close()

@@ -1,17 +1,11 @@
-"""What a notebook's cells made and show: a cell that runs again closes what it made, and what is shown is held."""
+"""What a notebook's cells made and show: running a cell again closes what it made, and what is shown is kept alive."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ipywidgets import Output, Widget
 from ipywidgets.widgets import widget
-
-
-class Retired(Protocol):
-    """What a cell makes."""
-
-    def retire(self) -> None:
-        """Close, as far as nobody else needs it."""
 
 
 class Shown(Protocol):
@@ -24,44 +18,47 @@ class Shown(Protocol):
         """Tell whether it is closed."""
 
 
-_MADE: dict[str, tuple[str, list["weakref.ref[Retired]"]]] = {}
-"""By cell: the execution that made something last, and what it made."""
+_MADE: dict[str, tuple[str, list["weakref.WeakMethod[Callable[[], object]]"]]] = {}
+"""By cell: the execution that made something last, and what retires each thing that it made."""
 
 _SHOWN: dict[str, tuple[str, list[Shown]]] = {}
-"""By cell: the execution that showed something last, and what it shows; under "" what is shown who knows where."""
+"""By cell: the last execution that showed something, and what it shows; under "" what is shown outside any cell."""
 
 _OUTPUTS: "weakref.WeakKeyDictionary[Output, list[tuple[str, Shown, bool]]]" = weakref.WeakKeyDictionary()
-"""By `Output`: the ids of what was displayed in it, in order, each with itself and whether the browser showed it."""
+"""By `Output`: what was displayed in it, in order, by id, each with whether the browser showed it."""
 
 _OUTPUTS_OF: dict[str, dict[Output, str]] = {}
-"""By cell: each `Output` that it showed something in, with the execution that did so last."""
+"""By cell: each `Output` that it showed something in, with the last execution that did."""
 
 
-def note_made_by_cell(thing: Retired) -> None:
-    """Note that the running cell made this; at the first thing of a new execution its older things are retired.
+def note_made_by_cell(retire: Callable[[], object]) -> None:
+    """Note what the running cell made; at the first thing of a new execution its older things are retired.
 
-    Outside notebooks, and where a host does not say which cell runs, nothing is noted.
+    Nothing is noted outside notebooks, or if the host does not say which cell runs.
+
+    Args:
+        retire: a method of the thing that closes it, as far as nobody else needs it; held weakly.
     """
     cell, execution = _running()
     if not cell:
         return
     before, things = _MADE.get(cell, ("", []))
     if before == execution:
-        things.append(weakref.ref(thing))
+        things.append(weakref.WeakMethod(retire))
         return
-    _MADE[cell] = execution, [weakref.ref(thing)]
+    _MADE[cell] = execution, [weakref.WeakMethod(retire)]
     _let_go(cell, execution)
-    # The newest first: boxes before what they hold, views before what they show.
+    # Newest first: boxes before what they hold, views before what they show.
     for reference in reversed(things):
-        old = reference()
-        if old is not None:
-            old.retire()
+        retire_older = reference()
+        if retire_older is not None:
+            retire_older()
 
 
 def shown(thing: Shown) -> None:
-    """Hold what is displayed as long as it can be seen, because nobody else may hold it.
+    """Keep what is displayed alive as long as it can be seen, because nothing else may hold it.
 
-    In a cell that is until the cell shows something anew, in an `Output` until that shows other things.
+    In a cell that is until the cell shows something again, in an `Output` until that shows other things.
     """
     cell, execution = _running()
     output = _catching(execution)
@@ -85,13 +82,13 @@ def open_widgets() -> dict[str, Any]:
 
 
 def _let_go(cell: str, execution: str) -> None:
-    """Let go of what an earlier execution of the cell showed."""
+    """Release what an earlier execution of the cell showed."""
     if cell and cell in _SHOWN and _SHOWN[cell][0] != execution:
         del _SHOWN[cell]
 
 
 def _catching(execution: str) -> Output | None:
-    """Return the `Output` that catches what is displayed now, as the browser decides it."""
+    """Return the `Output` that captures what is displayed now, as the browser decides it."""
     every = list(open_widgets().values()) if execution else []
     caught = [one for one in every if isinstance(one, Output) and one.msg_id == execution]
     return caught[-1] if caught else None
@@ -107,7 +104,7 @@ def _follow_cells() -> None:
 
 
 def _cell_ended(result: Any) -> None:
-    """Let go of what stands in an `Output` that the cell has replaced by another, as `interact` does."""
+    """Release what is in an `Output` that the cell has replaced by another, as `interact` does."""
     cell, execution = _running()
     outputs = _OUTPUTS_OF.get(cell, {}) if result.success else {}
     for output, last in list(outputs.items()):
@@ -117,7 +114,7 @@ def _cell_ended(result: Any) -> None:
 
 
 def _look(change: Any) -> None:
-    """Let go of what an `Output` does not show any more."""
+    """Release what an `Output` no longer shows."""
     output: Output = change["owner"]
     if output.comm is None:
         _OUTPUTS.pop(output, None)
@@ -127,14 +124,14 @@ def _look(change: Any) -> None:
     kind = "application/vnd.jupyter.widget-view+json"
     seen = {one.get("data", {}).get(kind, {}).get("model_id") for one in output.outputs}
     entries = _OUTPUTS.get(output, [])
-    # The browser may not tell of everything in between, but it shows things in their order.
+    # The browser may not report everything in between, but it shows things in order.
     told = max((number for number, (id, _, was) in enumerate(entries, 1) if was or id in seen), default=0)
     _OUTPUTS[output] = [(id, thing, True) for id, thing, _ in entries[:told] if id in seen] + entries[told:]
 
 
 def _running() -> tuple[str, str]:
-    """Return the id of the running cell, and of the message that runs it; empty where there is none."""
-    # Only in a kernel is there a module to ask.
+    """Return the ids of the running cell and of the message that runs it; empty if there is none."""
+    # Only a kernel has the module to ask.
     try:
         from IPython.core.getipython import get_ipython
 

@@ -1,4 +1,4 @@
-"""The two models that views share by reference: what is selected, and how the experiment is doing."""
+"""The two models that views share by reference: the selection and the experiment's status."""
 
 import difflib
 import weakref
@@ -14,10 +14,10 @@ from residscope.live.widget import Widget
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a run reaches: what a selection may name in it; arrays may have no depths and no tokens.
+    """How far a run reaches, which is what a selection can name in it; arrays may have no depths or tokens.
 
     Attributes:
-        components: the names that can be pinned beside those of heads.
+        components: the names that can be pinned besides those of heads.
     """
 
     lengths: tuple[int, ...]
@@ -45,14 +45,14 @@ class Extent:
         return self.n_depths if name == "depth" else max(self.lengths)
 
     def range_of(self, name: str) -> str:
-        """Say which heads, rows, depths or positions there are."""
+        """Say which heads, rows, depths or positions exist."""
         if name == "head":
             return f"layers go from 0 to {self.n_layers - 1}, heads from 0 to {self.n_heads - 1}"
         size = self.size(name)
         return f"{_PLURALS[name]} go from 0 to {size - 1}" if size else f"there are no {_PLURALS[name]}"
 
     def pins(self) -> list[str]:
-        """Return the names of all that can be pinned."""
+        """Return all names that can be pinned."""
         heads = [f"L{layer}H{head}" for layer in range(self.n_layers) for head in range(self.n_heads)]
         return [*self.components, *heads]
 
@@ -61,11 +61,11 @@ _PLURALS = {"row": "rows", "depth": "depths", "position": "positions", "key": "p
 
 
 class Owner(Protocol):
-    """What has runs that a selection points into."""
+    """Something whose runs a selection points into."""
 
     @property
     def expected(self) -> Extent | None:
-        """Return how far the run of the newest inputs reaches, whether or not it has ended; None where none comes."""
+        """Return how far the run of the newest inputs reaches, finished or not; None if no run comes."""
 
 
 class Head(traitlets.TraitType[Any, Any]):
@@ -84,7 +84,7 @@ class Head(traitlets.TraitType[Any, Any]):
 
 
 class Index(traitlets.Int[Any, Any]):
-    """A whole number from 0, or None; True and 3.0 are refused, which traitlets.Int would take."""
+    """A whole number from 0, or None; unlike traitlets.Int it refuses True and 3.0."""
 
     info_text = "a whole number from 0, or None"
 
@@ -97,7 +97,7 @@ class Index(traitlets.Int[Any, Any]):
 
 
 class Component(traitlets.TraitType[Any, Any]):
-    """A component's name; a head's may be written as any head."""
+    """A component's name; a head can be written in any of its forms."""
 
     info_text = 'the name of a component: "L2.attn", "L2H5", or a head as "2.5" or (2, 5)'
     default_value = ""
@@ -132,26 +132,26 @@ def _pair(value: Any) -> tuple[int, int] | None:
 class Selection(Widget):
     """What is selected in every view that shares this object.
 
-    Change several traits of one gesture together with `update`, so that no view sees half of it.
+    To change several traits in one gesture, use `update`, so that no view sees half of it.
     """
 
     row = Index(None, allow_none=True).tag(sync=True)
-    """The prompt looked at; None is the mean over prompts where a mean has a meaning, else the first."""
+    """The selected prompt; None is the mean over prompts where a mean makes sense, else the first prompt."""
     depth = Index(0).tag(sync=True)
-    """An index into `trace.depths`."""
+    """The selected depth, an index into `trace.depths`."""
     head = Head().tag(sync=True)
-    """(layer, head), or None."""
+    """The selected head, (layer, head), or None."""
     position = Index(None, allow_none=True).tag(sync=True)
-    """The token position looked at, in the row's own tokens from 0; None is where the target is read."""
+    """The selected position, counted from 0 in the row's own tokens; None is where the target is read."""
     key = Index(None, allow_none=True).tag(sync=True)
-    """A source token's position, or None."""
+    """The position of the selected source token, or None."""
     pinned = traitlets.List(Component(), maxlen=256).tag(sync=True)
-    """Names of components kept in view, such as "L2H5"; a head may be given as any head."""
+    """The names of pinned components, such as "L2H5"; a head can be written in any of its forms."""
 
     show = traitlets.Enum(("now", "before", "change"), "now").tag(sync=True)
-    """Which of a number and the untouched run's is shown: "now", "before", or the "change" from one to the other."""
+    """Which numbers are shown: "now", "before" (the untouched run's), or the "change" between them."""
 
-    from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned", "show"})
+    _from_browser = frozenset({"row", "depth", "head", "position", "key", "pinned", "show"})
 
     def __init__(self, **traits: Any) -> None:
         self._owners: weakref.WeakSet[Owner] = weakref.WeakSet()
@@ -164,25 +164,25 @@ class Selection(Widget):
         return f"Selection({state}, pinned={list(self.pinned)!r})"
 
     def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        """Show it as text: it is a model without a picture, and a cell would end in nothing."""
+        """Show it as text, because a model without a view would leave the cell's output empty."""
         return {"text/plain": repr(self)}, {}
 
     @property
     def values(self) -> dict[str, Any]:
         """Return what is selected, by name."""
-        return {name: getattr(self, name) for name in sorted(self.from_browser)}
+        return {name: getattr(self, name) for name in sorted(self._from_browser)}
 
     def update(self, **changes: Any) -> None:
-        """Change several selected values at once, as one message.
+        """Change several selected values at once, in one message.
 
         Raises:
-            TypeError: for a name that is not one of the selection's.
-            traitlets.TraitError: for a value that is not of its kind; then nothing changes.
-            InputError: for a value that exists in no run shown here; then nothing changes.
+            TypeError: for a name that the selection does not have.
+            traitlets.TraitError: for a value of the wrong kind; then nothing changes.
+            InputError: for a value that no run shown has; then nothing changes.
         """
-        unknown = changes.keys() - self.from_browser
+        unknown = changes.keys() - self._from_browser
         if unknown:
-            raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self.from_browser))}")
+            raise TypeError(f"a selection has no {', '.join(unknown)}; it has {', '.join(sorted(self._from_browser))}")
         traits = self.traits()
         with self.hold_sync():
             values = {name: traits[name]._validate(self, value) for name, value in changes.items()}
@@ -191,24 +191,12 @@ class Selection(Widget):
                 setattr(self, name, value)
 
     def copy_from(self, other: "Selection") -> None:
-        """Select what another selection has selected, as far as it exists here."""
+        """Copy another selection, as far as its values exist here."""
         values = other.values
         pinned = values.pop("pinned")
         with self.hold_sync():
             here = {name: value for name, value in values.items() if self._exists(name, value)}
             self.update(**here, pinned=[name for name in pinned if self._exists("pinned", name)])
-
-    def attach(self, owner: Owner) -> None:
-        """Let an owner say what can be selected before its first run has ended."""
-        with self.lock:
-            self._owners.add(owner)
-
-    def settle(self, owner: Owner, extent: Extent) -> None:
-        """Take note of an owner's newest run, and drop what no longer exists in any attached run."""
-        self.attach(owner)
-        # Else what is selected meanwhile on another thread is dropped for what was selected before.
-        with self.hold_sync():
-            self.update(**self._gone(owner, extent))
 
     def _gone(self, owner: Owner, extent: Extent) -> dict[str, Any]:
         first = owner not in self._extents
@@ -230,7 +218,7 @@ class Selection(Widget):
 
     @traitlets.validate("row", "depth", "head", "position", "key", "pinned")
     def _in_a_run(self, proposal: Any) -> Any:
-        """Refuse what exists in no attached run."""
+        """Refuse a value that no attached run has."""
         name, value = proposal["trait"].name, proposal["value"]
         for one in value if name == "pinned" else [value]:
             if not self._exists(name, one):
@@ -238,13 +226,13 @@ class Selection(Widget):
         return value
 
     def _exists(self, name: str, value: Any) -> bool:
-        """Tell whether an attached run has a value, or none can say."""
+        """Tell whether an attached run has a value, or whether none can say."""
         reach = self._reach(name)
         return not reach or any(extent.holds(name, value) for extent in reach)
 
     def _reach(self, name: str) -> list[Extent]:
-        """Return how far the attached runs reach, ended or under way, those that can say."""
-        with self.lock:
+        """Return how far the attached runs reach, finished or not, if they can say."""
+        with self._lock:
             extents = [*self._extents.values(), *(owner.expected for owner in self._owners)]
         return [extent for extent in extents if extent and (name != "depth" or extent.n_depths)]
 
@@ -253,29 +241,52 @@ class Selection(Widget):
         if name == "pinned":
             names = [pin for extent in reach for pin in extent.pins()]
             nearest = difflib.get_close_matches(value, dict.fromkeys(names), cutoff=0)
-            return f"no run here has the component {brief(value)}; the nearest names are {', '.join(nearest)}"
+            return f"no run shown has the component {brief(value)}; similar names are {', '.join(nearest)}"
         what = f"L{value[0]}H{value[1]}" if name == "head" else f"{name} {value}"
-        return f"no run here has {what}: {', or '.join(dict.fromkeys(extent.range_of(name) for extent in reach))}"
+        return f"no run shown has {what}: {', or '.join(dict.fromkeys(extent.range_of(name) for extent in reach))}"
+
+
+def attach_owner(selection: Selection, owner: Owner) -> None:
+    """Let an owner say what can be selected before its first run has finished."""
+    with selection._lock:
+        selection._owners.add(owner)
+
+
+def settle(selection: Selection, owner: Owner, extent: Extent) -> None:
+    """Note an owner's newest run, and drop what no attached run has any more."""
+    attach_owner(selection, owner)
+    # Otherwise a selection made meanwhile on another thread would be lost.
+    with selection.hold_sync():
+        selection.update(**selection._gone(owner, extent))
 
 
 class Status(Widget):
-    """How an experiment is doing, once for all its views: the run's tokens and facts, progress, the error line."""
+    """An experiment's status, shared by all its views: the run's tokens and facts, progress, the error line."""
 
     run = traitlets.Int(0).tag(sync=True)
     """The number of the newest finished run; 0 before the first."""
     _header = traitlets.Dict().tag(sync=True)
     _jobs: Any = traitlets.List().tag(sync=True)
-    """What is computed, the oldest first, and what has failed of the newest run; each with the view that asked."""
+    """The jobs being computed, oldest first, and the failed ones of the newest run, each with the view that asked."""
     _error: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _history = traitlets.Dict({"at": 0, "of": 0}).tag(sync=True)
     _cancel = traitlets.Int(0).tag(sync=True)
     """The id of the job to stop."""
     _go: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
-    from_browser = frozenset({"_cancel", "_go"})
+    _intervene: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    """Parts to switch off, or on again: {"id", "do": "switch" or "ablate" or "reset", "parts", "kind", "dose"}."""
+
+    _from_browser = frozenset({"_cancel", "_go", "_intervene"})
 
 
 def shared_state(widget: Widget, names: Iterable[str]) -> dict[str, Any]:
     """Return traits of a shared model as plain data, for hosts that cannot share it."""
     state = widget.get_state(list(names))
     return {name: value for name, value in state.items() if name in names}
+
+
+def set_shared_state(widget: Widget, asked: Any) -> None:
+    """Set traits of a shared model as such a host asks, as far as the browser may set them."""
+    if isinstance(asked, dict):
+        widget.set_state({name: value for name, value in asked.items() if name in widget._from_browser})

@@ -7,20 +7,12 @@ from residscope.live.shared import Extent, Selection, Status
 from residscope.live.worker import Job, Priority, Ticket
 
 R_co = TypeVar("R_co", covariant=True)
-"""What is followed: the runs that belong together."""
+"""The runs that are followed."""
 
-R_contra = TypeVar("R_contra", contravariant=True)
+R = TypeVar("R")
 
-
-class Follower(Protocol[R_contra]):
-    """A view, as its source sees it."""
-
-    @property
-    def name(self) -> str:
-        """Return a name that no other follower has."""
-
-    def follow(self, runs: R_contra, ticket: Ticket) -> Iterator[Any] | None:
-        """Show new runs; yields whenever more of them is shown."""
+Follow = Callable[[R, Ticket], Iterator[Any] | None]
+"""A view's method that shows new runs; it yields whenever more of them is shown."""
 
 
 class Source(Protocol[R_co]):
@@ -28,7 +20,7 @@ class Source(Protocol[R_co]):
 
     Attributes:
         selection: what is selected.
-        status: how it is doing, once for all views.
+        status: the status that all views share.
     """
 
     selection: Selection
@@ -36,25 +28,30 @@ class Source(Protocol[R_co]):
 
     @property
     def expected(self) -> Extent | None:
-        """Return how far a selection reaches in the runs of the newest inputs; None where no more runs come."""
+        """Return how far a selection reaches in the runs of the newest inputs; None if no more runs come."""
 
     @property
     def closed(self) -> bool:
-        """Tell whether there will be no more jobs."""
+        """Tell whether no more jobs will run."""
 
     def now(self) -> R_co | None:
         """Return the newest finished runs, or None; never waits."""
 
     def wait(self, told: Callable[[], object] | None = None) -> R_co:
-        """Wait for the runs of the newest inputs, and raise what they raised; calls `told` once a second meanwhile."""
+        """Wait for the runs of the newest inputs and raise their error, if any; calls `told` once a second."""
 
-    def attach(self, view: Follower[R_co]) -> None:
-        """Let a view show the newest runs and all later ones; held weakly."""
+    def attach(self, name: str, follow: Follow[R_co]) -> None:
+        """Let a view show the newest runs and all later ones.
 
-    def detach(self, view: Follower[R_co]) -> None:
-        """Let a view go that is closed."""
+        Args:
+            name: the view's, which no other has.
+            follow: shows runs; held as weakly as its view.
+        """
 
-    def showing(self, view: Follower[R_co]) -> Ticket:
+    def detach(self, name: str) -> None:
+        """Release a closed view."""
+
+    def showing(self, name: str) -> Ticket:
         """Return the job that lets a view show the newest runs."""
 
     def ask(self, key: str, job: Job, priority: Priority = Priority.CLICK, *, of: str = "") -> Ticket:
@@ -64,7 +61,7 @@ class Source(Protocol[R_co]):
             key: the name of such jobs.
             job: what to do; it yields between forwards, so that more urgent jobs can go first.
             priority: when it is done.
-            of: the name of the view that asks, which alone shows how far the job is and why it failed.
+            of: the name of the view that asks; it alone shows the job's progress and failure.
 
         Raises:
             RuntimeError: when the source is closed.

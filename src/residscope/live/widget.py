@@ -1,4 +1,4 @@
-"""The base of every widget here: takes from the browser only what it declares, and leaves nothing behind."""
+"""The base of every widget here: it accepts only declared traits from the browser, and leaves nothing behind."""
 
 import json
 import sys
@@ -17,10 +17,10 @@ from ipywidgets import Layout
 from residscope.live.rerun import open_widgets
 
 LARGEST_MESSAGE = 1_000_000
-"""Bytes of JSON that the browser may send for one trait."""
+"""The most bytes of JSON that the browser may send for one trait."""
 
 DEEPEST_MESSAGE = 20
-"""Lists and objects within one another that it may send; Python's own limit is met in the middle of things."""
+"""How deeply lists and objects that it sends may be nested; Python's own limit would strike halfway through."""
 
 STATIC = Path(__file__).parents[1] / "static"
 
@@ -29,7 +29,7 @@ _Undo = list[weakref.WeakMethod[Callable[[], object]]]
 
 
 class _Made(threading.local):
-    """What undoes what the constructors that run on this thread have made so far; None when none runs."""
+    """The calls that undo what constructors on this thread have made so far; None if none is running."""
 
     undo: _Undo | None = None
 
@@ -39,7 +39,7 @@ _MADE = _Made()
 
 @contextmanager
 def made_whole() -> Iterator[None]:
-    """When what is made within fails, undo all of it, the newest first, and let the error through."""
+    """If construction inside fails, undo all of it, newest first, and pass on the error."""
     outer = _MADE.undo
     mine: _Undo = []
     _MADE.undo = mine
@@ -50,7 +50,7 @@ def made_whole() -> Iterator[None]:
     except BaseException:
         for reference in reversed(mine):
             undo = reference()
-            # What goes wrong now must not hide what went wrong first.
+            # A second error must not hide the first.
             with suppress(Exception):
                 if undo is not None:
                     undo()
@@ -60,13 +60,13 @@ def made_whole() -> Iterator[None]:
 
 
 def undone_by(method: Callable[[], object]) -> None:
-    """Note what to call when the construction that goes on fails."""
+    """Note what to call if the running construction fails."""
     if _MADE.undo is not None:
         _MADE.undo.append(weakref.WeakMethod(method))
 
 
 class _Whole(traitlets.MetaHasTraits):
-    """Makes a widget whole, or leaves nothing of it."""
+    """Makes a widget completely or not at all."""
 
     def __call__(cls, *args: Any, **traits: Any) -> Any:
         with made_whole():
@@ -74,29 +74,29 @@ class _Whole(traitlets.MetaHasTraits):
 
 
 class Widget(anywidget.AnyWidget, metaclass=_Whole):
-    """An anywidget that refuses what it has not declared, from Python and from the browser.
+    """An anywidget that refuses undeclared names, from Python and from the browser.
 
     Attributes:
-        from_browser: the traits the browser may write; anything else it sends is answered with the true value.
+        _from_browser: the traits the browser may write; to any other it gets the true value as the answer.
     """
 
     # A string and not a Path: anywidget keeps every instance alive whose bundle is a Path.
     _esm = traitlets.Unicode("export default {};").tag(sync=True)
     _css = traitlets.Unicode("").tag(sync=True)
 
-    from_browser: ClassVar[frozenset[str]] = frozenset()
+    _from_browser: ClassVar[frozenset[str]] = frozenset()
 
-    lock: threading.RLock
+    _lock: threading.RLock
     _to_tell: list[Any] | None = None
     _watched: dict[tuple[int, Any], tuple[traitlets.HasTraits, Sequence[str], Callable[[Any], None]]]
 
     def __new__(cls, *args: Any, **traits: Any) -> Any:
         """Make what closing needs, because a widget that fails before it is made is closed all the same."""
         made = super().__new__(cls, *args, **traits)
-        # Traits are set on the kernel's threads and on the worker's, and ipywidgets' bookkeeping is not made for it.
-        made.lock = threading.RLock()
+        # The kernel's threads and the worker's set traits, and ipywidgets' bookkeeping is not made for that.
+        made._lock = threading.RLock()
         made._watched = {}
-        undone_by(made.retire)
+        undone_by(made._retire)
         return made
 
     def __init__(self, **traits: Any) -> None:
@@ -106,12 +106,12 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         super().__init__(**traits)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take a message from the browser: good values are set together, others are answered with the true ones."""
+        """Handle a message from the browser: set good values together, and answer bad ones with the true values."""
         good: dict[str, Any] = {}
         refused: list[str] = []
-        with self._alone():  # also while looking: what may be selected changes with the run
+        with self._alone():  # also for validation: what may be selected changes with the run
             for name, value in sync_data.items():
-                if name in self.from_browser and self._accepts(name, value):
+                if name in self._from_browser and self._accepts(name, value):
                     good[name] = value
                 elif name in self.keys:
                     refused.append(name)
@@ -122,13 +122,13 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
-        """Send what changes meanwhile as one message."""
+        """Send all changes made meanwhile in one message."""
         with self._alone(), super().hold_sync():
             yield
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
-        """Call observers of what changes meanwhile at the end; traitlets' own way loses what other threads change."""
+        """Call observers at the end for all changes made meanwhile; traitlets' own way loses other threads' changes."""
         with self._alone():
             yield
 
@@ -139,8 +139,8 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other threads out; observers are called when they are let in again, for one may wait for them."""
-        with ExitStack() as afterwards, self.lock:
+        """Keep other threads out; observers are called after that, because one may wait for another thread."""
+        with ExitStack() as afterwards, self._lock:
             if self._to_tell is not None:
                 yield
                 return
@@ -148,19 +148,19 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             try:
                 yield
             finally:
-                # A stack goes backwards, and goes on when an observer fails.
+                # A stack unwinds backwards, and goes on when an observer fails.
                 for event in reversed(self._to_tell):
                     afterwards.callback(super()._notify_observers, event)
                 self._to_tell = None
 
     def _notify_observers(self, event: Any) -> None:
         if self._to_tell is None:
-            super()._notify_observers(event)  # of a default value, which is no change
+            super()._notify_observers(event)  # for a default value, which is not a change
         else:
             self._to_tell.append(event)
 
     def open(self) -> None:
-        """Open the widget's comm; where we know what is shown, the widget lives until nobody shows or holds it."""
+        """Open the widget's comm; where we know what is shown, the widget lives until nothing shows or holds it."""
         super().open()
         if self.comm is None or not _host_is_known(self.comm):
             return
@@ -171,14 +171,14 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             if call is not None:
                 call(message)
 
-        # ipywidgets' own handler, and its list of all widgets, would keep this one for ever.
+        # ipywidgets' own handler and its list of all widgets would keep this one alive for ever.
         self.comm.on_msg(handle_message)
         open_widgets()[self.model_id] = weakref.proxy(self)
 
-    def watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
+    def _watch(self, other: traitlets.HasTraits, names: Sequence[str], handler: Callable[[Any], object]) -> None:
         """Call a method of this widget when traits of another change, until this one is closed.
 
-        The other one does not keep this one alive.
+        The other widget does not keep this one alive.
         """
         method = weakref.WeakMethod(handler)
         key = id(other), method
@@ -190,7 +190,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
             if call is not None:
                 call(change)
 
-        # First noted, then done: what comes in between must find it. What watches itself need not be told to stop.
+        # Noted first, in case of an interrupt in between. A widget that watches itself need not be told to stop.
         if other is not self:
             self._watched[key] = other, names, told
         other.observe(told, names)
@@ -199,21 +199,21 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
         """Stop watching others, and close the widget and the layout model that ipywidgets made for it."""
         while self._watched:
             _, (other, names, told) = self._watched.popitem()
-            with suppress(ValueError):  # it was interrupted before it watched
+            with suppress(ValueError):  # it was interrupted before it began to watch
                 other.unobserve(told, names)
         if self.comm is not None and self.layout is not None:
             self.layout.close()
         super().close()
 
-    def retire(self) -> None:
-        """Close it, and nothing that it merely holds."""
+    def _retire(self) -> None:
+        """Close the widget, but not the widgets that it holds."""
         self.close()
 
     def __del__(self, _ends: Callable[[], bool] = sys.is_finalizing) -> None:
-        """Close what nobody holds any more; what it held may have other holders."""
-        # One that was interrupted before it had what closing needs has nothing to close.
+        """Close a widget that nothing holds any more; others may still hold what it held."""
+        # A widget that was interrupted before it had what closing needs has nothing to close.
         if "_watched" in vars(self) and not _ends():
-            self.retire()
+            self._retire()
 
     @traitlets.default("layout")
     def _make_layout(self) -> Layout:
@@ -224,7 +224,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
     def _accepts(self, name: str, value: Any) -> bool:
         try:
-            # Also what JSON cannot hold, or hides: a lone surrogate fails to encode.
+            # This also catches what JSON cannot hold: a lone surrogate fails to encode.
             written = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
             if len(written) > LARGEST_MESSAGE or not _is_flat(value, DEEPEST_MESSAGE):
                 return False
@@ -240,7 +240,7 @@ class Widget(anywidget.AnyWidget, metaclass=_Whole):
 
 
 def _host_is_known(comm: Any) -> bool:
-    """Tell whether `rerun` holds what is shown, as in an IPython kernel, or nothing can be shown at all."""
+    """Tell whether `rerun` keeps what is shown alive, as in an IPython kernel, or whether nothing can be shown."""
     from comm import DummyComm
 
     kernels = sys.modules.get("ipykernel.kernelbase")
@@ -255,7 +255,7 @@ def _is_flat(value: Any, levels: int) -> bool:
 
 
 def check_front_end() -> None:
-    """Refuse to go on where the package has no front end.
+    """Raise an error if the package has no front end.
 
     Raises:
         ImportError: when no bundle is there.
@@ -263,7 +263,7 @@ def check_front_end() -> None:
     if not any(STATIC.glob("*.js")):
         raise ImportError(
             f"residscope has no front end here ({STATIC} holds no bundles): in a checkout run `make build`, "
-            "elsewhere install residscope anew"
+            "elsewhere reinstall residscope"
         )
 
 

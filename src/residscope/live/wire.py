@@ -13,15 +13,15 @@ from safetensors.numpy import save
 Array = NDArray[Any]
 
 _KEPT_AS_THEY_ARE = "\n\t "
-"""White space that the browser draws itself, as dim marks."""
+"""White space that the browser draws as dim marks."""
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\ufe0e\uffa0")
-"""Characters that show nothing though their category does not say so; U+FE0F, which colours emoji, is left alone."""
+"""Characters that are invisible although their category does not say so; not U+FE0F, which colours emoji."""
 _MOST_MARKS = 8
-"""Accents and the like on one letter; more, which no script needs, would cover the lines around."""
+"""The most accents on one letter; more, which no script needs, would cover the lines around."""
 
 
 def pack(run: int, arrays: Mapping[str, Array], info: Mapping[str, Any]) -> bytes:
-    """Write arrays and what is said about them as one safetensors file that names its run.
+    """Write arrays and facts about them as one safetensors file that names its run.
 
     Args:
         run: the number of the run that everything in it belongs to.
@@ -39,9 +39,9 @@ def lower_triangles(patterns: NDArray[np.float16]) -> NDArray[np.float16]:
 
 
 def text(raw: str) -> str:
-    """Return text that can be sent and shown: what would hide, reorder or break text becomes a visible mark.
+    """Return text that is safe to send and show: characters that hide, reorder or break text become visible marks.
 
-    Lone surrogates become U+FFFD, since a message that holds one cannot be sent. Control characters, invisible and
+    Lone surrogates become U+FFFD, because a message with one cannot be sent. Control characters, invisible and
     bidirectional ones become their names, such as <U+202E>, and so do accents heaped on one letter. Spaces, tabs and
     newlines stay.
     """
@@ -52,19 +52,19 @@ def text(raw: str) -> str:
     return "".join(shown)
 
 
-def token_text(raw: str, piece: str) -> str:
+def token_text(raw: str, entry: str) -> str:
     """Return a token's text; a token that is part of a character shows its bytes, such as <E2 80>.
 
     Args:
         raw: the token decoded.
-        piece: its entry in the vocabulary, from which byte-level vocabularies tell the bytes.
+        entry: its entry in the vocabulary, from which byte-level vocabularies tell the bytes.
     """
     if "\N{REPLACEMENT CHARACTER}" not in raw:
         return text(raw)
     table = _byte_of_character()
-    if not piece.startswith("<0x") and all(character in table for character in piece):
-        return f"<{' '.join(f'{table[character]:02X}' for character in piece)}>"
-    return text(piece)
+    if not entry.startswith("<0x") and all(character in table for character in entry):
+        return f"<{' '.join(f'{table[character]:02X}' for character in entry)}>"
+    return text(entry)
 
 
 @cache

@@ -3,13 +3,13 @@
 Locks are taken in this order, and one thread never takes them the other way round:
 
 1. `Feed.lock`: an experiment's question, its history and which run is the newest.
-2. `Worker._changed`: which jobs wait. Nobody computes or calls others while holding it.
+2. `Worker._changed`: which jobs wait. No thread computes or calls other code while holding it.
 3. `Runs`' own and `Memory`'s: each number of a run is computed once.
-4. `Twin.lock`: one forward at a time on a model, whoever asks; the tokenizer has one of its own, taken alone.
-5. `Widget.lock`: the traits of one widget; observers are called when it is free again.
+4. `Twin.lock`: one forward at a time on a model; the tokenizer has its own lock, taken alone.
+5. `Widget._lock`: the traits of one widget; observers are called when it is free again.
 
-Views of arrays have no worker; `Fixed` does their jobs one at a time, and its lock comes before all others. The two
-locks over `twin_of` and over the tokenizer's copy guard a look-up each, and nothing else is taken within.
+Views of arrays have no worker; `Fixed` does their jobs one at a time, and its lock comes before all others. The locks
+of `twin_of` and of the tokenizer's copy each guard a look-up, and no other lock is taken inside them.
 """
 
 import atexit
@@ -24,16 +24,16 @@ from types import TracebackType
 from typing import Any
 
 Report = Callable[["Ticket"], None]
-"""Told of a job that goes on, at most ten times a second, and once more when it has ended."""
+"""Called with a running job at most ten times a second, and once more when it has ended."""
 
 Job = Callable[["Ticket"], Iterator[Any] | None]
-"""What is to be done: a generator function, or a plain function that is done in one go.
+"""The work to do: a generator function, or a plain function that runs in one go.
 
-A job yields only between forwards: never while it has the twin, a hook or a gradient mode of its own.
+A job yields only between forwards, never while it holds the twin, a hook or a gradient mode.
 """
 
 Around = Callable[[], AbstractContextManager[None]]
-"""Gives what stands around each turn of a job."""
+"""Returns a context manager around each turn of a job."""
 
 REPORT_EVERY = 0.1
 
@@ -41,26 +41,26 @@ CLOSED = "this experiment is closed: make a new one"
 
 
 class Priority(IntEnum):
-    """Which job goes first; of two alike, the older one."""
+    """Which job goes first; if equal, the older one."""
 
     RUN = 0
     CLICK = 1
     FIRST = 2
-    """What a view shows first, and of the lens the column where the target is read."""
+    """What a view shows first; for the lens, the column where the target is read."""
     SCREEN = 3
     """What is on screen."""
     REST = 4
     SWEEP = 5
     STILL = 6
-    """Still pictures, which show what the others have left."""
+    """Still pictures, which show what the other jobs have computed."""
 
 
 class Cancelled(Exception):
-    """A job was cancelled, or a newer one of its kind has come."""
+    """A job was cancelled, or a newer one of its kind has replaced it."""
 
 
 class Replaced(Cancelled):
-    """A newer job of its kind has come, which will tell how it ends."""
+    """A newer job of its kind has replaced it and will report its end."""
 
 
 class Ticket:
@@ -68,11 +68,11 @@ class Ticket:
 
     Attributes:
         version: higher for later jobs.
-        kind: what is replaced by a newer one.
+        kind: a newer job of the same kind replaces this one.
         priority: the job may change its own, and then yield.
-        about: what its reporter needs to know of it.
+        about: what its reporter needs to know about it.
         progress: (label, done, total), or None before the first step and when it has ended.
-        partial: what the job has yielded last.
+        partial: the job's last yield.
         error: what it raised, once it is done; `Cancelled` where it was stopped.
     """
 
@@ -97,7 +97,7 @@ class Ticket:
 
     @property
     def done(self) -> bool:
-        """Tell whether the job has ended, in whatever way."""
+        """Tell whether the job has ended, however it did."""
         return self._done.is_set()
 
     @property
@@ -115,7 +115,7 @@ class Ticket:
             raise self._stopped
 
     def step(self, label: str, done: int, total: int) -> None:
-        """Check, and report how far the job is."""
+        """Check, and report the job's progress."""
         self.check()
         now = time.monotonic()
         if now - self._reported >= REPORT_EVERY:
@@ -123,7 +123,7 @@ class Ticket:
             self._report(self)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end of the job; a keyboard interrupt gets through."""
+        """Wait for the end of the job; a keyboard interrupt ends the wait."""
         return self._done.wait(timeout)
 
     def wait_for_partial(self, timeout: float | None = None) -> bool:
@@ -131,15 +131,15 @@ class Ticket:
         return self._first.wait(timeout)
 
     def raise_error(self) -> None:
-        """Raise what the job raised, if anything; many may wait for one job, and each starts from its traceback."""
+        """Raise the job's error, if any; several callers may wait for one job, and each gets the original traceback."""
         if self.error is not None:
             raise self.error.with_traceback(self._traceback)
 
     def turn(self, around: Around = nullcontext) -> None:
-        """Do the job up to where it yields, or to its end."""
+        """Run the job to its next yield, or to its end."""
         try:
             self.check()
-            # Within the try: what fails there fails the job, and not the thread.
+            # Inside the try, so that a failure here fails the job and not the thread.
             with around():
                 if self._job is not None:
                     job, self._job = self._job, None
@@ -151,7 +151,7 @@ class Ticket:
         except StopIteration:
             pass
         except Cancelled as error:
-            # Nobody is told where it was, and its frames would hold all that it had in hand.
+            # The traceback is not shown, and its frames would keep everything alive that they hold.
             self.error = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - kept for whoever waits for the job
             self.error, self._traceback = error, error.__traceback__
@@ -160,7 +160,7 @@ class Ticket:
     def _end(self) -> None:
         rest, self._rest, self._job, self.progress = self._rest, None, None, None
         try:
-            # Of what was stopped between two turns, what stands in `finally` is done now.
+            # A job stopped between two turns runs its `finally` blocks now.
             if isinstance(rest, Generator):
                 rest.close()
             self._report(self)
@@ -174,12 +174,12 @@ class Ticket:
 class Worker:
     """A daemon thread with one job per kind; a newer job of a kind stops and replaces the older one.
 
-    Whenever a job yields, the most urgent of those that wait goes on.
+    Whenever a job yields, the most urgent waiting job continues.
 
     Args:
-        name: the thread's.
-        report: told how far jobs are.
-        around: stands around each turn of a job.
+        name: the thread's name.
+        report: called with the progress of jobs.
+        around: a context manager around each turn of a job.
     """
 
     def __init__(self, name: str, report: Report, around: Around = nullcontext) -> None:
@@ -213,8 +213,8 @@ class Worker:
             kind: the name of such jobs.
             job: what to do.
             priority: which waiting job goes first.
-            replaces: tells which other kinds are stopped.
-            about: what the reporter needs to know of it.
+            replaces: returns which other kinds to stop.
+            about: what the reporter needs to know about it.
 
         Raises:
             RuntimeError: when the worker is closed.
@@ -276,7 +276,7 @@ class Worker:
                     self._ending.append(ticket)
                 elif not ticket.done:
                     self._waiting[ticket.kind] = ticket
-            # Else this thread holds the last job, and through its error's frames all that it held.
+            # Otherwise this thread would keep the last job alive, and all that its error's frames hold.
             del ticket
 
 
@@ -285,9 +285,9 @@ _ALIVE: "weakref.WeakSet[Worker]" = weakref.WeakSet()
 
 @atexit.register
 def _end_all() -> None:
-    """End every thread before Python does: one that it ends in the middle of torch aborts the program.
+    """End every thread before Python does: ending one in the middle of torch would abort the program.
 
-    However long a step takes, it is waited for, as concurrent.futures waits.
+    It waits for a step however long that takes, as concurrent.futures does.
     """
     alive = list(_ALIVE)
     for worker in alive:

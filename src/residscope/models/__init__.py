@@ -1,4 +1,4 @@
-"""The only place that knows TransformerLens and torch modules: load, read weights, twin, record a run."""
+"""The only place that knows TransformerLens and torch modules: load a model, read weights, twin it, record a run."""
 
 from transformer_lens import ActivationCache
 from transformer_lens.model_bridge import TransformerBridge

@@ -1,4 +1,4 @@
-"""A run's activations, looked at by hook point; a live run is made anew at each look, with its edits."""
+"""A run's activations, read by hook point; a live run is repeated at each reading, with its edits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from residscope.models.placement import home_of
 from residscope.models.size import saying_what_to_turn_down
 
 Step = Callable[[int, int], None]
-"""Called before each layer with (layers done, layers in all); raises to stop the run."""
+"""Called before each layer with (layers done, layers in all); may raise to stop the run."""
 
 Look = Callable[..., None]
 """Called with the activation of a hook point, [row pos ...] padded on the right."""
@@ -24,7 +24,7 @@ Taken = TypeVar("Taken")
 
 
 class Watch(NamedTuple):
-    """A look at a hook point: at what the model goes on with, or, `before` an edit of it, at what came there."""
+    """A look at a hook point: at the activation that the model continues with or, `before` an edit, at the original."""
 
     point: str
     look: Look
@@ -33,7 +33,7 @@ class Watch(NamedTuple):
 
 @runtime_checkable
 class Activations(Protocol):
-    """A run whose activations can be looked at."""
+    """A run whose activations can be read."""
 
     @property
     def edits(self) -> PlacedEdits:
@@ -45,7 +45,7 @@ class Activations(Protocol):
 
 @dataclass(frozen=True)
 class LiveRun:
-    """A run that is made anew at each look."""
+    """A run that is repeated at each look."""
 
     tokens: Int[Tensor, "row pos"]
     edits: PlacedEdits = NO_EDITS

@@ -1,4 +1,4 @@
-"""What a user may give as a model: a bridge, or a Hugging Face model, which gets a bridge on a copy of its modules."""
+"""Turns a user's model into a bridge: a Hugging Face model gets one on a copy of its modules."""
 
 import weakref
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residscope.errors import InputError, brief
 from residscope.models.changes import Snapshot, WeightSamples, foreign_weights, snapshot_of
-from residscope.models.copies import copied, tensors_of
+from residscope.models.copies import copy_modules, tensors_of
 from residscope.models.size import ran_out_of_memory
 from residscope.models.supported import WANTED, said_by, why_unsupported, why_unsupported_model
 from residscope.models.tokenizer_copy import TokenizerCopy
@@ -23,7 +23,7 @@ from residscope.models.tokenizer_copy import TokenizerCopy
 
 @dataclass(frozen=True)
 class _Known:
-    """The bridge of a Hugging Face model, and what that model was then.
+    """The bridge of a Hugging Face model, and the state that the model was in.
 
     Attributes:
         samples: of the model's weights, where the bridge holds copies of some and an edit must be noticed.
@@ -39,7 +39,7 @@ class _Known:
     given: TokenizerCopy = field(default_factory=TokenizerCopy)
 
     def is_of(self, model: PreTrainedModel, tokenizer: Any) -> bool:
-        """Tell whether nothing of the model has been exchanged since."""
+        """Tell whether no part of the model has been replaced since."""
         now = snapshot_of(model)
         return (
             self.tokenizer is tokenizer
@@ -53,14 +53,14 @@ _BRIDGES: "weakref.WeakKeyDictionary[PreTrainedModel, _Known]" = weakref.WeakKey
 
 
 def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
-    """Return the bridge of what was given: itself, or one that shares a Hugging Face model's weights.
+    """Return a given bridge itself, or a bridge that shares a Hugging Face model's weights.
 
     Args:
         model: a bridge or a Hugging Face causal language model, which is not changed.
-        tokenizer: of a Hugging Face model, which has none of its own; None leaves it without.
+        tokenizer: the tokenizer of a Hugging Face model; None leaves it without one.
 
     Raises:
-        InputError: for anything else, and for models that are no decoders with attention heads.
+        InputError: for anything else, and for models that are not decoders with attention heads.
     """
     if isinstance(model, PreTrainedModel):
         known = _BRIDGES.get(model)
@@ -71,13 +71,13 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
             samples = WeightSamples(() if _shares_all(bridge, seen.tensors) else seen.tensors)
             known = _BRIDGES[model] = _Known(bridge, tokenizer, seen, samples, samples.read())
         set_tokenizer(known.bridge, known.given.of(tokenizer))
-        # What the strip says of training mode is read off the bridge.
+        # What the strip says about training mode is read off the bridge.
         known.bridge.train(model.training)
         return known.bridge
     if not isinstance(model, TransformerBridge):
         raise InputError("model", _other(model))
     if tokenizer is not None:
-        raise InputError("model", "a bridge has its tokenizer: leave tokenizer= out, or set model.tokenizer")
+        raise InputError("model", "a bridge has its own tokenizer: leave tokenizer= out, or set model.tokenizer")
     sentence = why_unsupported(model) or _adapted(model.original_model)
     if sentence:
         raise InputError("model", sentence)
@@ -85,19 +85,19 @@ def as_bridge(model: Any, tokenizer: Any = None) -> TransformerBridge:
 
 
 def check_tokenizer(tokenizer: Any) -> None:
-    """Refuse what is neither a tokenizer of transformers' nor None."""
+    """Refuse anything but a transformers tokenizer or None."""
     if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise InputError(
             "model",
-            f"a tokenizer is one of transformers', as AutoTokenizer.from_pretrained(...) gives, not {brief(tokenizer)}",
+            f"a tokenizer comes from transformers, as from AutoTokenizer.from_pretrained(...), not {brief(tokenizer)}",
         )
 
 
 def set_tokenizer(bridge: TransformerBridge, tokenizer: Any) -> None:
-    """Give a bridge its own copy of a tokenizer, which gets a padding token where it has none.
+    """Give a bridge its own copy of a tokenizer, with a padding token if it has none.
 
-    TransformerLens would load another by the tokenizer's name, and lose what was changed in memory, and so would its
-    setter, which also takes the tokenizer's size for the model's.
+    TransformerLens would load another by the tokenizer's name and lose changes made in memory. So would its setter,
+    which also mistakes the tokenizer's size for the model's.
     """
     if bridge.tokenizer is tokenizer:
         return
@@ -114,7 +114,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     """Build a bridge on a copy of a Hugging Face model: TransformerLens replaces submodules in place.
 
     Args:
-        model: is not changed.
+        model: the model, which is not changed.
         keep: the tensors that model and bridge share.
 
     Raises:
@@ -123,8 +123,8 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     sentence = why_unsupported_model(model) or _adapted(model)
     if sentence:
         raise InputError("model", sentence)
-    twin = copied(model, model.modules(), keep)
-    # A model that was never saved does not name its class, and TransformerLens goes by it.
+    twin = copy_modules(model, model.modules(), keep)
+    # A model that was never saved does not name its class, which TransformerLens needs.
     twin.config.architectures = twin.config.architectures or [type(model).__name__]
     try:
         bridge = build_bridge_from_module(
@@ -136,7 +136,7 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
     except Exception as error:
         if ran_out_of_memory(error):
             raise
-        # TransformerLens' own sentence for this goes on to name all that it knows.
+        # TransformerLens' own message lists every model that it knows.
         unknown = isinstance(error, ValueError) and "rchitecture" in str(error)
         name = type(model).__name__
         raise InputError("model", no_bridge(name) if unknown else _not_built(name, error)) from error
@@ -148,13 +148,13 @@ def bridge_of(model: PreTrainedModel, keep: Sequence[Tensor]) -> TransformerBrid
 
 def no_bridge(name: str) -> str:
     """Say that TransformerLens does not know an architecture."""
-    return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() names those it has"
+    return f"TransformerLens has no bridge for {name}: TransformerBridge.list_supported_models() lists those it has"
 
 
 def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
-    """Tell whether a bridge computes with these tensors alone: some attentions are given a split copy of one matrix.
+    """Tell whether a bridge computes with these tensors alone: some attention layers get a split copy of one matrix.
 
-    A bias of zeros that TransformerLens adds is no copy of anything.
+    A bias of zeros that TransformerLens adds is not a copy.
     """
     memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
     held = (tensor for root in (bridge, bridge.original_model) for tensor in tensors_of(root))
@@ -163,7 +163,7 @@ def _shares_all(bridge: TransformerBridge, tensors: Sequence[Tensor]) -> bool:
 
 def _adapted(model: torch.nn.Module) -> str:
     name = foreign_weights(model)
-    return f"{name} adds to a weight that it does not own, as an adapter: {_MERGE}" if name else ""
+    return f"{name} adds to a weight that it does not own, as an adapter does: {_MERGE}" if name else ""
 
 
 _MERGE = "merge it into the weights first (peft's model.merge_and_unload()), with tokenizer=..."
@@ -174,13 +174,13 @@ def _other(model: Any) -> str:
     if "HookedTransformer" in kinds:
         return (
             "a HookedTransformer is not supported: load it as a bridge with "
-            "TransformerBridge.boot_transformers(model.cfg.model_name), then, if its processed weights are wanted, "
+            "TransformerBridge.boot_transformers(model.cfg.model_name), and for processed weights call "
             "bridge.enable_compatibility_mode()"
         )
     if "PeftModel" in kinds:
         return f"a PEFT model's adapter is not in its weights: {_MERGE}"
     return (
-        "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers gives, or a Hugging "
+        "a model is a TransformerBridge, as rs.load_model or TransformerBridge.boot_transformers returns, or a Hugging "
         f"Face causal language model with tokenizer=..., not {type(model).__name__}"
     )
 

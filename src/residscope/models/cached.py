@@ -1,4 +1,4 @@
-"""A run that somebody has already: whether it is what this model does, and what it holds."""
+"""A run that the user already has: whether it agrees with this model, and its activations."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ _IDS = "embed.hook_in"
 
 
 class ForeignCacheError(ValueError):
-    """The activations cannot be of this model on these tokens, in one sentence."""
+    """The activations cannot come from this model on these tokens; one sentence says why."""
 
 
 class NotCachedError(ValueError):
-    """An activation is asked of a cache that does not hold it."""
+    """A cache does not hold an activation that is needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,8 @@ class CachedRun:
         starts: where each row's tokens begin in them.
         tokens: each row's tokens, without padding.
         reached: the hook points that a run of this model passes.
-        difference: where they first differ from what the model does, in words; empty where they do not.
-        missing: the first activation that a recording needs and the cache lacks; empty where it lacks none.
+        difference: where they first differ from the model's own, in words; empty if they agree.
+        missing: the first activation that a recording needs and the cache lacks; empty if it lacks none.
     """
 
     values: Mapping[str, Tensor]
@@ -54,7 +54,7 @@ class CachedRun:
 
     @property
     def edits(self) -> PlacedEdits:
-        """Return none: a run that is there already is edited no more."""
+        """Return none: a cached run cannot be edited."""
         return NO_EDITS
 
     def look(self, model: TransformerBridge, watches: Sequence[Watch], _layers: Sequence[int]) -> None:
@@ -71,8 +71,8 @@ class CachedRun:
     def _padded_right(self, point: str, device: torch.device) -> Shaped[Tensor, "row ..."]:
         if point not in self.values:
             raise NotCachedError(
-                f"the cache has no {point!r}, and what it holds is not what this model does, so it cannot be computed "
-                "anew: cache it too"
+                f"the cache has no {point!r}, and what it holds differs from what this model computes, so it cannot be "
+                "recomputed: cache that too"
             )
         value, axes, width = self.values[point], self.axes[point], max(map(len, self.tokens))
         rows = []
@@ -220,12 +220,12 @@ def _difference(name: str, given: Tensor, live: Tensor, axes: tuple[int, ...], f
     ours, theirs = [row.clamp(max=len(live) - 1)], [row.clamp(max=len(given) - 1)]
     for axis in range(1, live.ndim):
         if axis in axes:
-            # What most numbers are read off stands last.
+            # Most numbers are read off the last position.
             ours.append(torch.where(last, real[row] - 1, (chance[axis] * real[row]).long()))
         else:
             ours.append((chance[axis] * live.shape[axis]).long())
         theirs.append(ours[-1] + starts[row] if axis in axes else ours[-1])
-    # In half precision what masks a score may be infinite.
+    # In half precision masked scores may be infinite.
     kept, computed = given.cpu()[tuple(theirs)].double(), live.cpu()[tuple(ours)].to(given.dtype).double()
     apart = (kept != computed) & ~((kept - computed).abs() <= _tolerance(given, live))
     if not apart.any():

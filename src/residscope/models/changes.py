@@ -1,4 +1,4 @@
-"""Whether a model has changed: one walk over it takes down what its numbers depend on, and a sample of its weights."""
+"""Whether a model has changed: one walk over it notes what its numbers depend on, and a sample of its weights."""
 
 import functools
 import types
@@ -43,7 +43,7 @@ CONFIG_SETTINGS = (
     "use_bidirectional_attention",
     "uses_rms_norm",
 )
-"""What forwards read of a config while they run; all else of it is read when a model is made."""
+"""The settings that a forward reads while it runs; all others are read when the model is made."""
 
 
 _DEVICE, _DTYPE, _VERSION = attrgetter("device"), attrgetter("dtype"), attrgetter("_version")
@@ -52,10 +52,10 @@ _ADDRESS = methodcaller("data_ptr")
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a model's numbers depend on, as it was at one time.
+    """A snapshot of what a model's numbers depend on.
 
-    What a model keeps while it runs is none of it, nor are hook points, which compute nothing, nor training mode, for
-    all our runs are in evaluation mode.
+    It leaves out what a model keeps while it runs, hook points, which compute nothing, and training mode, because all
+    our runs are in evaluation mode.
 
     Attributes:
         modules: all but hook points, held weakly.
@@ -70,7 +70,7 @@ class Snapshot:
     places: list[Any]
 
     def has_parts_of(self, other: "Snapshot") -> bool:
-        """Tell whether both are of models that compute alike on equal tensors."""
+        """Tell whether both models compute the same on equal tensors."""
         same = self.modules == other.modules and len(self.settings) == len(other.settings)
         pairs = self.settings, other.settings
         return same and (all(map(is_, *pairs)) or all(map(_is_same_setting, *pairs)))
@@ -82,7 +82,7 @@ class Snapshot:
 
 
 def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
-    """Walk over these modules and all in them, each once."""
+    """Walk over these modules and their submodules, each once."""
     names: dict[type[torch.nn.Module], tuple[str, ...]] = {}
     known: set[int] = set()
     modules: list[torch.nn.Module] = []
@@ -99,7 +99,7 @@ def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
         if kind not in names:
             names[kind] = _settings_like(module)
         settings += map(own.get, names[kind])
-        # Most have none of one of these, and each step counts.
+        # Most modules lack one of these, and each step counts.
         if held := own["_parameters"]:
             tensors += held.values()
         if held := own["_buffers"]:
@@ -139,7 +139,7 @@ class WeightSamples:
         if addresses != self._addresses:
             self._find()
             self._addresses = addresses
-        # On a GPU each transfer waits for all that is queued; near by, NumPy joins small pieces in a third of the time.
+        # On a GPU each transfer waits for the whole queue; on the CPU NumPy joins small pieces in a third of the time.
         values = [torch.cat([view.reshape(-1) for view in views]).cpu().numpy() for views in self._far]
         values += [np.concatenate(views, axis=None) for views in self._near]
         versions = array("q", map(_VERSION, self._counted))
@@ -248,6 +248,6 @@ def _assigned(member: Any, names: set[str]) -> Iterator[str]:
             waiting += one.__code__, getattr(one, "__wrapped__", None)
         elif isinstance(one, types.CodeType):
             waiting += one.co_consts
-            # To read instructions takes long, and few functions know the names.
+            # Reading instructions takes long, and few functions contain the names.
             if not names.isdisjoint(one.co_names):
                 yield from (step.argval for step in get_instructions(one) if step.opname == "STORE_ATTR")

@@ -10,7 +10,7 @@ from torch import Tensor
 Root = TypeVar("Root", bound=torch.nn.Module)
 
 
-def copied(root: Root, modules: Iterable[torch.nn.Module], keep: Iterable[object]) -> Root:
+def copy_modules(root: Root, modules: Iterable[torch.nn.Module], keep: Iterable[object]) -> Root:
     """Copy a module tree: hooks are left out, and what is to be kept is shared.
 
     Args:

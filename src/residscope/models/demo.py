@@ -1,4 +1,4 @@
-"""The demo model that ships with the package: where it is, what to ask it, what it cannot read."""
+"""The demo model that ships with the package: its folder, its prompts, the words it does not know."""
 
 import json
 from dataclasses import dataclass

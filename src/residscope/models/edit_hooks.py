@@ -49,7 +49,7 @@ def edit_hooks(model: TransformerBridge, edits: PlacedEdits, note: Note) -> list
 
     # Attention and the stream after it are edited at one point, in this order.
     ordered = sorted(edits, key=lambda edit: edit.slot.kind == "resid_mid")
-    # What a later edit needs of the stream before the attention is taken after that has been edited.
+    # An edit of resid_mid needs the stream before the attention, read after that has been edited.
     own: list[Hook] = [(point_of(model, edit.slot), hook(edit)) for edit in ordered]
     return [*rests.hooks_of_heads, *own, *rests.hooks_of_stream]
 

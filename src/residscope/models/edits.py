@@ -30,7 +30,7 @@ class Site:
     """One part of a model, and where in its rows it is edited.
 
     Attributes:
-        kind: `head` (what a head writes, as z less what z holds whatever the head attends to), `z` (all of a head's
+        kind: `head` (what a head writes: z minus what z holds whatever the head attends to), `z` (all of a head's
             z), `attn` (the sum of the layer's heads as it enters the residual stream; what the layer's attention adds
             besides stays), `mlp` (all that branch adds), or the residual stream: `resid_pre`, `resid_mid`,
             `resid_post`.
@@ -70,17 +70,17 @@ class Edit:
 
     @property
     def is_steering(self) -> bool:
-        """Tell whether the part is kept and something added."""
+        """Tell whether the part is kept and something is added."""
         return self.factor == 1 and self.plus is not None
 
     def dosed(self, dose: int | float) -> "Edit":
-        """Return the edit at a dose: 1 leaves the part as it is, 0 makes this edit, half of each lies between."""
+        """Return a weaker edit: at 1 the part is unchanged, at 0 the edit is complete, and between they mix."""
         plus = None if self.plus is None else (1 - dose) * self.plus
         return replace(self, factor=dose + (1 - dose) * self.factor, plus=plus)
 
 
 class Slot(NamedTuple):
-    """What can be edited once at each position. `head` and `z` are two names of one slot."""
+    """A part that can be edited once at each position; `head` and `z` share a slot."""
 
     kind: Kind
     layer: int
@@ -107,13 +107,13 @@ class PlacedEdit:
 
     @property
     def changes(self) -> Bool[Tensor, "row pos"]:
-        """Tell where the part does not stay as it is."""
+        """Tell where the part changes."""
         return (self.factor[..., 0] != 1) | self.adds
 
     def applied(self, value: Float[Tensor, "row pos d"], rest: Float[Tensor, "row pos d"] | None) -> Tensor:
         """Return an activation after the edit of its part; `rest` is what it holds besides the part.
 
-        Where nothing is edited it is the activation, to the bit.
+        Where nothing is edited it equals the activation, bit for bit.
         """
         wide = torch.promote_types(value.dtype, torch.float32)
         where, factor, plus = (one.to(value.device) for one in (self.where, self.factor, self.plus))
@@ -129,7 +129,7 @@ class PlacedEdit:
 
 @dataclass(frozen=True)
 class PlacedEdits:
-    """All edits of a run, one a part."""
+    """All edits of a run, one per part."""
 
     edits: tuple[PlacedEdit, ...] = ()
 
@@ -188,19 +188,19 @@ def checked_slot(site: Site, model: TransformerBridge) -> Slot:
     n_layers, n_heads = int(model.cfg.n_layers), int(model.cfg.n_heads)
     kind = next((known for known in KINDS if known == site.kind), None)
     if kind is None:
-        raise _refused(f"there is no part {brief(site.kind)} to edit: there are {', '.join(KINDS)}")
+        raise _refused(f"there is no part {brief(site.kind)} to edit: the parts are {', '.join(KINDS)}")
     layer, head = whole_number(site.layer), whole_number(site.head)
     if layer is None or not 0 <= layer < n_layers:
         raise _refused(f"there is no layer {brief(site.layer)}: this model has layers 0 to {n_layers - 1}")
     if kind in _OF_HEADS and (head is None or not 0 <= head < n_heads):
         raise _refused(f"there is no head {brief(site.head)}: this model has heads 0 to {n_heads - 1}")
     if kind not in _OF_HEADS and site.head is not None:
-        raise _refused(f"{kind} is a part of a whole layer: give head=None, or edit the kind 'head'")
+        raise _refused(f"{kind} belongs to a whole layer: give head=None, or edit the kind 'head'")
     if kind in ("attn", *_OF_HEADS) and not has_heads(model, layer):
         raise _refused(f"layer {layer} has no attention heads: edit its mlp, resid_pre, resid_mid or resid_post")
     if kind == "resid_mid" and f"blocks.{layer}.hook_resid_mid" not in model.hook_dict:
         raise _refused(
-            f"layer {layer} runs attention and MLP side by side, so there is no resid_mid: edit resid_pre or resid_post"
+            f"layer {layer} runs attention and MLP in parallel, so it has no resid_mid: edit resid_pre or resid_post"
         )
     return Slot(kind, layer, head)
 
@@ -246,7 +246,7 @@ def _placed(slot: Slot, edit: Edit, model: TransformerBridge, lengths: Sequence[
         where[row, positions] = True
     factor = edit.factor
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not math.isfinite(factor):
-        raise _refused(f"{edit.site} is multiplied by {brief(factor)}: give a finite number")
+        raise _refused(f"{edit.site} cannot be multiplied by {brief(factor)}: give a finite number")
     d = int(model.cfg.d_head if slot.kind in _OF_HEADS else model.cfg.d_model)
     plus = _checked_plus(edit, [(d,), (len(lengths), width, d)])
     own = torch.where(where, float(factor), 1.0)[..., None]
@@ -263,11 +263,11 @@ def _checked_plus(edit: Edit, shapes: list[tuple[int, ...]]) -> Tensor | None:
     if not isinstance(plus, Tensor) or tuple(plus.shape) not in shapes:
         is_tensor = isinstance(plus, Tensor)
         raise _refused(
-            f"what is added to {edit.site} is {f'a tensor of shape {list(plus.shape)}' if is_tensor else brief(plus)}: "
+            f"{f'a tensor of shape {list(plus.shape)}' if is_tensor else brief(plus)} cannot be added to {edit.site}: "
             f"give a tensor of shape {' or '.join(str(list(shape)) for shape in shapes)}"
         )
     if not plus.isfinite().all():
-        raise _refused(f"what is added to {edit.site} holds numbers that are not finite: give finite ones")
+        raise _refused(f"the tensor to add to {edit.site} has NaN or infinity: give finite numbers")
     return plus.detach().to(torch.promote_types(plus.dtype, torch.float32))
 
 

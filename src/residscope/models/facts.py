@@ -1,4 +1,4 @@
-"""What the strip says about a model: name, numbers, processing, and what to be warned of."""
+"""What the strip says about a model: name, type, device, processing and warnings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,17 +39,17 @@ def facts_of(model: TransformerBridge) -> ModelFacts:
 def _warnings(model: TransformerBridge) -> Iterator[str]:
     if is_offloaded(model):
         yield (
-            "This model's weights are offloaded, so it is used itself and not a copy: hooks set on it count, and it "
-            "must not be run elsewhere meanwhile."
+            "This model's weights are offloaded, so residscope runs the model itself, not a copy: hooks on it take "
+            "effect, and nothing else may run it at the same time."
         )
     elif hooked := users_hooks(model):
         yield (
-            f"Shown without the hooks on {', '.join(hooked)}: residscope runs the model itself, and "
+            f"Shown without the hooks on {', '.join(hooked)}: residscope runs the model without them, and "
             "Experiment.from_cache shows a run with them."
         )
     # The wrapped model is not among the bridge's modules.
     if model.training or model.original_model.training:
         yield (
-            "This model is in training mode; it is shown as in evaluation mode, without dropout: model.eval() makes "
-            "your own runs the same."
+            "This model is in training mode, but is shown in evaluation mode, without dropout: after model.eval() your "
+            "own runs agree with what is shown."
         )

@@ -1,4 +1,4 @@
-"""What the Hugging Face hub says of a name: asked once and quietly, before anything is loaded."""
+"""What the Hugging Face hub knows about a name: asked once, quietly, before anything is loaded."""
 
 import difflib
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def look_up(name: str) -> None:
     """Refuse the name of a model that is neither on this machine nor on the hub; loading it would retry for a minute.
 
     Raises:
-        InputError: for such a name, with those like it.
+        InputError: for such a name, with similar ones.
     """
     official = _officials().get(name, name)
     try:
@@ -34,13 +34,13 @@ def look_up(name: str) -> None:
             HfApi().model_info(official, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception as error:
         sentence = why_not_there(name, error)
-        # Any other failure, a busy hub's for one, may pass: loading tries again, and says what is wrong.
+        # Any other failure, such as a busy hub, may pass: loading tries again and says what is wrong.
         if sentence is not None:
             raise InputError("model", sentence) from error
 
 
 def why_not_there(name: str, error: BaseException) -> str | None:
-    """Say what kept a model from being had from the hub, or return None where that was something else."""
+    """Say why a model could not be loaded from the hub, or return None if the hub is not the reason."""
     causes = list(chain(error))
     kinds = {base.__name__ for cause in causes for base in type(cause).__mro__}
     text = " ".join(map(str, causes)).lower()
@@ -55,7 +55,7 @@ def why_not_there(name: str, error: BaseException) -> str | None:
     if kinds & _UNKNOWN or any(words in text for words in _UNKNOWN_WORDS):
         return (
             f"there is no model {brief(name)}: give 'demo', a local folder, or a name from the Hugging Face hub, "
-            f"logged in where it is private{_names_like(name)}"
+            f"logged in if it is private{_names_like(name)}"
         )
     return None
 
@@ -77,7 +77,7 @@ def _names_like(name: str) -> str:
     lowered = {one.lower(): official for one, official in officials.items()}
     close = difflib.get_close_matches(name.lower(), lowered, cutoff=0.8)
     names = dict.fromkeys(lowered[one] for one in close)
-    return f"; names like it are {', '.join(map(repr, names))}" if names else ""
+    return f"; similar names are {', '.join(map(repr, names))}" if names else ""
 
 
 def _officials() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Load a model: the demo, SmolLM2, a local folder, any name TransformerLens can boot, or one that you have."""
+"""Load a model: the demo, SmolLM2, a local folder, any name that TransformerLens can boot, or your own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -35,12 +35,13 @@ def load_model(
             Hugging Face format, a name that `TransformerBridge.boot_transformers` knows, such as "gpt2", or a Hugging
             Face causal language model that you have, which is copied.
         device: where to put it; None takes CUDA, else MPS, else the CPU, and leaves a given model's copy where it is.
-        dtype: the weights' type; None is float32 where that fits with room for a run, else bfloat16, or float16 on
-            GPUs without it, and says so in a line. A given model keeps its own.
-        tokenizer: of a given model; it is copied. None leaves the model without: it is asked with token ids.
+        dtype: the weights' type; None takes float32 if that fits with room for a run, else bfloat16, or float16 on GPUs
+            without it, and prints a line about it. A given model keeps its own type.
+        tokenizer: the tokenizer of a given model, which is copied. None leaves the model without one: its prompts are
+            token ids.
 
     Raises:
-        InputError: when there is no such model, it is gated, cannot be reached, does not fit, or is no decoder with
+        InputError: when the model does not exist, is gated, cannot be reached, does not fit, or is not a decoder with
             attention heads; the sentence says what to do.
     """
     if isinstance(model, PreTrainedModel):
@@ -78,7 +79,7 @@ def load_model(
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Show no progress bar: for what is there at once it would only be left behind."""
+    """Show no progress bars: for fast loads they would only clutter the output."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

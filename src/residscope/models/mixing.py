@@ -1,4 +1,4 @@
-"""How one layer's heads mix values: where they look, what they take, and what comes out."""
+"""How one layer's heads mix values: their patterns, their values, and what comes out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

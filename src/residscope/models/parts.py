@@ -1,4 +1,4 @@
-"""Parts read off an untouched run, as an edit of them needs: whole, their mean, or other rows'."""
+"""Reads parts of an untouched run that an edit needs: at all positions, their mean, or other rows'."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,18 +8,21 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from residscope.errors import InputError, count
-from residscope.models.activations import Activations, Watch
+from residscope.models.activations import Activations, Watch, whole
 from residscope.models.edit_hooks import Rests, point_of
 from residscope.models.edits import Site, Slot, checked_slot
 
 
-def read_parts(model: TransformerBridge, run: Activations, sites: Sequence[Site]) -> list[Float[Tensor, "row pos d"]]:
-    """Return what these parts are in a run, each at all positions, in one forward; their sites' positions do not count.
+def read_parts(
+    model: TransformerBridge, run: Activations, sites: Sequence[Site], take: Callable[[Tensor], Tensor] = whole
+) -> list[Tensor]:
+    """Return what these parts are in a run, in one forward; their sites' positions do not count.
 
     Args:
         model: which runs.
         run: an untouched run.
         sites: of the parts.
+        take: makes of a part `[row pos d]` what is kept.
 
     Raises:
         InputError: for a part that the model does not have.
@@ -28,13 +31,13 @@ def read_parts(model: TransformerBridge, run: Activations, sites: Sequence[Site]
     rests, parts = Rests(model, slots), dict[Slot, Tensor]()
 
     def look(slot: Slot) -> Callable[..., None]:
-        def take(value: Tensor, **_: object) -> None:
+        def see(value: Tensor, **_: object) -> None:
             rest = rests.of(slot, value)
             own = value if slot.head is None else value[:, :, slot.head]
             own = own.to(torch.promote_types(own.dtype, torch.float32))
-            parts[slot] = own if rest is None else own - rest.to(own)
+            parts[slot] = take(own if rest is None else own - rest.to(own))
 
-        return take
+        return see
 
     needed = [Watch(str(point), hook) for point, hook in (*rests.hooks_of_heads, *rests.hooks_of_stream)]
     watches = [Watch(point_of(model, slot), look(slot)) for slot in dict.fromkeys(slots)]
@@ -48,7 +51,7 @@ def mean_of(part: Float[Tensor, "row pos d"], lengths: Sequence[int], *, first: 
     Args:
         part: at all positions, of the reference prompts.
         lengths: how many tokens each row has.
-        first: whether the first tokens count too; what is there is unlike all else.
+        first: whether the first tokens count too; their activations are unlike all others.
 
     Raises:
         InputError: when no token is left.
@@ -59,7 +62,7 @@ def mean_of(part: Float[Tensor, "row pos d"], lengths: Sequence[int], *, first: 
     if not counted.any():
         raise InputError(
             "interventions",
-            "no token is left to take a mean over: each prompt's first does not count, so give prompts of two tokens "
+            "there is no token to take a mean over, since each prompt's first is left out: give prompts of two tokens "
             "or more",
         )
     return part[counted].mean(0)
@@ -88,7 +91,7 @@ def of_rows(
         if sources[source] < length:
             raise InputError(
                 "interventions",
-                f"row {row} has {count(length, 'token')} and row {source}, which it takes from, {sources[source]}: "
+                f"row {row} has {count(length, 'token')} and takes from row {source}, which has {sources[source]}: "
                 "take from a row that is as long",
             )
     taken = part.new_zeros((len(rows), max(lengths), part.shape[-1]))

@@ -1,4 +1,4 @@
-"""Where a model's weights are: on one device, on several, or offloaded; and how to have them at hand."""
+"""Where a model's weights are: on one device, on several, or offloaded; and how to load them for use."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,10 +39,10 @@ def is_split(model: TransformerBridge) -> bool:
 
 @contextmanager
 def loaded(*modules: torch.nn.Module) -> Iterator[None]:
-    """Have the modules' weights at hand, offloaded ones too."""
+    """Load the modules' weights for use, including offloaded ones."""
     with ExitStack() as stack:
         for part in modules_of(*modules):
-            # Few models are offloaded, and to enter nothing for each module takes longer than most sums.
+            # Few models are offloaded, and entering an empty context for each module takes longer than most sums.
             if "_hf_hook" in vars(part):
                 stack.enter_context(align_module_device(part))
         yield

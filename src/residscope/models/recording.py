@@ -47,7 +47,7 @@ class Recording:
         final_scales: the final norm's scale at every position; `scale` is that at the terms.
         attn_factors: what edits multiply the sum of each layer's heads by; None where there are no edits.
         edit_rows: what edits themselves add to the stream: of a branch what is added to it, of the stream what was
-            there after less what was before.
+            there after minus what was before.
     """
 
     resid: Float[Tensor, "depth row pos d_model"]
@@ -113,6 +113,36 @@ def record(
     return _joined(first, second, torch.cat(order).argsort())
 
 
+def read_logits(
+    model: TransformerBridge, tokens: Int[Tensor, "row pos"], terms: Terms, edits: PlacedEdits
+) -> Float[Tensor, "term d_vocab"]:
+    """Run the model once on right-padded tokens and keep only its logits at the terms.
+
+    Args:
+        model: which runs.
+        tokens: padded on the right.
+        terms: where the run is read.
+        edits: made in the run.
+
+    Raises:
+        torch.OutOfMemoryError: when the rows do not fit together; it says what to turn down.
+    """
+    with saying_what_to_turn_down(tokens):
+        return _logits(model, tokens, terms, in_order(model, [], edits))
+
+
+def _logits(
+    model: TransformerBridge, tokens: Int[Tensor, "row pos"], terms: Terms, hooks: list[Hook]
+) -> Float[Tensor, "term d_vocab"]:
+    def gather_terms(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (terms.take(args[0])[:, None], *args[1:])
+
+    with ExitStack() as stack, torch.no_grad():
+        stack.callback(model.unembed.register_forward_pre_hook(gather_terms).remove)
+        logits: Tensor = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0]
+    return logits.to(home_of(model))
+
+
 def _record_together(
     model: TransformerBridge,
     tokens: Int[Tensor, "row pos"],
@@ -125,9 +155,6 @@ def _record_together(
     kept: dict[str, Tensor] = {}
     stops: dict[EditRow, Tensor] = {}
 
-    def gather_terms(_module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (terms.take(args[0])[:, None], *args[1:])
-
     def keep(part: _Part) -> Watch:
         return Watch(part.point, lambda value, **_: kept.update({part.name: part.take(value).to(home)}), part.before)
 
@@ -139,9 +166,7 @@ def _record_together(
 
     watches = list(map(keep, _parts(model, terms, keep_patterns=keep_patterns)))
     hooks = [*map(progress, range(n_layers)), *in_order(model, watches, edits, note)]
-    with ExitStack() as stack, torch.no_grad():
-        stack.callback(model.unembed.register_forward_pre_hook(gather_terms).remove)
-        logits = model.run_with_hooks(tokens, return_type="logits", fwd_hooks=hooks)[:, 0].to(home)
+    logits = _logits(model, tokens, terms, hooks)
     step(n_layers, n_layers)
     run = _recording(kept, terms, logits, n_layers)
     return _edited(run, terms, edits, stops) if edits else run
@@ -245,7 +270,7 @@ def _parts(model: TransformerBridge, terms: Terms, *, keep_patterns: bool) -> li
         parts.append(_Part(f"{block}.row_sums", pattern, row_sums))
         if keep_patterns:
             parts.append(_Part(pattern, pattern, whole))
-    # Some hook points are named by every model and reached by few, such as rotary models' position embeddings.
+    # Every model names some hook points that few reach, such as position embeddings in rotary models.
     return [part for part in parts if part.point in known]
 
 

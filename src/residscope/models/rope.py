@@ -1,4 +1,4 @@
-"""Rotary embeddings that turn by the longest text of a run, and what can then not run together."""
+"""Rotary embeddings that depend on the longest text of a run, and which prompts then cannot run together."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +20,8 @@ def why_not_together(model: TransformerBridge, lengths: Sequence[int]) -> str:
         limit = one["original_max_position_embeddings"]
         if min(lengths) <= limit < max(lengths):
             return (
-                f"a prompt of more than {limit} tokens changes what shorter ones in the same run get, in a model with "
-                f"longrope embeddings, and these have {min(lengths)} to {max(lengths)}: give them to experiments of "
-                "their own"
+                f"in a model with longrope embeddings a prompt of more than {limit} tokens changes the numbers of "
+                f"shorter ones in the same run, and these have {min(lengths)} to {max(lengths)}: give short and long "
+                "prompts to separate experiments"
             )
     return ""

@@ -1,4 +1,4 @@
-"""How large a model is, how much memory there is, and which type of weights leaves room for a run."""
+"""How large a model is, how much memory is free, and which dtype leaves room for a run."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-# Beside the weights a run keeps activations and the logits of the read positions.
+# Beside the weights a run keeps activations and the logits where the target is read.
 _ROOM = 1.25
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -40,7 +40,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def saying_what_to_turn_down(tokens: Tensor) -> Iterator[None]:
-    """Let an error for want of memory say what would need less of it.
+    """Make an out-of-memory error say what would need less memory.
 
     Raises:
         torch.OutOfMemoryError: with that sentence.
@@ -76,8 +76,8 @@ def fitting_dtype(
     half = torch.float16 if without else torch.bfloat16
     return half, (
         f"{parameters:,} parameters in {str(half).removeprefix('torch.')}, {_gigabytes(wide // 2)} on {device}: "
-        f"float32 would take {_gigabytes(wide)}, with room for a run more than the {_gigabytes(there)} that are free; "
-        "dtype=torch.float32 asks for it all the same"
+        f"float32 would take {_gigabytes(wide)}, more than fits in the {_gigabytes(there)} that are free with "
+        "room for a run; dtype=torch.float32 loads it anyway"
     )
 
 

@@ -30,7 +30,7 @@ ABANDONED_SECONDS = 3600
 
 
 def folder(report: Callable[[str], object] = print) -> Path:
-    """Return the folder that holds the model in the Hugging Face format; make it where it is missing or stale.
+    """Return the folder with the model in the Hugging Face format; make it if it is missing or stale.
 
     Args:
         report: called with a line at each stage of the conversion, which takes about half a minute.
@@ -42,7 +42,7 @@ def folder(report: Callable[[str], object] = print) -> Path:
     kept = cache() / NAME
     source = _source()
     if source is None:
-        # Whoever removed the package after the conversion can still load.
+        # The model still loads if the package was removed after the conversion.
         if _marker(kept) is not None:
             return kept
         raise ValueError(MISSING)
@@ -122,7 +122,7 @@ def _partial(kept: Path) -> Path:
 
 def _move(partial: Path, kept: Path, identity: dict[str, Any]) -> None:
     if _is_made_from(kept, identity):
-        # Another process was faster, and may be reading already.
+        # Another process was faster, and may already be reading it.
         return
     stale = partial.with_suffix(".stale.partial")
     if kept.exists():

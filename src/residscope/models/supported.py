@@ -1,4 +1,4 @@
-"""Which models can be shown: decoders with attention heads; and the sentence for each other kind."""
+"""Which models can be shown, decoders with attention heads, and the sentence that refuses any other."""
 
 from textwrap import shorten
 from typing import Any
@@ -19,26 +19,24 @@ _DIFFUSION = ("Dream", "LLaDA", "BD3LM", "Gidd")
 
 
 def why_unsupported_config(architecture: str, config: Any) -> str:
-    """Say why a model of this config is none that can be shown, or nothing.
+    """Say why a model of this config cannot be shown, or nothing.
 
     Args:
         architecture: the model class's name.
         config: its Hugging Face config.
     """
     if getattr(config, "is_encoder_decoder", False):
-        return f"{architecture} is an encoder-decoder model, whose text is read and written by two stacks: {WANTED}"
+        return f"{architecture} is an encoder-decoder model, which reads and writes text with two stacks: {WANTED}"
     if getattr(config.get_text_config(), "vocab_size", None) is None:
         return f"{architecture} is not a language model: {WANTED}"
     if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
-        return (
-            f"{architecture} is an encoder: its tokens see what follows, so it does not predict a next token; {WANTED}"
-        )
+        return f"{architecture} is an encoder: its tokens see later ones, so it cannot predict the next; {WANTED}"
     if architecture.startswith(_DIFFUSION):
-        return f"{architecture} is a diffusion model, whose tokens see what follows: {WANTED}"
+        return f"{architecture} is a diffusion model, whose tokens see later ones: {WANTED}"
     if getattr(config, "do_layer_norm_before", True) is False:
         return (
-            f"{architecture} with do_layer_norm_before=False, as opt-350m, norms the whole residual stream after each "
-            "layer, so it is not a sum of parts: give an OPT of another size, such as opt-125m or opt-1.3b"
+            f"{architecture} with do_layer_norm_before=False, like opt-350m, norms the whole residual stream after "
+            "each layer, so it is not a sum of parts: give an OPT of another size, such as opt-125m or opt-1.3b"
         )
     if getattr(config.get_text_config(), "kv_lora_rank", None):
         return (
@@ -47,14 +45,14 @@ def why_unsupported_config(architecture: str, config: Any) -> str:
         )
     if config.model_type == "falcon" and config.new_decoder_architecture:
         return (
-            f"TransformerLens does not read the heads of a {architecture} with new_decoder_architecture=True, as "
-            "falcon-40b and falcon-11B: give one without, such as falcon-7b"
+            f"TransformerLens does not read the heads of a {architecture} with new_decoder_architecture=True, as in "
+            "falcon-40b and falcon-11B: give one without it, such as falcon-7b"
         )
     return ""
 
 
 def why_unsupported_model(model: PreTrainedModel) -> str:
-    """Say why a Hugging Face model is none that can be shown, or nothing."""
+    """Say why a Hugging Face model cannot be shown, or nothing."""
     name = type(model).__name__
     sentence = why_unsupported_config(name, model.config)
     if sentence:
@@ -70,7 +68,7 @@ def why_unsupported_model(model: PreTrainedModel) -> str:
 
 
 def why_unsupported(model: TransformerBridge) -> str:
-    """Say why a model is none that can be shown, or nothing."""
+    """Say why a model cannot be shown, or nothing."""
     config = getattr(model.original_model, "config", None)
     if config is None:
         return (
@@ -91,7 +89,9 @@ def why_unsupported(model: TransformerBridge) -> str:
     return _unread(model)
 
 
-_EMPTY = "is on the meta device, without values: load its weights, by from_pretrained(...) outside torch.device('meta')"
+_EMPTY = (
+    "is on the meta device, without values: load its weights with from_pretrained(...) outside torch.device('meta')"
+)
 
 
 def _is_empty(model: torch.nn.Module) -> bool:
@@ -123,6 +123,6 @@ def said_by(error: Exception) -> str:
 
 def _quantised(name: str) -> str:
     return (
-        f"the weights of {name} are quantised, and what its heads do cannot be read off them: load it without, in "
+        f"the weights of {name} are quantised, so what its heads do cannot be read off them: load it unquantised, in "
         "float32, bfloat16 or float16"
     )

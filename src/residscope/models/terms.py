@@ -1,4 +1,4 @@
-"""Where a run is read: terms, each a row and a position in it."""
+"""The places where a run is read: terms, each a row and a position."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

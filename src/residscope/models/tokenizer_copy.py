@@ -1,4 +1,4 @@
-"""A private copy of somebody's tokenizer, made anew when theirs has changed."""
+"""A private copy of the user's tokenizer, replaced when theirs has changed."""
 
 import copy
 import threading
@@ -21,7 +21,7 @@ class TokenizerCopy:
         self._copy: Any = None
 
     def of(self, original: Any) -> Any:
-        """Return a copy of this tokenizer as it is now; the same one as before where nothing has changed.
+        """Return a copy of this tokenizer as it is now; the same copy as before if nothing has changed.
 
         An exchange of vocabulary entries is noticed where it meets a sample of 64.
         """

@@ -15,7 +15,7 @@ from transformer_lens.model_bridge.generalized_components.base import Generalize
 from transformer_lens.utilities.attn_implementation import force_eager_attention
 
 from residscope.models.changes import Snapshot, WeightSamples, snapshot_of
-from residscope.models.copies import copied, tensors_of
+from residscope.models.copies import copy_modules, tensors_of
 from residscope.models.placement import any_offloaded
 from residscope.models.tokenizer_copy import TokenizerCopy
 
@@ -24,7 +24,7 @@ _TWINS_LOCK = threading.Lock()
 
 
 class Twin:
-    """The module tree of one model copied with its tensors shared, on which all forwards of residscope run.
+    """A copy of a model's modules that shares its tensors; all forwards of residscope run on it.
 
     The user's model is never touched: hooks that a notebook sets on it, permanent ones too, are not on the
     twin, and hooks that residscope sets on the twin are not on the model.
@@ -43,13 +43,13 @@ class Twin:
 
     @property
     def tokenizer(self) -> Any:
-        """Return a private copy of the model's tokenizer as it is now, or None where the model has none.
+        """Return a private copy of the model's tokenizer as it is now, or None if it has none.
 
-        Reading inputs does not wait for a run in progress.
+        Reading inputs does not wait for a running job.
         """
         model = self._model()
         if model is None:
-            raise ReferenceError("the model of this experiment is gone: make the experiment again")
+            raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
         return self._tokenizer.of(model.tokenizer)
 
     @contextmanager
@@ -60,7 +60,7 @@ class Twin:
         inference mode and autocasting are off, whatever the caller's mode: they would change the numbers, or what can
         be done with them.
         """
-        # No stack of contexts: an interrupt may come between its taking the lock and its noting so.
+        # Not an ExitStack: an interrupt could come between taking the lock and noting it.
         with (
             self.lock,
             torch.inference_mode(False),
@@ -70,7 +70,7 @@ class Twin:
         ):
             model = self._model()
             if model is None:
-                raise ReferenceError("the model of this experiment is gone: make the experiment again")
+                raise ReferenceError("the model of this experiment no longer exists: make a new experiment")
             look = self._last = self._look(model)
             if look.copy is None:
                 training = model.training
@@ -82,13 +82,13 @@ class Twin:
             try:
                 yield look.copy
             except KeyboardInterrupt:
-                # It may have come between the setting of a hook and the note to take it away.
+                # An interrupt may have come between setting a hook and noting that it must be removed.
                 self._copy = self._last = None
                 raise
 
     @property
     def weights(self) -> bytes:
-        """Return a fingerprint of what `use` gives, while it is used: another when a weight or a part was changed."""
+        """Return a fingerprint of the twin while it is in use; it differs when a weight or a part has changed."""
         assert self._last is not None
         return self._last.weights
 
@@ -114,10 +114,10 @@ class Twin:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was found when a model was looked at.
+    """What one look at a model found.
 
     Attributes:
-        copy: of the model as it is, None where its weights are offloaded.
+        copy: a copy of the model as it is, None if its weights are offloaded.
         weights: a fingerprint of its weights and parts.
     """
 
@@ -166,7 +166,7 @@ def users_hooks(model: TransformerBridge) -> list[str]:
 def _copy_of(model: TransformerBridge) -> TransformerBridge:
     # The wrapped model is not among the bridge's modules.
     modules = (*model.modules(), *model.original_model.modules())
-    twin = copied(model, modules, (*tensors_of(model), model.tokenizer))
+    twin = copy_modules(model, modules, (*tensors_of(model), model.tokenizer))
     _wire(twin)
     # Other implementations of attention never hold the weights that patterns show.
     force_eager_attention(twin.original_model, per_layer=True)
@@ -179,7 +179,7 @@ def _is_plumbing(hook: Any) -> bool:
 
 
 def _wire(twin: TransformerBridge) -> None:
-    """Let TransformerLens set its own hooks anew: they went with the others, and what they hold is the user's model."""
+    """Let TransformerLens set its own hooks again: they were removed with the others, and hold the user's model."""
     for module in twin.modules():
         for name, value in list(vars(module).items()):
             if name.endswith("_hooks_wired") and value:

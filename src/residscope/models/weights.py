@@ -1,4 +1,4 @@
-"""Read what direct attribution needs off a live bridge: directions' weights, never a config's word for them.
+"""Reads the weights that direct attribution needs off a live bridge, never off its config.
 
 All of it is on the first block's device.
 """

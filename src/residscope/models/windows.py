@@ -1,4 +1,4 @@
-"""How far each layer's attention may look back: sliding windows and chunks, as the model's own code masks them."""
+"""How far each layer's attention can look back: sliding windows and chunks, read off the model's own masks."""
 
 import sys
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from transformer_lens.model_bridge import TransformerBridge
 
 @dataclass(frozen=True)
 class Window:
-    """The keys that a local layer may look at.
+    """The keys that a layer with local attention can look at.
 
     Attributes:
         size: how many tokens, the query itself among them.
-        chunked: whether the keys are those of the query's own chunk of `size` tokens, in place of the last `size`.
+        chunked: whether the keys are the query's own chunk of `size` tokens instead of the last `size`.
     """
 
     size: int
@@ -21,7 +21,7 @@ class Window:
 
 
 def windows_of(model: TransformerBridge) -> tuple[Window | None, ...]:
-    """Return each layer's window, None where it may look at every earlier token or has no attention."""
+    """Return each layer's window; None if it can look at every earlier token or has no attention."""
     return tuple(_window(model.original_model, layer) for layer in range(model.cfg.n_layers))
 
 

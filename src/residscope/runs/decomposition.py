@@ -1,4 +1,4 @@
-"""A recording taken apart: what each part of the residual stream adds to the target."""
+"""Decomposes a recorded run: what each part of the residual stream adds to the target."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class Decomposition:
         labels: the parts' names, `embed` to `soft_cap`.
         values: they sum to the target.
         heads: NaN for layers without attention heads.
-        cancelled: what the sum check's tolerance counts besides the parts: the sum of |token weight| |logit|, and what
-            cancels between the terms of a group.
+        cancelled: what the sum check's tolerance includes besides the parts: the sum of |token weight| |logit|, and
+            what cancels between the terms of a group.
     """
 
     labels: list[str]
@@ -34,21 +34,25 @@ class Decomposition:
     cancelled: Float[Tensor, "group"]
 
 
-def decompose(model: TransformerBridge, run: Recording, target: Target, weights: bytes) -> Decomposition:
-    """Take a recorded run apart along the target's direction, in float32 or better.
+def decompose(
+    model: TransformerBridge, run: Recording, target: Target, weights: bytes, *, read_as: Recording | None = None
+) -> Decomposition:
+    """Decompose a recorded run along the target's direction, in float32 or better.
 
     Args:
-        model: which has run.
-        run: what it left behind.
+        model: the model that has run.
+        run: its recording.
         target: what is explained.
         weights: the fingerprint of the model's.
+        read_as: a run of the same terms whose direction and final norm's scale are used instead of the run's own.
     """
-    along = direction_of(model, run, target)
+    as_in = run if read_as is None else read_as
+    along = direction_of(model, as_in, target)
     wide = along.vector.dtype
     carried = carry_back(model, along.vector, weights)
     tail, norm, (_, b_U) = logit_tail(model), final_norm(model), unembedding(model)
     logits, scaled = run.logits.to(wide), run.uncapped.to(wide) * tail.kappa
-    scale = run.scale.to(wide)[:, 0]
+    scale = as_in.scale.to(wide)[:, 0]
 
     def written(vectors: Float[Tensor, "part term d_model"]) -> Float[Tensor, "part term"]:
         return einsum(vectors.to(wide), carried.u, "part term d_model, term d_model -> part term") / scale
@@ -56,7 +60,7 @@ def decompose(model: TransformerBridge, run: Recording, target: Target, weights:
     parts = {"embed": written(run.embed[None])[0]}
     if run.pos_embed is not None:
         parts["pos_embed"] = written(run.pos_embed[None])[0]
-    heads, biases = attention_effects(run, carried)
+    heads, biases = attention_effects(run, carried, scale)
     attention, mixers, mlps = heads.sum(-1), written(run.attn_out), written(run.mlp_out)
     edits = {row: written(vector[None])[0] for row, vector in run.edit_rows.items()}
     for layer, mlp in enumerate(mlps):
@@ -105,7 +109,7 @@ def _with_edits(layer: int, parts: dict[str, Tensor], edits: dict[EditRow, Tenso
 
 
 def possible_labels(n_layers: int) -> tuple[str, ...]:
-    """Return every label that a decomposition of so many layers may have, in their order."""
+    """Return every label that a decomposition of this many layers can have, in order."""
     around = ("attn", "attn_edit", "attn_bias", "mixer", "resid_mid_edit", "mlp", "mlp_edit")
     parts = ("resid_pre_edit", *around, "resid_post_edit")
     layers = [f"L{layer}.{part}" for layer in range(n_layers) for part in parts]
@@ -113,10 +117,10 @@ def possible_labels(n_layers: int) -> tuple[str, ...]:
 
 
 def attention_effects(
-    run: Recording, carried: Carried
+    run: Recording, carried: Carried, scale: Float[Tensor, "term"]
 ) -> tuple[Float[Tensor, "layer term head"], Float[Tensor, "layer term"]]:
     """Return what each head adds along the direction, and what each layer's attention adds besides."""
-    u, scale = carried.u, run.scale.to(carried.u)[:, 0]
+    u = carried.u
     scales = torch.where(carried.post_normed, run.post_scales[..., 0].to(u), 1) * scale
     constants = run.row_sums.to(u) * carried.constants
     heads = attribution.head_effects(run.z.to(u), constants, carried.heads) / scales[..., None]
@@ -129,8 +133,8 @@ def check_layers(model: TransformerBridge, run: Recording, weights: bytes) -> li
     """Compare what each layer's parts add, as vectors, with what the layer adds; return each term's worst layer.
 
     Args:
-        model: which has run.
-        run: what it left behind.
+        model: the model that has run.
+        run: its recording.
         weights: the fingerprint of the model's.
     """
     wide = torch.promote_types(run.logits.dtype, torch.float32)
@@ -159,7 +163,7 @@ def _attention_vectors(
         normed = vector if post is None else attribution.normed(vector, post.weight, scale, centred=post.centred)
         return normed * head.multiplier
 
-    # Both through W_O at once, since to read it is most of the work.
+    # Both through W_O at once, since reading it is most of the work.
     parts = z[None] if held is None else torch.stack([z - held, held])
     heads, *fixed = map(to_stream, einsum(parts, head.W_O.to(wide), _WRITE))
     if head.b_O is not None:

@@ -1,6 +1,6 @@
-"""Where the target grows: its direction at the final norm's output, and carried back to every head.
+"""The target's direction at the final norm's output, and carried back to every head.
 
-What depends on weights alone is computed once for them and remembered, so that a new prompt costs little.
+What depends on the weights alone is computed once and remembered, so that a new prompt costs little.
 """
 
 from collections import deque
@@ -26,12 +26,12 @@ from residscope.models.weights import (
 )
 
 DIRECTIONS = 4
-"""How many directions of a model stay carried back, the newest: so many targets can stand side by side."""
+"""How many of a model's newest directions are kept: as many targets can be shown side by side."""
 
 
 @dataclass(frozen=True)
 class Direction:
-    """Where the final norm's output must grow for the target to grow.
+    """The direction in which the final norm's output must grow for the target to grow.
 
     Attributes:
         vector: kappa W_U w, in float32 or better.
@@ -107,7 +107,7 @@ def carry_back(model: TransformerBridge, direction: Float[Tensor, "term d_model"
 
     Args:
         model: whose weights are read.
-        direction: of the final norm's output, one a term.
+        direction: of the final norm's output, one per term.
         weights: their fingerprint.
     """
     known = _known(model, weights)
@@ -136,7 +136,7 @@ def _head(model: TransformerBridge, known: _Known, layer: int) -> HeadWeights:
     if layer in known.heads:
         return known.heads[layer]
     head = head_weights(model, layer)
-    # A weight that is gathered from another device or made from several would stay a second time.
+    # A weight gathered from another device, or made from several, would be stored twice.
     if head.W_O._is_view():
         known.heads[layer] = head
     return head

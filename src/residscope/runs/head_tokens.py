@@ -1,4 +1,4 @@
-"""What a head writes, read as tokens: which it promotes, which it suppresses."""
+"""The tokens that a head's output promotes and suppresses."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from residscope.models.weights import constant_z, final_norm, head_weights, logi
 
 @dataclass(frozen=True)
 class HeadTokens:
-    """What a head's part adds to the logits of the tokens that it promotes and suppresses most.
+    """What a head's output adds to the logits of the tokens that it promotes and suppresses most.
 
-    In logits before a soft cap, less the vocabulary's mean: what is added to all logits alike changes no probability.
+    In logits before a soft cap, minus the mean over the vocabulary, which changes no probability.
 
     Attributes:
         promoted: the tokens, the most promoted first.
@@ -45,10 +45,10 @@ def head_tokens(
     """Read what a head writes at a position through the final norm, its scale frozen, and the unembedding.
 
     Args:
-        model: which has run.
+        model: the model that has run.
         run: its activations.
-        recording: what the run left behind.
-        place: the number of a recorded term, or one that is none of them.
+        recording: the recording of the run.
+        place: the index of a recorded term, or a term that is not recorded.
         layer: the head's.
         head: its number.
         k: how many tokens of either kind.

@@ -1,4 +1,4 @@
-"""The residual stream read through the lens: likeliest tokens, the target where it is read, and everywhere."""
+"""The residual stream read through the lens: the most likely tokens, and the target at each depth and position."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class LensReadout:
     """What the model would say if it stopped at each depth; padding is -1 and NaN.
 
     Attributes:
-        top_ids: the k likeliest next tokens.
+        top_ids: the k most likely next tokens.
         top_probs: their probabilities.
         entropy: of the next-token distribution, in nats.
         target_value: the target where it is read, in its unit.
         target_rank: how many tokens score above each term's right answer there, or the first of several.
-        checks: of the last depth, one a term.
+        checks: of the last depth, one per term.
     """
 
     top_ids: Int[Tensor, "row depth pos k"]
@@ -38,7 +38,7 @@ class LensReadout:
 
 @dataclass(frozen=True)
 class LensCells:
-    """The lens in one part of one row: the k likeliest next tokens, their probabilities, the entropy in nats."""
+    """The lens in one part of one row: the k most likely next tokens, their probabilities, the entropy in nats."""
 
     top_ids: Int[Tensor, "depth pos k"]
     top_probs: Float[Tensor, "depth pos k"]
@@ -91,7 +91,7 @@ def read_curve(
     d_vocab: int,
     step: Step,
 ) -> Float[Tensor, "row depth pos"]:
-    """Read a target of one term a row at each depth and position, NaN at padding.
+    """Read a target of one term per row at each depth and position, NaN at padding.
 
     Logits of answers need no others; a log-probability needs those of the whole vocabulary.
     """

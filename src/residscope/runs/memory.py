@@ -1,4 +1,4 @@
-"""What has been computed of one run, remembered by name; nothing is computed on weights that have changed since."""
+"""Remembers by name what has been computed of one run, and computes nothing on weights that have changed since."""
 
 import threading
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from residscope.models import TransformerBridge
 from residscope.models.twin import Twin
 
 KEPT_BYTES = 256 * 2**20
-"""How much is remembered of one run; what was asked for longest ago is forgotten first, the newest never."""
+"""How much is remembered of one run; the least recently used is forgotten first, the newest never."""
 
 Value = TypeVar("Value")
 
 
 class StaleWeightsError(RuntimeError):
-    """The model's weights have changed since the run that a number was asked of."""
+    """The model's weights have changed since the run, so a number cannot be computed any more."""
 
     def __init__(self) -> None:
         super().__init__("the weights have changed since this run: call exp.update() to run the inputs again")
@@ -35,12 +35,12 @@ class Memory:
         self.weights = weights
         self._twin = twin
         self._kept: LRUCache[Any, Any] = LRUCache(KEPT_BYTES, size_of)
-        # What is larger than all that may be kept, until another such thing.
+        # An entry larger than the whole budget stays until the next such entry.
         self._large: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
     def of(self, key: Any, compute: Callable[[TransformerBridge], Value]) -> Value:
-        """Return what is known by a name, computed where it is not.
+        """Return what is remembered under a name; compute it if nothing is.
 
         Raises:
             StaleWeightsError: when it must be computed and the weights have changed since the run.
@@ -50,12 +50,17 @@ class Memory:
                 if key in kept:
                     known: Value = kept[key]
                     return known
-            value = self._computed(compute)
+            value = self.use(compute)
             if size_of(value) <= self._kept.maxsize:
                 self._kept[key] = value
             else:
                 self._large = {key: value}
             return value
+
+    def is_current(self) -> bool:
+        """Tell whether the weights are those of the run."""
+        with self._twin.use():
+            return self._twin.weights == self.weights
 
     @property
     def keys(self) -> list[Any]:
@@ -67,7 +72,17 @@ class Memory:
         """Return how many bytes of tensors are remembered."""
         return sum(map(size_of, [*self._kept.values(), *self._large.values()]))
 
-    def _computed(self, compute: Callable[[TransformerBridge], Value]) -> Value:
+    def find(self, key: Any) -> Any:
+        """Return what is remembered under a name, or None."""
+        with self._lock:
+            return next((kept[key] for kept in (self._kept, self._large) if key in kept), None)
+
+    def use(self, compute: Callable[[TransformerBridge], Value]) -> Value:
+        """Compute something that is not remembered.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since the run.
+        """
         with self._twin.use() as twin:
             if self._twin.weights != self.weights:
                 raise StaleWeightsError

@@ -1,4 +1,4 @@
-"""What only a run can tell of its inputs: the target where no answers were given, and which spelling is likelier."""
+"""What only a run can say about its inputs: the target without answers, and which spelling is likelier."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from residscope.inputs.target import Answer, Target
 
 
 def resolve(inputs: Inputs, logits: Float[Tensor, "row d_vocab"]) -> Target:
-    """Return what is explained; without answers it is the model's top token against its second.
+    """Return the target; without answers it is the model's top token against its second.
 
     Args:
         inputs: with answers or none.
@@ -41,5 +41,5 @@ def spelling_warnings(inputs: Inputs, logits: Float[Tensor, "row d_vocab"]) -> l
             continue
         ratio = float(torch.exp((logits[row, ids[0]] - logits[row, right]).double()))
         if ratio >= 20:
-            warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: is that the answer meant?"] = None
+            warnings[f"{other!r} is {ratio:,.0f} times likelier than {text!r} here: did you mean that answer?"] = None
     return list(warnings)

@@ -17,12 +17,12 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Runs(Generic[R]):
-    """What flows to views; made together, published together, never changed.
+    """What views receive: runs made together, published together, and never changed.
 
     Attributes:
         number: the number of the run in its experiment.
         baseline: the untouched run.
-        trace: the run with the interventions in force; the same object when there are none.
+        trace: the run with the current interventions; the same object as `baseline` without any.
     """
 
     number: int
@@ -32,9 +32,9 @@ class Runs(Generic[R]):
 
     @cached_property
     def corrupted(self) -> R | None:
-        """Return the untouched run of the corrupted prompts, or None where there are none.
+        """Return the untouched run of the corrupted prompts, or None without any.
 
-        It is run when it is first asked for, since no view shows it.
+        It runs on first access, since no view shows it.
 
         Raises:
             StaleWeightsError: when the weights have changed since the other runs.
@@ -47,12 +47,39 @@ def run_all(
     inputs: Inputs,
     *,
     target: Target | None,
-    number: int,
-    step: Step,
+    number: int = 0,
+    step: Step = lambda _done, _of: None,
+    before: Runs[Trace] | None = None,
 ) -> Runs[Trace]:
-    """Run what is asked."""
-    trace = Trace(model, inputs, target=target, number=number, step=step)
-    return Runs(number, trace, trace, None if inputs.corrupted is None else lambda: _corrupted(model, trace))
+    """Run inputs, first untouched and then with their interventions.
+
+    Args:
+        model: the model to run.
+        inputs: the inputs.
+        target: a target made by hand, or None.
+        number: the runs' number in their experiment; 0 for `Experiment.run`.
+        step: called before each layer.
+        before: the experiment's newest runs; their untouched run is reused if it has the same inputs.
+    """
+    untouched = replace(inputs, interventions=())
+    baseline = None if before is None else _reused(before, model, inputs, target)
+    if baseline is None:
+        baseline = Trace(model, untouched, target=target, number=number, step=step)
+    else:
+        baseline = baseline.asked_again(untouched, number)
+    trace = baseline.intervened(inputs, number=number, step=step) if inputs.interventions else baseline
+    corrupted = None if inputs.corrupted is None else lambda: _corrupted(model, baseline)
+    return Runs(number, baseline, trace, corrupted)
+
+
+def _reused(before: Runs[Trace], model: TransformerBridge, inputs: Inputs, target: Target | None) -> Trace | None:
+    """Return the untouched run of these inputs if it is there; inputs without interventions always run again."""
+    old, had = before.baseline, before.trace is not before.baseline
+    if not (had or inputs.interventions):
+        return None
+    plain = replace(inputs, interventions=(), warnings=())
+    same = replace(old.inputs, interventions=(), warnings=()) == plain
+    return old if same and old.hand_made_target == target and old.is_of(model) else None
 
 
 def _corrupted(model: TransformerBridge, baseline: Trace) -> Trace:

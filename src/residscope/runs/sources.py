@@ -1,4 +1,4 @@
-"""What each head takes from each token: the source split, value-weighted patterns, and head scores."""
+"""What each head moves from each token: the source split, value-weighted patterns, and head scores."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ REPEATS, LENGTH = 10, 50
 
 
 class NoSplitError(ValueError):
-    """No source can be credited: something stands between a head's values and its output, or a cache lacks them."""
+    """A head's output cannot be split by source token: its values are changed on the way, or a cache lacks them."""
 
 
 def source_split(
@@ -35,7 +35,7 @@ def source_split(
     """Return what a layer's heads move from each key to each query along the target's direction, in its unit.
 
     At each query the final norm's scale is that query's own; where the target is read it sums over keys to the
-    heads' direct effects. The target has one term a row.
+    heads' direct effects. The target has one term per row.
 
     Raises:
         NoSplitError: where a gate, a clip, a norm or a hook stands between the values and z.
@@ -87,16 +87,16 @@ def scores_on(
     first: int,
     patterns: Float[Tensor, "layer row head query key"] | None = None,
 ) -> dict[scores.Kind, Float[Tensor, "row layer head"]]:
-    """Return each head's score of each kind on these tokens; NaN where nothing repeats and for layers without heads.
+    """Return each head's score of each kind on these tokens; NaN where no token repeats and for layers without heads.
 
     Args:
-        model: which has run.
+        model: the model that has run.
         run: its activations.
         kinds: of heads.
         tokens: which it has run on.
         mask: True at real ones.
         first: the first position that counts.
-        patterns: of the run, where they have been kept; else it is made anew.
+        patterns: the run's patterns, if they were kept; otherwise it runs again.
     """
     keys = {kind: scores.keys_of(kind, tokens, mask, first) for kind in kinds}
     blank = torch.full((len(tokens), model.cfg.n_layers, model.cfg.n_heads), torch.nan, device=tokens.device)
@@ -116,24 +116,24 @@ def scores_on(
 def head_scores(
     model: TransformerBridge | PreTrainedModel, kind: str, seed: int = 0, *, tokenizer: Any = None
 ) -> Float[Tensor, "layer head"]:
-    """Measure each head on random tokens that repeat once: how much it behaves like a head of this kind, 0 to 1.
+    """Return how much each head behaves like a head of this kind on repeated random tokens: `[layer head]`, 0 to 1.
 
-    Ten sequences of fifty random tokens, each followed by itself, after the BOS where the model is used to one. The
-    score is the attention paid to the keys that such a head looks at, averaged over queries and sequences (Olsson et
-    al. 2022).
+    It runs ten sequences of fifty random tokens, each followed by a copy of itself, after a BOS if the model is used to
+    one. The score is the attention to the keys that such a head looks at, averaged over queries and sequences (Olsson
+    et al. 2022).
 
     Args:
         model: the model to measure, as for an experiment; it is not changed.
         kind: "induction" (what followed the token's earlier occurrence), "previous token" or "duplicate token" (the
             earlier occurrence itself).
-        seed: of the random tokens.
-        tokenizer: of a Hugging Face model.
+        seed: the seed of the random tokens.
+        tokenizer: the tokenizer of a Hugging Face model.
 
     Returns:
         The scores; NaN for layers without attention heads.
 
     Raises:
-        ValueError: for a kind that there is not.
+        ValueError: for an unknown kind.
         InputError: for a model that cannot be shown.
     """
     known = checked_kind(kind)
@@ -171,7 +171,7 @@ def checked_kind(kind: str) -> scores.Kind:
     for known in scores.KINDS:
         if kind == known:
             return known
-    raise ValueError(f"there is no head score {kind!r}: there are {', '.join(map(repr, scores.KINDS))}")
+    raise ValueError(f"there is no head score {kind!r}: the scores are {', '.join(map(repr, scores.KINDS))}")
 
 
 def _split(

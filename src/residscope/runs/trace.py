@@ -1,8 +1,10 @@
-"""One frozen run: its tokens, its activations, and the numbers read off them."""
+"""One frozen run: its tokens, its activations, and the numbers computed from them."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,14 +21,16 @@ from residscope.models.recording import recall, record
 from residscope.models.terms import Terms
 from residscope.models.twin import Twin, twin_of
 from residscope.models.windows import windows_of
+from residscope.runs.changes import FINAL_NORM, Changes, changes_between
 from residscope.runs.decomposition import Decomposition, check_layers, decompose
-from residscope.runs.memory import Memory
+from residscope.runs.interventions import edits_of
+from residscope.runs.memory import Memory, StaleWeightsError
 from residscope.runs.resolve import resolve, spelling_warnings
 from residscope.runs.trace_heads import TraceHeads
 from residscope.runs.trace_lens import TraceLens
 
 PATTERN_BYTES = 4 * 2**20
-"""Patterns of a run up to this size, packed as the browser gets them, are kept and travel ahead; above, on demand."""
+"""A run's patterns up to this packed size are kept and sent with it; larger ones are sent on demand."""
 
 
 @dataclass(frozen=True)
@@ -34,36 +38,43 @@ class ComponentAttribution:
     """The direct effect of every part of the final residual stream on the target.
 
     Attributes:
-        labels: `embed`, `pos_embed`, per layer `L0.attn` (the sum of its heads), `L0.attn_bias`, `L0.mlp`, then
-            `norm_bias`, `unembed_bias`, and `entropy` for a log-probability. What edits themselves add has rows of its
-            own: `L0.attn_edit`, `L0.mlp_edit`, and `L0.resid_pre_edit` where the stream was edited, which is what was
-            there after less what was before; what an edit multiplies is in the part's own row.
-        values: in the target's unit, positive towards the right answer. They sum to the target.
+        labels: `embed`, `pos_embed`, for each layer `L0.attn` (the sum of its heads), `L0.attn_bias` and `L0.mlp`, then
+            `norm_bias`, `unembed_bias`, and `entropy` for a log-probability. What an edit adds has a row of its own:
+            `L0.attn_edit`, `L0.mlp_edit`, and `L0.resid_pre_edit` for an edit of the residual stream, the stream after
+            it minus the stream before. What an edit multiplies is in the part's own row.
+        values: `[group component]`, in the target's unit, positive towards the right answer. They sum to the target.
     """
 
     labels: list[str]
     values: Float[Tensor, "group component"]
 
+    def along(self, labels: Sequence[str]) -> Float[Tensor, "group component"]:
+        """Return the values in the order of these labels: 0 for what only an edit adds, NaN for what is not a part."""
+        columns = dict(zip(self.labels, self.values.unbind(-1), strict=True))
+        blank = torch.full_like(self.values[:, 0], torch.nan)
+        missing = {label: blank if label == FINAL_NORM else torch.zeros_like(blank) for label in labels}
+        return torch.stack([columns.get(label, missing[label]) for label in labels], -1)
+
 
 class Trace(TraceLens, TraceHeads):
     """One run of a model on a batch of prompts, frozen.
 
-    Made by `Experiment`; never edited. Its methods compute once and remember. Tensors stand on the model's device.
+    `Experiment` makes it, and it never changes. Each method computes once and remembers the result. Tensors are on the
+    model's device.
 
     Attributes:
-        number: the run's number in its experiment, 0 for a pure question (`Experiment.run`).
-        inputs: what was asked.
-        edits: the interventions that the run was made with; all its numbers are under them.
+        number: the run's number in its experiment; 0 for `Experiment.run`.
+        inputs: the inputs of the run.
+        edits: the interventions that the run was made with; all its numbers include their effect.
         tokens: `[row pos]`, right-padded.
         mask: `[row pos]`, True at real tokens.
-        target: what is explained, resolved on this run when no answers were given.
-        target_is_models_own: whether it is the model's top token against its second, for want of answers.
-        target_value: `[group]`, the target on the model's own logits; a group is a row where answers are one token.
-        n_kv_heads: how many heads of keys and values a layer has, which its heads share evenly.
-        windows: how far each layer's attention may look back, None where it has no limit.
-        cache_mismatch: where the activations of `Experiment.from_cache` differ from what the model does; the numbers
-            are those of the cache then. Empty for a run that the model made.
-        warnings: what the reader should know, one sentence each.
+        target: the number being explained; without answers, it is found in this run.
+        target_is_models_own: whether no answers were given, so that it is the model's top token against its second.
+        target_value: `[group]`, the target on the model's own logits, in its unit; usually one group per row.
+        n_kv_heads: how many key and value heads a layer has, which its query heads share evenly.
+        windows: how far each layer's attention can look back, None where there is no limit.
+        cache_mismatch: where the activations of `Experiment.from_cache` first differ from the model's own; the numbers
+            are then the cache's. Empty for a run that the model made.
     """
 
     is_causal = True
@@ -76,18 +87,20 @@ class Trace(TraceLens, TraceHeads):
         target: Target | None = None,
         number: int = 0,
         edits: Sequence[Edit] = (),
+        baseline: "Trace | None" = None,
         step: Step = lambda _done, _of: None,
     ) -> None:
         self.number = number
         self.inputs = inputs
         self.edits = tuple(edits)
+        self._untouched = baseline
         self._check_edits(target)
         self.facts = facts_of(model)
         self.n_layers = int(model.cfg.n_layers)
         self.n_heads = int(model.cfg.n_heads)
         self.n_kv_heads = int(getattr(model.cfg, "n_key_value_heads", None) or self.n_heads)
         self._d_vocab = int(model.cfg.d_vocab)
-        # The twin holds the model weakly, and a trace must go on answering when nobody else holds it.
+        # The twin holds the model weakly, and a trace must keep working when nothing else holds it.
         self._model = model
         self._twin: Twin = twin_of(model)
         with self._twin.use() as twin:
@@ -113,13 +126,14 @@ class Trace(TraceLens, TraceHeads):
                 "numbers: check the weights, or load the model with dtype=torch.float32"
             )
         self.target = target or resolve(inputs, self._recording.logits)
-        self.target_is_models_own: bool = target is None and inputs.answers is None
+        self.target_is_models_own: bool = (
+            target is None and inputs.answers is None if baseline is None else baseline.target_is_models_own
+        )
         self.target_value = self.target.value(self._recording.logits.float())
         self.cache_mismatch: str = inputs.cached.difference if inputs.cached else ""
-        self.warnings: list[str] = [*self.facts.warnings, *inputs.warnings]
-        # Which spelling is likelier is said of the untouched run.
-        if self.target.is_one_a_row and not self.edits:
-            self.warnings += spelling_warnings(inputs, self._recording.logits)
+        # Which spelling is likelier is a question about the untouched run.
+        untouched = self.target.is_one_a_row and not self.edits
+        self._spellings = spelling_warnings(inputs, self._recording.logits) if untouched else []
 
     def __repr__(self) -> str:
         rows = ", ".join(
@@ -129,8 +143,45 @@ class Trace(TraceLens, TraceHeads):
         return f"<Trace of run {self.number}: {self.facts.name}, {count(len(self.lengths), 'row')}, {rows}>"
 
     @property
+    def baseline(self) -> "Trace":
+        """Return the untouched run of the same inputs, or the run itself if it has no interventions."""
+        return self if self._untouched is None else self._untouched
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return the warnings about this run, one sentence each."""
+        return [*self.facts.warnings, *self.inputs.warnings, *self._spellings]
+
+    @property
+    def hand_made_target(self) -> Target | None:
+        """Return the target if it was made by hand."""
+        return None if self.target_is_models_own or self.inputs.answers is not None else self.target
+
+    def asked_again(self, inputs: Inputs, number: int) -> "Trace":
+        """Return this run for the same inputs under another number; both share what has been computed."""
+        other = copy.copy(self)
+        other.inputs, other.number = inputs, number
+        return other
+
+    def intervened(self, inputs: Inputs, *, number: int, step: Step) -> "Trace":
+        """Run the inputs of this untouched run with their interventions, with the same target.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        edits = edits_of(inputs, self._memory)
+        run = Trace(self._model, inputs, target=self.target, number=number, edits=edits, baseline=self, step=step)
+        if run.weights != self.weights:
+            raise StaleWeightsError
+        return run
+
+    def is_of(self, model: TransformerBridge) -> bool:
+        """Tell whether the model would still give this run."""
+        return model is self._model and self._memory.is_current()
+
+    @property
     def patterns_sent_with_run(self) -> bool:
-        """Tell whether all patterns of this run are small enough to be kept and sent at once."""
+        """Tell whether all patterns of this run are small enough to be kept and sent with it."""
         maps = self.n_layers * self.n_heads
         # Kept, they are padded squares, in twice the bytes.
         kept = 4 * maps * len(self.lengths) * max(self.lengths) ** 2
@@ -139,8 +190,8 @@ class Trace(TraceLens, TraceHeads):
     def head_attribution(self) -> Float[Tensor, "group layer head"]:
         """Return each head's direct effect on the target, in its unit; positive pushes towards the right answer.
 
-        A head's part is what it writes at the read position, less what it writes whatever it attends to, through the
-        final norm with its scale frozen (direct logit attribution; Elhage et al. 2021, Wang et al. 2023).
+        This is direct logit attribution (Elhage et al. 2021, Wang et al. 2023): what the head writes where the target
+        is read, minus what it writes whatever it attends to, through the final norm with its scale frozen.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -148,7 +199,7 @@ class Trace(TraceLens, TraceHeads):
         return self._decomposed().heads
 
     def component_attribution(self) -> ComponentAttribution:
-        """Return the direct effect of every part of the final residual stream; the parts sum to the target.
+        """Return the direct effect of every part of the final residual stream; the effects sum to the target.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -157,7 +208,7 @@ class Trace(TraceLens, TraceHeads):
         return ComponentAttribution(parts.labels, parts.values)
 
     def sum_check(self) -> list[Check]:
-        """Compare the sum of all parts with the target read off the model's own logits, one check a group.
+        """Compare the sum of all parts with the target on the model's own logits, one check per group.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -166,25 +217,80 @@ class Trace(TraceLens, TraceHeads):
         return sum_check(values, self.target_value, self._decomposed().cancelled, self.logits.dtype)
 
     def layer_check(self) -> list[LayerCheck]:
-        """Compare what each layer's parts add, as vectors, with what the layer adds; the worst layer of each term.
+        """Compare the sum of each layer's parts, as vectors, with what the layer adds; return each term's worst layer.
 
-        A sum of 16-bit numbers cannot tell that one part is missing; this can.
+        In 16-bit precision the sum check can miss an absent part; this check cannot.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
         return self._memory.of(("layers",), lambda twin: check_layers(twin, self._recording, self.weights))
 
+    def changes(self) -> Changes:
+        """Return how the interventions change each part's direct effect, now minus before, in the target's unit.
+
+        Both are read along the untouched run's direction and at its final norm's scale; the effect of the changed scale
+        has a row of its own, and the rows sum to the target's change. Later parts whose effect grows compensate for the
+        intervention (self-repair; McGrath et al. 2023). Without interventions all changes are 0.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        return self._memory.of(("changes",), lambda twin: self._changes(twin))
+
+    def what_answered(self, k: int = 5) -> list[tuple[str, float]]:
+        """Return the later heads and MLPs whose direct effect changed most, with the change, the largest first.
+
+        Changes are at the untouched run's scale, in the target's unit, averaged over rows. Only parts in later layers
+        than the first intervention count. Without interventions the list is empty.
+
+        Args:
+            k: the most to return.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        if not self.edits:
+            return []
+        first = min(edit.site.layer for edit in self.edits)
+        changes = self.changes()
+        columns = dict(zip(changes.labels, changes.values.mean(0).tolist(), strict=True))
+        heads = changes.heads.mean(0)
+        later = range(first + 1, self.n_layers)
+        moved = {f"L{layer}H{head}": float(heads[layer, head]) for layer in later for head in range(self.n_heads)}
+        moved |= {f"L{layer}.mlp": columns[f"L{layer}.mlp"] for layer in later}
+        known = [(name, change) for name, change in moved.items() if change == change and change]
+        return sorted(known, key=lambda one: -abs(one[1]))[:k]
+
+    def top_heads(self, k: int = 5) -> list[str]:
+        """Return the names of the heads with the largest direct effects of either sign, averaged over rows.
+
+        Args:
+            k: the most to return.
+
+        Raises:
+            StaleWeightsError: when the weights have changed since this run.
+        """
+        effects = self.head_attribution().mean(0).abs().flatten().nan_to_num(-1)
+        order = effects.argsort(descending=True, stable=True)[: max(0, k)]
+        return [f"L{at // self.n_heads}H{at % self.n_heads}" for at in order.tolist() if effects[at] >= 0]
+
+    def _changes(self, twin: TransformerBridge) -> Changes:
+        before = self.baseline
+        read_as = decompose(twin, self._recording, self.target, self.weights, read_as=before._recording)
+        moved = self.target_value - before.target_value
+        return changes_between(before._decomposed(), self._decomposed(), read_as, moved, self.logits.dtype)
+
     def _check_edits(self, target: Target | None) -> None:
         if self.edits and self.inputs.cached is not None:
             raise InputError(
                 "interventions",
-                "these activations are a cache's and not what this model does, so they cannot be intervened in: give "
-                "prompts, which the model runs itself",
+                "these activations come from a cache and differ from what this model computes, so interventions "
+                "are not possible: give prompts, which the model runs itself",
             )
         if self.edits and target is None and self.inputs.answers is None:
             raise InputError(
-                "target", "a run with interventions is read by the target of the untouched run: give target=that.target"
+                "target", "a run with interventions needs the target of the untouched run: give target=that.target"
             )
 
     def _decomposed(self) -> Decomposition:
@@ -192,5 +298,5 @@ class Trace(TraceLens, TraceHeads):
 
 
 def sent_with_run(maps: int, lengths: Sequence[int]) -> bool:
-    """Tell whether so many maps of rows of these lengths, packed as triangles of float16, go to the browser at once."""
+    """Tell whether this many maps of rows of these lengths, packed as float16 triangles, are sent with the run."""
     return 2 * maps * sum(length * (length + 1) // 2 for length in lengths) <= PATTERN_BYTES

@@ -1,4 +1,4 @@
-"""One frozen run, as all that is read off it sees it: its tokens, its activations, its target."""
+"""What every number of a run is computed from: its tokens, activations and target."""
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -15,7 +15,7 @@ from residscope.runs.memory import Memory
 
 
 class TraceBase:
-    """What a run is; `Trace` makes it, and documents what is public."""
+    """The state of a run; `Trace` makes it and documents its public part."""
 
     number: int
     inputs: Inputs
@@ -45,12 +45,16 @@ class TraceBase:
 
     @property
     def str_tokens(self) -> list[list[str]]:
-        """Return each row's tokens as text, one string a token."""
+        """Return each row's tokens as text, one string per token."""
         return [[self.decode(token) for token in row] for row in self.inputs.tokens]
 
     @property
     def depths(self) -> list[str]:
-        """Name the places where the residual stream is read: `embed`, `0.mid`, `0.post`, ..., `output`."""
+        """Return the names of the depths that the lens reads: `embed`, `0.mid`, `0.post`, ..., `output`.
+
+        TransformerLens calls them `resid_pre` of layer 0, its `resid_mid`, its `resid_post`, ..., and `resid_post` of
+        the last layer.
+        """
         names = [name for layer in range(self.n_layers) for name in (f"{layer}.mid", f"{layer}.post")]
         return ["embed", *names[:-1], "output"]
 
@@ -70,9 +74,9 @@ class TraceBase:
         return self.inputs.vocabulary.special_ids
 
     def decode(self, token: int) -> str:
-        """Return one token's text, with the space that it begins with, as it is within a text.
+        """Return one token's text as it is within a text, with its leading space.
 
-        A token that is part of a character gives U+FFFD, one without text "<id 5012>".
+        A token that is part of a character gives U+FFFD, a token without text "<id 5012>".
         """
         return self.inputs.vocabulary.decode(token)
 
@@ -83,24 +87,28 @@ class TraceBase:
     def _check_one_a_row(self) -> None:
         if not self.target.is_one_a_row:
             raise ValueError(
-                "this target is read at several terms, so it has no value at each position: give a target of one term "
-                "a row"
+                "this target has several terms, so it has no value at each position: give a target of one term per row"
             )
 
     def _checked_cell(self, row: int, k: int) -> tuple[int, int]:
         of_row, most = whole_number(row), whole_number(k)
         if most is None or not 1 <= most <= self._d_vocab:
-            raise ValueError(f"k is {brief(k)}: give 1 to {self._d_vocab}, the size of the vocabulary")
+            raise ValueError(f"k is 1 to {self._d_vocab}, the size of the vocabulary, not {brief(k)}")
         if of_row is None or not 0 <= of_row < len(self.lengths):
             raise IndexError(f"there is no prompt {brief(row)}: this run has prompts 0 to {len(self.lengths) - 1}")
         return of_row, most
+
+
+def memory_of(trace: TraceBase) -> Memory:
+    """Return the memory that computes and remembers a run's numbers."""
+    return trace._memory
 
 
 def checked_head(n_layers: int, n_heads: int, layer: int, head: int | None) -> tuple[int, int | None]:
     """Return a layer and a head counted from 0, negative ones from the end.
 
     Raises:
-        IndexError: for those that a model of this size does not have.
+        IndexError: for a layer or head outside the model.
     """
     known, own = whole_number(layer), whole_number(head)
     if known is None or not -n_layers <= known < n_layers:

@@ -1,4 +1,4 @@
-"""The maps of one run's heads: where they look, what they take from where, and what they write."""
+"""The heads of one run: where they attend, what they move from each token, and what they write."""
 
 from collections.abc import Callable
 
@@ -18,10 +18,10 @@ from residscope.runs.trace_base import TraceBase, checked_head
 
 
 class TraceHeads(TraceBase):
-    """A run whose heads are looked at one by one."""
+    """A run, read head by head."""
 
     def attention(self, layer: int, head: int | None = None) -> Tensor:
-        """Return where a layer's heads look, or one head's: `[row (head) query key]`, NaN at padding.
+        """Return the attention pattern of a layer's heads, or of one head: `[row (head) query key]`, NaN at padding.
 
         Each query's weights over keys sum to 1.
 
@@ -42,9 +42,9 @@ class TraceHeads(TraceBase):
     def value_weighted(self, layer: int, head: int | None = None) -> Tensor:
         """Return each attention weight times the length of the value it moves: `[row (head) query key]`.
 
-        The value's part is what it holds beyond a constant, and its length that of the vector which W_O writes, in
-        the residual stream's unit (Kobayashi et al. 2020). A head that looks hard at a token whose value is small
-        moves little. What an edit multiplies a head by counts; NaN where it adds to what that writes, or replaces it.
+        The length is that of the value after W_O, without its constant part, in the residual stream's unit (Kobayashi
+        et al. 2020). A head that attends strongly to a token with a small value moves little. An edit that multiplies
+        a head's output counts; NaN where an edit adds to that output or replaces it.
 
         Raises:
             IndexError: for a layer or head outside the model.
@@ -56,15 +56,15 @@ class TraceHeads(TraceBase):
         return weighted if head is None else weighted[:, head]
 
     def source_split(self, layer: int, head: int | None = None) -> Tensor:
-        """Return what a layer's heads move from each key to each query, along the target: `[row (head) query key]`.
+        """Return what a layer's heads, or one head, move from each key to each query: `[row (head) query key]`.
 
-        In the target's unit, positive towards the right answer. At the query where the target is read it sums over
-        keys to the head's direct effect; at other queries it says what the head would add if the target were read
-        there. NaN where an edit adds to what a head writes, or replaces it: that comes from no token.
+        It is in the target's unit, positive towards the right answer. At the query where the target is read, it sums
+        over keys to the head's direct effect; at other queries, it is what the head would add if the target were read
+        there. NaN where an edit adds to a head's output or replaces it, because that comes from no token.
 
         Raises:
             IndexError: for a layer or head outside the model.
-            ValueError: when the target has not one term a row.
+            ValueError: when the target does not have one term per row.
             NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
             StaleWeightsError: when the weights have changed since this run.
         """
@@ -76,11 +76,12 @@ class TraceHeads(TraceBase):
         return split if head is None else split[:, head]
 
     def token_attribution(self) -> Float[Tensor, "row layer head key"]:
-        """Return what each head takes from each token to where the target is read, in the target's unit.
+        """Return what each head moves from each token to where the target is read: `[row layer head key]`.
 
-        Positive pushes towards the right answer; over keys it sums to `head_attribution`, over layers and heads too it
-        is the attribution per token. It credits the position a head looks at, which may hold more than its own token.
-        NaN at padding, for layers without heads, and where an edit adds to what a head writes, or replaces it.
+        It is in the target's unit, positive towards the right answer. Summed over keys it is `head_attribution`; summed
+        over layers and heads it is the attribution of each token. It credits the position that a head attends to, which
+        may hold more than its own token. NaN at padding, for layers without heads, and where an edit adds to a head's
+        output or replaces it.
 
         Raises:
             NoSplitError: where a gate, a clip, a norm or a hook stands between the values and the heads' output.
@@ -94,18 +95,18 @@ class TraceHeads(TraceBase):
         return self._memory.of(("sources",), compute)
 
     def head_tokens(self, layer: int, head: int, row: int = 0, position: int | None = None, k: int = 10) -> HeadTokens:
-        """Read what a head writes at a position as tokens: those it promotes and suppresses most, in logits.
+        """Return the tokens that a head promotes and suppresses most at a position, in logits.
 
-        The head's part goes through the final norm, with that position's scale frozen, and the unembedding; the
-        vocabulary's mean is left out, which changes no probability. It is the direct path alone: later layers read
-        what the head writes, too, and may make something else of it.
+        The head's output goes through the final norm, with that position's scale frozen, and the unembedding. The mean
+        over the vocabulary is subtracted, which changes no probability. This is the direct path alone: later layers
+        also read what the head writes and may change what comes of it.
 
         Args:
-            layer: the head's.
-            head: its number.
+            layer: the head's layer.
+            head: the head within the layer.
             row: the prompt.
-            position: in the row's own tokens; None is where the target is (first) read.
-            k: how many tokens of either kind.
+            position: counted in the row's own tokens; None is where the target is (first) read.
+            k: how many tokens to return of each kind.
 
         Raises:
             IndexError: for a layer, head, prompt or position that this run does not have, or a layer without heads.
@@ -132,16 +133,16 @@ class TraceHeads(TraceBase):
         return self._memory.of(("writes", layer, own, row, at, k), compute)
 
     def head_scores(self, kind: str) -> Float[Tensor, "row layer head"]:
-        """Return how much each head behaves like one of a kind on this run's own tokens, from 0 to 1.
+        """Return how much each head behaves like a known kind on this run's tokens: `[row layer head]`, from 0 to 1.
 
-        The attention paid to the keys that such a head looks at, averaged over the queries that have any: for
-        "previous token" the token before, for "duplicate token" earlier occurrences of the same token, for
-        "induction" what followed them (Olsson et al. 2022, Wang et al. 2023). A BOS that all prompts begin with never
-        counts. NaN where nothing repeats and for layers without attention heads. `rs.head_scores` measures on random
+        This is the attention to the keys that such a head looks at, averaged over the queries that have any: for
+        "previous token" the token before, for "duplicate token" earlier copies of the same token, for "induction" the
+        tokens that followed them (Olsson et al. 2022, Wang et al. 2023). A BOS that begins all prompts never counts.
+        NaN where no token repeats and for layers without attention heads. `rs.head_scores` measures the same on random
         repeats.
 
         Raises:
-            ValueError: for a kind that there is not.
+            ValueError: for an unknown kind.
             StaleWeightsError: when the weights have changed since this run.
         """
         bos = self.inputs.vocabulary.bos
@@ -157,7 +158,7 @@ class TraceHeads(TraceBase):
         return pattern.masked_fill(~real.to(pattern.device), torch.nan)
 
     def _of_layer(self, kind: str, layer: int, compute: Callable[[TransformerBridge], Tensor]) -> Tensor:
-        """Return what is computed of one layer [row head query key] on demand."""
+        """Compute one layer's maps on demand [row head query key]."""
 
         def of_heads(twin: TransformerBridge) -> Tensor:
             if has_heads(twin, layer):

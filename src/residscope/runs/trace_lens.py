@@ -1,4 +1,4 @@
-"""The logit lens of one run: what the model would say if it stopped at a depth."""
+"""The logit lens of one run: what the model would say if it stopped at each depth."""
 
 import torch
 from jaxtyping import Float
@@ -13,16 +13,16 @@ from residscope.runs.trace_base import TraceBase
 
 
 class TraceLens(TraceBase):
-    """A run read through the lens."""
+    """A run, read through the logit lens."""
 
     def logit_lens(self, k: int = 10, *, step: Step = lambda _done, _of: None) -> LensReadout:
         """Read the residual stream at each depth through the model's own final norm and unembedding.
 
-        The logit lens (nostalgebraist 2020): the last depth is the model's output, and that is checked. Early depths
-        need not speak the unembedding's language.
+        This is the logit lens (nostalgebraist 2020). The last depth must equal the model's output, and that is checked.
+        Early depths need not use the same basis as the unembedding.
 
         Args:
-            k: how many of the likeliest tokens to keep.
+            k: how many of the most likely tokens to keep.
             step: called with (vectors done, vectors in all); may raise to stop.
 
         Raises:
@@ -55,7 +55,7 @@ class TraceLens(TraceBase):
             row: the prompt.
             start: the first position.
             stop: one more than the last.
-            k: how many of the likeliest tokens to keep.
+            k: how many of the most likely tokens to keep.
             step: called with (vectors done, vectors in all); may raise to stop.
 
         Raises:
@@ -73,7 +73,7 @@ class TraceLens(TraceBase):
         )
 
     def lens_target(self) -> LensTarget:
-        """Read the target through the lens at each depth, at the position it is read, with the check of the last.
+        """Read the target through the lens at each depth, where it is read, with a check of the last depth.
 
         Raises:
             StaleWeightsError: when the weights have changed since this run.
@@ -85,14 +85,14 @@ class TraceLens(TraceBase):
     def target_curve(self, *, step: Step = lambda _done, _of: None) -> Float[Tensor, "row depth pos"]:
         """Read the target through the lens at each depth and position, as if it were read there; NaN at padding.
 
-        Of answers only their own logits are computed, so that a long prompt costs little; of a log-probability those
-        of the whole vocabulary.
+        For logits only the answers' own are computed, so that a long prompt costs little; for a log-probability the
+        whole vocabulary's are needed.
 
         Args:
             step: called with (depths done, depths of all rows); may raise to stop.
 
         Raises:
-            ValueError: when the target has not one term a row.
+            ValueError: when the target does not have one term per row.
             StaleWeightsError: when the weights have changed since this run.
         """
         self._check_one_a_row()

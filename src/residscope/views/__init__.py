@@ -2,7 +2,7 @@
 
 from residscope.live.widget import check_front_end
 
-# Before torch is waited for.
+# First, because importing torch takes seconds.
 check_front_end()
 
 from residscope.views.attention_pattern import AttentionPattern

@@ -1,4 +1,4 @@
-"""What the browser asks a view for, and how it is answered: many keys in one message, with arrays of their own."""
+"""How a view answers the browser: many keys in one message, each with its own arrays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 from residscope.live import wire
 
 MOST_ASKED = 300
-"""How many keys one message may ask for: all heads of a layer, and the pinned ones."""
+"""How many keys one message may ask for: enough for all heads of a layer and the pinned ones."""
 
 Sent = tuple[Mapping[str, wire.Array], dict[str, Any]]
 """Arrays, and what is said about them."""
 
 
 class NoAnswerError(LookupError):
-    """A view is asked for what its run does not have."""
+    """The browser asked a view for something that its run does not have."""
 
 
 def asked_of(message: Any) -> dict[str, Any] | None:
-    """Return what the browser asks for, where it is put as it should be."""
+    """Return what the browser asks for, or None if the request is malformed."""
     if not isinstance(message, dict) or type(message.get("run")) is not int:
         return None
     keys = message.get("keys")
@@ -27,7 +27,7 @@ def asked_of(message: Any) -> dict[str, Any] | None:
 
 
 def packed_answers(number: int, answers: Mapping[str, Sent | str]) -> bytes:
-    """Pack answers by key, each with arrays of its own, or the reason why there is none."""
+    """Pack answers by key, each with its own arrays, or with the reason why there is none."""
     arrays: dict[str, wire.Array] = {}
     said: list[dict[str, Any]] = []
     for at, (key, answer) in enumerate(answers.items()):

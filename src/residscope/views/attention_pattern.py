@@ -1,38 +1,40 @@
-"""Where heads look: one head large, pinned ones beside it."""
+"""Attention patterns: one head large, pinned ones beside it."""
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import traitlets
-from torch import Tensor
 
-from residscope.arrays import Run
 from residscope.export.figure import Block, Figure, Group, Map
 from residscope.export.words import measured, number, share
-from residscope.fixed import Fixed
+from residscope.given import Run
 from residscope.header import tokens_of
-from residscope.live import wire
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import Quantity
 from residscope.runs.sources import NoSplitError
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of
-from residscope.views.patterns import cells_of, flat, pattern_run
+from residscope.views.patterns import (
+    ATTENTION,
+    EFFECT,
+    WEIGHTED,
+    cells_of,
+    flat,
+    given_maps,
+    head_map,
+    maps,
+    windows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML
-
-ATTENTION, WEIGHTED, EFFECT = "attention", "value-weighted", "direct effect"
-
-_UNITS = {WEIGHTED: "norm in the residual stream"}
 
 _HEAD_NAME = re.compile(r"L(\d+)H(\d+)")
 
@@ -43,52 +45,49 @@ _KEY = re.compile(
 
 
 class AttentionPattern(View):
-    """A query-by-key map of the selected head: how much each token looks at each earlier one.
+    """A query-by-key map of the selected head: how much each token attends to each earlier one.
 
-    All patterns of a run up to 4 MB go to the browser at once, so that a click needs no kernel; above that the
-    kernel sends the selected and pinned heads.
+    Up to 4 MB, all patterns of a run go to the browser at once, so that a click needs no kernel. Above that the kernel
+    sends the selected and pinned heads.
     """
 
-    bundle_name = "attention_pattern"
+    _bundle_name = "attention_pattern"
 
     colour = traitlets.Enum((ATTENTION, WEIGHTED, EFFECT), ATTENTION).tag(sync=True)
-    """What is shown: "attention"; "value-weighted" (times the length of the value it moves); or "direct effect" (what
-    the head moves from key to query along the target, in its unit)."""
+    """What the colours show: "attention"; "value-weighted" (attention times the length of the value it moves); or
+    "direct effect" (what the head moves from key to query along the target, in its unit)."""
     hide_first = traitlets.Bool(False).tag(sync=True)
-    """Whether the first key is blanked, where many heads rest, and the colours run to the largest number left."""
+    """Whether to blank the first key, where many heads rest; the colours then run to the largest number left."""
 
-    from_browser = View.from_browser | {"colour", "hide_first"}
+    _from_browser = View._from_browser | {"colour", "hide_first"}
+    _most_axes = 4
+    _of_one_head = True
 
     @classmethod
-    @made_whole()
     def from_arrays(cls, weights: Any, tokens: Any, *, selection: Selection | None = None) -> "AttentionPattern":
-        """Show any attention weights; there is no model. The selected head is shown, the first one at first.
+        """Show any attention weights, without a model. The first head is selected at first.
 
         Args:
             weights: `[query key]`, `[head query key]`, `[layer head query key]` or `[row layer head query key]`, an
-                array, a tensor or nested lists, NaN where there is none; or what transformers returns as `attentions`,
-                a tuple or list of one `[row head query key]` a layer. Weights on later tokens, as encoders have them,
+                array, a tensor or nested lists, NaN where there is none; or the `attentions` that transformers returns,
+                one `[row head query key]` per layer in a tuple or list. Weights on later tokens, which encoders have,
                 are shown too.
-            tokens: a list of their texts, or such a list for each row.
-            selection: share this one, so that a click selects here and in other views.
+            tokens: a list of the tokens' texts, or one such list per row.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            TypeError: for tokens that are no list of texts.
-            ValueError: for another shape, another number of tokens, or infinity.
+            TypeError: for tokens that are not a list of texts.
+            ValueError: for the wrong shape, the wrong number of tokens, or infinity.
         """
-        run = pattern_run(weights, tokens)
-        fixed = Fixed(run)
-        chosen = fixed.selection if selection is None else selection
-        if chosen.head is None:
-            chosen.update(head=(0, 0))
-        return cls(fixed, selection=chosen)
+        patterns, rows = given_maps(weights, tokens)
+        return cls.from_quantities([patterns], rows, selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return each row's packed patterns, or none where they are too large to send ahead."""
         info = {
             "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
-            "windows": [window and asdict(window) for window in trace.windows],
+            "windows": windows(trace),
         }
         if not trace.patterns_sent_with_run:
             return {}, info
@@ -96,7 +95,7 @@ class AttentionPattern(View):
         for layer in range(trace.n_layers):
             if ticket:
                 ticket.step("pattern", layer, trace.n_layers)
-            layers.append(trace.attention(layer).half().cpu().numpy())
+            layers.append(maps(trace, layer).half().cpu().numpy())
         return {
             f"row.{row}": flat(trace, np.stack([layer[row, :, :length, :length] for layer in layers]))
             for row, length in enumerate(trace.lengths)
@@ -105,7 +104,7 @@ class AttentionPattern(View):
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per query and key of the selected head in the selected row.
 
-        Where the colour is not the attention, its number stands beside the weight.
+        If the colours show another number, it has a column beside the weight.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -131,17 +130,17 @@ class AttentionPattern(View):
             "key": key,
             "query_token": tokens[query],
             "key_token": tokens[key],
-            "weight": trace.attention(layer, head)[row].cpu().numpy()[query, key],
+            "weight": head_map(trace, layer, head, ATTENTION).values[row][query, key],
         }
         if self.colour != ATTENTION:
-            columns[self.colour] = _maps(trace, self.colour)(layer, head)[row].cpu().numpy()[query, key]
+            columns[self.colour] = head_map(trace, layer, head, self.colour).values[row][query, key]
         return pd.DataFrame(columns)
 
     def to_circuitsvis(self) -> "HTML":
-        """Return the selected and the pinned heads of the newest run as circuitsvis draws them, with its scripts in it.
+        """Return the selected and pinned heads of the newest run as circuitsvis draws them, with its scripts included.
 
         Raises:
-            ValueError: when none of them is in the run.
+            ValueError: when the run has none of them.
         """
         from circuitsvis.attention import attention_heads
         from IPython.display import HTML
@@ -149,41 +148,42 @@ class AttentionPattern(View):
         trace, row = self.trace, self.selection.row or 0
         heads = self._wanted(trace)
         if not heads or row >= len(trace.lengths):
-            raise ValueError('no head of this run is selected: exp.selection.update(head="2.5")')
+            raise ValueError('no selected or pinned head is in this run: exp.selection.update(head="2.5")')
         length = trace.lengths[row]
         drawn = attention_heads(
-            torch.stack([trace.attention(layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
-            # Tokens go into a script as they are, and one that ends it would be run.
+            torch.stack([maps(trace, layer, head)[row, :length, :length] for layer, head in heads]).float().cpu(),
+            # Tokens are put into a script unescaped: one that closes the script element could run code.
             [token.replace("<", "<\N{ZERO WIDTH SPACE}") for token in tokens_of(trace, row)],
             attention_head_names=[f"L{layer}H{head}" for layer, head in heads],
         )
         return HTML(drawn.local_src)  # type: ignore[no-untyped-call]
 
-    def summary(self, trace: Run) -> str:
-        """Say where the selected head looks from the selected token, or where the target is read, or what it moves."""
+    def _summary(self, trace: Run) -> str:
+        """Return what the selected head attends to, or moves, at the selected token or where the target is read."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return spot
         layer, head, row, position = spot
         try:
-            numbers = _maps(trace, self.colour)(layer, head)[row, position, : trace.lengths[row]]
+            shown = head_map(trace, layer, head, self.colour)
         except NoSplitError as error:
             return str(error)
-        if numbers.isnan().all():
+        numbers = shown.values[row, position, : trace.lengths[row]]
+        if np.isnan(numbers).all():
             return f"layer {layer} has no attention"
-        key = int(numbers.abs().nan_to_num().argmax())
+        key = int(np.nan_to_num(np.abs(numbers)).argmax())
         value, tokens = float(numbers[key]), tokens_of(trace, row)
         does, said = {
             ATTENTION: ("looks most at", share(value)),
             WEIGHTED: ("moves most from", f"length {number(value)}"),
-            EFFECT: ("moves most from", f"{number(value, sign=True)} {trace.target.unit}"),
+            EFFECT: ("moves most from", f"{number(value, sign=True)} {shown.unit}"),
         }[self.colour]
         return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
 
-    def figure(self, trace: Run) -> Figure:
-        """Return the selected head's map, and small the pinned ones', in one scale."""
+    def _figure(self, trace: Run) -> Figure:
+        """Return the selected head's map, and the pinned heads' small ones, on one scale."""
         spot, row = spot_of(trace, self.selection), self.selection.row or 0
-        drawn: dict[tuple[int, int], wire.Array] = {}
+        drawn: dict[tuple[int, int], Quantity] = {}
         if not isinstance(spot, str):
             try:
                 drawn[spot[:2]] = self._drawn(trace, row, spot[:2])
@@ -191,36 +191,35 @@ class AttentionPattern(View):
                 return Figure("Attention", f"L{spot[0]}H{spot[1]}", facts(trace), f"{error}.")
         if row < len(trace.lengths):
             for one in self._pinned(trace):
-                with suppress(NoSplitError):  # said where that head is the selected one
+                with suppress(NoSplitError):  # the reason shows when that head is selected
                     drawn[one] = self._drawn(trace, row, one)
-        signed = self.colour == EFFECT
-        unit = "" if self.colour == ATTENTION else _UNITS.get(self.colour, trace.target.unit)
         whole = self.colour == ATTENTION and not self.hide_first
-        high = 1.0 if whole else max((float(np.nanmax(np.abs(one), initial=0)) for one in drawn.values()), default=0.0)
+        high = 1.0 if whole else max((one.limit for one in drawn.values()), default=0.0)
         tokens = tokens_of(trace, row) if drawn else []
-        maps = {
+        pictures = {
             f"L{layer}H{head}": Map(
-                values,
+                one.values,
                 tokens,
                 tokens,
-                "signed" if signed else "sequential",
+                one.scale,
                 high,
-                self.colour,
-                unit,
+                one.name,
+                one.unit,
                 ringed=None if isinstance(spot, str) else (spot[3], None),
                 tokens=True,
             )
-            for (layer, head), values in drawn.items()
+            for (layer, head), one in drawn.items()
         }
         if isinstance(spot, str):
-            return Figure("Attention", "", facts(trace), caption(spot), [Group(list(maps.items()))] if maps else [])
-        (name, selected), *pinned = maps.items()
+            pinned = [Group(list(pictures.items()))] if pictures else []
+            return Figure("Attention", "", facts(trace), caption(spot), pinned)
+        (name, selected), *others = pictures.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
-        blocks: list[Block] = [selected, Group(pinned)] if pinned else [selected]
-        return Figure("Attention", measured(what, unit), facts(trace), caption(self.summary(trace)), blocks)
+        blocks: list[Block] = [selected, Group(others)] if others else [selected]
+        return Figure("Attention", measured(what, selected.unit), facts(trace), caption(self._summary(trace)), blocks)
 
-    def whole_figure(self, trace: Run) -> Figure:
-        """Return the same.
+    def _whole_figure(self, trace: Run) -> Figure:
+        """Return the same picture.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -228,58 +227,51 @@ class AttentionPattern(View):
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             raise refusal(spot, trace)
-        return self.figure(trace)
+        return self._figure(trace)
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return those of the selected head and the pinned ones, as far as their maps do not go with the run."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return the keys of the selected and pinned heads' maps, unless these are sent with the run."""
         row = self.selection.row or 0
         ahead = trace.patterns_sent_with_run and self.colour == ATTENTION
         if ahead or row >= len(trace.lengths):
             return []
         return [f"pattern/{row}/L{layer}H{head}/{self.colour}" for layer, head in self._wanted(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
-        """Return one head's map of a colour in one row.
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+        """Return one head's map in one row, for one choice of colours.
 
         Raises:
-            NoAnswerError: for what the run does not have.
-            NoSplitError: where what a head moves from each token cannot be told.
+            NoAnswerError: for a key that the run does not have.
+            NoSplitError: where the head's output cannot be split by source token.
         """
         match = _KEY.fullmatch(key)
         if not match or int(match["row"]) >= len(trace.lengths):
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
         row, layer, head = (int(match[name]) for name in ("row", "layer", "head"))
         length = trace.lengths[row]
-        values = _maps(trace, match["colour"])(layer, head)[row, :length, :length].half().cpu().numpy()
+        values = maps(trace, layer, head, match["colour"])[row, :length, :length].half().cpu().numpy()
         return {"weights": flat(trace, values)}, {}
 
     def _pinned(self, trace: Run) -> list[tuple[int, int]]:
-        """Return the pinned heads, as far as the run has them."""
+        """Return the pinned heads that the run has."""
         heads = [(int(m[1]), int(m[2])) for m in map(_HEAD_NAME.fullmatch, self.selection.pinned) if m]
         return [head for head in heads if _has(trace, head)]
 
     def _wanted(self, trace: Run) -> list[tuple[int, int]]:
-        """Return the selected head and the pinned ones, as far as the run has them."""
+        """Return the selected and pinned heads that the run has."""
         selected = self.selection.head
         return list(dict.fromkeys(([selected] if selected and _has(trace, selected) else []) + self._pinned(trace)))
 
-    def _drawn(self, trace: Run, row: int, head: tuple[int, int]) -> wire.Array:
+    def _drawn(self, trace: Run, row: int, head: tuple[int, int]) -> Quantity:
         """Return what a head's picture shows [query key], NaN where there is no cell."""
-        length = trace.lengths[row]
-        values = _maps(trace, self.colour)(*head)[row, :length, :length].float().cpu().numpy().copy()
+        length, shown = trace.lengths[row], head_map(trace, *head, self.colour).over_rows(row)
+        values = shown.values[:length, :length].copy()
         if trace.is_causal:
             values[np.triu_indices(length, 1)] = np.nan
         if self.hide_first:
             values[:, 0] = np.nan
-        return values
+        return replace(shown, values=values)
 
 
 def _has(trace: Run, head: tuple[int, int]) -> bool:
     return head[0] < trace.n_layers and head[1] < trace.n_heads
-
-
-def _maps(trace: Run, colour: str) -> Callable[[int, int], Tensor]:
-    """Return what gives the maps of a colour."""
-    names = {ATTENTION: "attention", WEIGHTED: "value_weighted", EFFECT: "source_split"}
-    maps: Callable[[int, int], Tensor] = getattr(trace, names[colour])
-    return maps

@@ -1,6 +1,5 @@
-"""What every view has: an experiment it follows, a shared selection and status, one payload a run."""
+"""What every view has: an experiment to follow, a shared selection and status, one payload per run."""
 
-import re
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import anywidget
 import traitlets
 
-from residscope.arrays import NoModelError, Run, texts_of_rows
+from residscope.errors import NoModelError
 from residscope.export.figure import Figure
 from residscope.export.interactive import plotly_figure
 from residscope.fixed import Fixed
-from residscope.given import Given, given
+from residscope.given import Given, Run, given
 from residscope.header import extent_of
 from residscope.live import rerun, wire
-from residscope.live.shared import Selection, shared_state
+from residscope.live.shared import Selection, attach_owner, set_shared_state, settle, shared_state
 from residscope.live.source import Source
 from residscope.live.widget import bundle, made_whole
 from residscope.live.worker import CLOSED as SOURCE_CLOSED
@@ -28,26 +27,29 @@ from residscope.runs.trace import Trace
 from residscope.views import pictures
 from residscope.views.answers import NoAnswerError, Sent, asked_of, packed_answers
 from residscope.views.captions import facts
+from residscope.views.described import described
+from residscope.views.display import Part
 from residscope.views.followed import Followed, checked, source_of_either
+from residscope.views.from_arrays import texts_of_rows
 from residscope.views.picturable import CLOSED, Picturable
-from residscope.views.quantities import collected, payload, table
+from residscope.views.quantities import collected, compared, payload, table
 
 if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
 _SELECTION = ("row", "depth", "head", "position", "key", "pinned", "show")
-_STATUS = ("run", "_header", "_jobs", "_error", "_history", "_cancel", "_go")
+_STATUS = ("run", "_header", "_jobs", "_error", "_history", "_cancel", "_go", "_intervene")
 
 
 class View(Picturable):
     """A widget that shows each run of an experiment.
 
-    It waits for nothing: it fills as its numbers come.
+    It shows at once and fills as its numbers arrive.
 
-    A class of your own needs a `title` and a method `quantities`: each `Quantity` that it yields is drawn as its axes
-    say, linked with all other views, with a sentence, a table and a still picture. A trait that is an enumeration
-    tagged with a label is a menu above the picture, and a change of it shows the run anew::
+    A class of your own needs a `title` and a method `quantities`. Each `Quantity` that it yields is drawn according to
+    its axes and linked with all other views, with a sentence, a table and a still picture. An enumeration trait with a
+    label is a menu above the picture, and changing it shows the run again::
 
         class HeadNorms(rs.View):
             title = "Head norms"
@@ -57,8 +59,8 @@ class View(Picturable):
                 yield rs.Quantity("norm", norms(trace, self.of), "row layer head", scale="sequential")
 
     Args:
-        experiment: what to show.
-        selection: share another selection than the experiment's.
+        experiment: the experiment to show.
+        selection: a selection to share instead of the experiment's.
     """
 
     selection = anywidget.WidgetTrait().tag(sync=True)
@@ -74,23 +76,27 @@ class View(Picturable):
     _about = traitlets.Dict().tag(sync=True)
 
     title: ClassVar[str] = ""
-    """What stands in its title row; the class's name where nothing is said."""
-    help: ClassVar[Sequence[str]] = ()
+    """The text in its title row; if empty, the class's name."""
+    help: ClassVar[str | Sequence[str]] = ()
     """What the numbers mean and how to read the picture, one paragraph each, behind the button "?"."""
 
-    bundle_name: ClassVar[str] = "view"
-    ask_priority: ClassVar[Priority] = Priority.CLICK
+    _bundle_name: ClassVar[str] = "view"
+    _ask_priority: ClassVar[Priority] = Priority.CLICK
     _menus: ClassVar[tuple[str, ...]] = ()
+    _most_axes: ClassVar[int] = 2
+    """How many axes besides the row it draws."""
+    _of_one_head: ClassVar[bool] = False
+    """Whether it shows the selected head, so that given numbers begin with the first."""
     _experiment: Followed | None = None
     _last: Runs[Any] | None = None
     _sent: Mapping[str, Any] | None = None
-    from_browser = frozenset({"_ask", "_link", "_mirror"})
+    _from_browser = frozenset({"_ask", "_link", "_mirror"})
 
     def __init_subclass__(cls, **keys: Any) -> None:
         super().__init_subclass__(**keys)
         own = [name for name, trait in vars(cls).items() if getattr(trait, "metadata", {}).get("label")]
         cls._menus = (*cls._menus, *own)
-        cls.from_browser = cls.from_browser | {*own}
+        cls._from_browser = cls._from_browser | {*own}
 
     def __init__(self, experiment: Followed, *, selection: Selection | None = None, **traits: Any) -> None:
         checked(type(self), experiment)
@@ -98,8 +104,8 @@ class View(Picturable):
         if source.closed:
             raise Cancelled(SOURCE_CLOSED)
         self._shown = 0
-        module, style = bundle(self.bundle_name)
-        # Not before: what is refused has nothing to let go.
+        module, style = bundle(self._bundle_name)
+        # Not before: a refused view has nothing to release.
         self._experiment = experiment
         super().__init__(
             _esm=module,
@@ -107,40 +113,43 @@ class View(Picturable):
             selection=source.selection if selection is None else selection,
             status=source.status,
             _still=uuid.uuid4().hex,
-            _about=self._described(source),
+            _about=described(self, self._menus, source),
             **traits,
         )
         if self.selection is not source.selection:
-            # Else it refuses what only the runs have that this view will show.
-            self.selection.attach(source)
+            # Otherwise it would refuse what only this view's runs have.
+            attach_owner(self.selection, source)
         if self._menus:
-            self.watch(self, list(self._menus), self._chosen)
-        rerun.note_made_by_cell(self)
-        source.attach(self)
+            self._watch(self, list(self._menus), self._chosen)
+        rerun.note_made_by_cell(self._retire)
+        source.attach(self._still, self._follow)
 
     @classmethod
     @made_whole()
     def from_quantities(
         cls, quantities: Iterable[Quantity], tokens: Any = (), *, title: str = "", selection: Selection | None = None
     ) -> Self:
-        """Show numbers that you have; there is no model behind them.
+        """Show numbers that you have, without a model.
 
         Args:
-            quantities: what is shown.
-            tokens: the texts of the tokens that the numbers are of, one list or one a row; empty where there are none.
-            title: what stands in the title row where the class has no title.
-            selection: share this one, so that a click here selects in other views.
+            quantities: the numbers to show.
+            tokens: the texts of the tokens that the numbers belong to, one list or one per row; may be empty.
+            title: the text in the title row, if the class has no title.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            InputError: when rows or tokens are not as many as the numbers.
-            TypeError: for tokens that are no texts.
+            InputError: when the rows or tokens do not fit the numbers.
+            TypeError: for tokens that are not texts.
         """
-        rows = [[wire.text(token) for token in row] for row in (texts_of_rows(tokens) if len(tokens) else [])]
-        numbers = collected(quantities, None, cls.__name__)
-        return cls(Fixed(given(numbers, rows, wire.text(title))), selection=selection)
+        numbers = collected(quantities, None, cls.__name__, cls._most_axes)
+        source = Fixed(given(numbers, texts_of_rows(tokens) if len(tokens) else [], title))
+        chosen = source.selection if selection is None else selection
+        if cls._of_one_head and chosen.head is None:
+            chosen.update(head=(0, 0))
+        return cls(source, selection=chosen)
 
     def quantities(self, trace: Any) -> Iterable[Quantity]:
-        """Yield what the view shows of a run; a class of your own says it here.
+        """Yield the quantities that the view shows of a run; a class of your own defines this.
 
         Args:
             trace: the run, a `Trace`.
@@ -150,10 +159,10 @@ class View(Picturable):
 
     @property
     def experiment(self) -> Any:
-        """Return what the view shows: its `Experiment`, or what stands for one where it shows arrays.
+        """Return the `Experiment` that the view shows, or its stand-in where it shows arrays.
 
         Raises:
-            RuntimeError: when the view is closed, which lets the run go.
+            RuntimeError: when the view is closed.
         """
         if self._experiment is None:
             raise RuntimeError(CLOSED)
@@ -161,21 +170,21 @@ class View(Picturable):
 
     @property
     def trace(self) -> Any:
-        """Return the newest run, for which it waits; once the experiment is closed, the last that was shown.
+        """Return the newest run, waiting for it; once the experiment is closed, the last run shown.
 
         Raises:
             RuntimeError: when the view is closed.
         """
-        source = self.source
+        source = self._source
         if source.closed and self._last is not None:
             return self._last.trace
         runs = source.wait()
-        # For when the experiment is closed before anything is shown.
+        # In case the experiment is closed before anything is shown.
         self._last = self._last or runs
         return runs.trace
 
     @property
-    def source(self) -> Source[Any]:
+    def _source(self) -> Source[Any]:
         """Return what the view follows.
 
         Raises:
@@ -183,29 +192,29 @@ class View(Picturable):
         """
         return source_of_either(self.experiment)
 
-    def follow(self, runs: Runs[Any], ticket: Ticket) -> Iterator[None]:
-        """Show runs, ever more of them, unless newer ones are shown already or the view is closed."""
+    def _follow(self, runs: Runs[Any], ticket: Ticket) -> Iterator[None]:
+        """Show runs, a part at a time, unless newer ones are shown already or the view is closed."""
         trace: Any = runs.trace
         experiment = self._experiment
         if experiment is None or trace.number < self._shown:
             return
         source = source_of_either(experiment)
         if self.selection is not source.selection:
-            self.selection.settle(source, extent_of(trace))
-        # What is selected goes with the numbers: the browser need not ask for it.
-        keys = self.selected_keys(trace)
+            settle(self.selection, source, extent_of(trace))
+        # What is selected is sent with the numbers, so the browser need not ask for it.
+        keys = self._selected_keys(trace)
         if keys and not trace.patterns_sent_with_run:
-            # Each costs as much as the run: what others show of it goes first.
+            # Each costs as much as the run, so other views go first.
             ticket.priority = max(ticket.priority, Priority.SCREEN)
             yield
         answer = yield from self._answered(trace, keys, ticket)
-        for sent in self.payloads(trace, ticket):
+        for sent in self._payloads(trace, ticket):
             if sent is None:
                 yield
                 continue
             packed = wire.pack(trace.number, *sent)
             with self.hold_sync():
-                # It may have been closed meanwhile; closing does not wait for what can take long.
+                # It may have been closed meanwhile; closing does not wait for long jobs.
                 if self._experiment is None or trace.number < self._shown:
                     return
                 if answer:
@@ -213,135 +222,119 @@ class View(Picturable):
                 self._shown, self._last, self._data = trace.number, runs, packed
             yield
 
-    def follow_again(self, _change: Any = None) -> None:
-        """Show the run in hand anew, on the worker, after a trait has changed what is shown of it."""
+    def _follow_again(self, _change: Any = None) -> None:
+        """Show the current run again, on the worker, after a trait has changed what is shown of it."""
         runs = self._last
         if runs is not None:
             with suppress(RuntimeError):  # the experiment is closed, and the view keeps what it has
-                self.source.ask(f"again {self.name}", lambda ticket: self.follow(runs, ticket), of=self.name)
+                self._source.ask(f"again {self._still}", lambda ticket: self._follow(runs, ticket), of=self._still)
 
-    def payloads(self, trace: Any, ticket: Ticket) -> Iterator[Sent | None]:
-        """Return what is sent of a run: one payload, or ever more complete ones, and None between forwards."""
-        yield self.payload(trace, ticket)
+    def _payloads(self, trace: Any, ticket: Ticket) -> Iterator[Sent | None]:
+        """Yield what is sent of a run: one payload, or several ever more complete ones, and None between forwards."""
+        yield self._payload(trace, ticket)
 
-    def payload(self, trace: Any, ticket: Ticket | None) -> Sent:
-        """Return the arrays of a run and what is said about them."""
+    def _payload(self, trace: Any, ticket: Ticket | None) -> Sent:
+        """Return the arrays of a run and the facts about them."""
         del ticket
         return payload(self._shows(trace), trace)
 
-    def selected_keys(self, _trace: Run) -> list[str]:
-        """Return what the browser would ask for, of what is selected."""
+    def _selected_keys(self, _trace: Run) -> list[str]:
+        """Return the keys that the browser would ask for, given the selection."""
         return []
 
-    def answer(self, trace: Run, key: str, ticket: Ticket) -> Sent | Generator[None, None, Sent]:
-        """Return what a key names, in one go or with a yield between forwards.
+    def _answer_to(self, trace: Run, key: str, ticket: Ticket) -> Sent | Generator[None, None, Sent]:
+        """Return what a key names, at once or with a yield between forwards.
 
         Raises:
-            NoAnswerError: when there is nothing of that name in the run; the reason is shown.
+            NoAnswerError: when the run has nothing of that name; the reason is shown.
         """
         del trace, ticket
         raise NoAnswerError(f"there is no {key!r:.80}")
 
-    @property
-    def complete(self) -> bool:
-        """Tell whether there is nothing more to come of the newest run."""
-        runs = self.source.now()
+    def _is_complete(self) -> bool:
+        """Tell whether the view shows all of the newest run."""
+        runs = self._source.now()
         return runs is not None and self._shown == runs.number
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return what the view shows of the newest run as a table, one row a number."""
+        """Return what the view shows of the newest run as a table, one row per number."""
         return table(self._shows(self.trace))
 
-    def summary(self, trace: Any) -> str:
-        """Say in a line what the view shows."""
+    def _summary(self, trace: Any) -> str:
+        """Return one line that says what the view shows."""
         return pictures.summary(self._shows(trace), trace, self.selection)
 
-    def figure(self, trace: Any) -> Figure:
-        """Return what the view shows of a run as a still picture, drawn by nobody yet."""
+    def _figure(self, trace: Any) -> Figure:
+        """Return what the view shows of a run as a still picture, not yet drawn."""
         return pictures.figure(self._about["title"], self._shows(trace), trace, self.selection)
 
-    def whole_figure(self, trace: Any) -> Figure:
-        """Return the same with all that a figure can hold in which one moves about."""
-        return self.figure(trace)
+    def _whole_figure(self, trace: Any) -> Figure:
+        """Return the same for a figure that can be zoomed and panned, which has room for everything."""
+        return self._figure(trace)
 
     def to_plotly(self) -> "PlotlyFigure":
         """Return what the view shows of the newest run as a plotly figure."""
-        return plotly_figure(self.whole_figure(self.trace))
+        return plotly_figure(self._whole_figure(self.trace))
 
-    def figure_now(self, trace: Run) -> Figure:
-        """Return the same of what is there, with nothing computed for it."""
-        if self._shown < trace.number:
-            return Figure(type(self).__name__, "", facts(trace), "Not here yet.")
-        return self.figure(trace)
+    def _figure_now(self, trace: Run) -> Figure:
+        """Return the same from what is there, computing nothing."""
+        return self._unready(trace) if self._shown < trace.number else self._figure(trace)
 
-    def figures(self) -> list[Figure]:
+    def _unready(self, trace: Run) -> Figure:
+        return Figure(type(self).__name__, "", facts(trace), "Still being computed.")
+
+    def _figures(self) -> list[Figure]:
         """Return its one picture."""
-        return [self.figure(self.trace)]
+        return [self._figure(self.trace)]
 
-    def figures_now(self) -> list[Figure]:
-        """Return its one picture, of what is there."""
-        return [self.figure_now(self.trace)]
+    def _figures_now(self) -> list[Figure]:
+        """Return its one picture, from what is there."""
+        return [self._figure_now(self.trace)]
 
-    def parts(self) -> "list[View]":
+    def _parts(self) -> list[Part]:
         """Return the view itself."""
-        return [] if self.closed else [self]
+        return [] if self.closed else [Part(type(self).__name__, self._still, self._source, self._is_complete)]
 
-    def lines(self) -> list[str]:
+    def _lines(self) -> list[str]:
         """Return its one line."""
-        return [self.line()]
+        return [self._line()]
 
-    def line(self) -> str:
-        """Return what the view is, of which run where there is one, and its summary."""
+    def _line(self) -> str:
+        """Return the view's name, its run if there is one, and its summary."""
         trace = self.trace
         run = f", run {trace.number}" if isinstance(trace, Trace) else ""
-        return f"{type(self).__name__}{run}: {self.summary(trace)}"
+        return f"{type(self).__name__}{run}: {self._summary(trace)}"
 
-    def _shows(self, run: Trace | Given) -> list[Quantity]:
-        """Return the quantities of a run, or those that were given in place of one."""
+    def _shows(self, run: Run) -> list[Quantity]:
+        """Return the quantities of a run, or those given instead of one."""
         if isinstance(run, Given):
             return list(run.quantities)
-        return collected(self.quantities(run), run, type(self).__name__)
-
-    def _described(self, source: Source[Any] | Fixed | None) -> dict[str, Any]:
-        """Return what the browser is told of the class."""
-        run = source.now().trace if isinstance(source, Fixed) else None
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(self).__name__).capitalize()
-        traits = {name: self.traits()[name] for name in self._menus}
-        return {
-            "title": self.title or (run.title if isinstance(run, Given) else "") or words,
-            "help": list(self.help),
-            "menus": [
-                {
-                    "trait": name,
-                    "label": trait.metadata["label"],
-                    "options": list(trait.values),
-                    "unless": trait.metadata.get("unless"),
-                }
-                for name, trait in traits.items()
-            ],
-        }
+        now, before = (
+            collected(self.quantities(one), one, type(self).__name__, self._most_axes) for one in (run, run.baseline)
+        )
+        return now if run.baseline is run else compared(now, before)
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
-            raise NoModelError(f"these are arrays: there is no model to compute {change['new']!r} with")
-        self.follow_again(change)
+            raise NoModelError(change["new"])
+        self._follow_again(change)
 
     def close(self) -> None:
-        """Stop following the shared models, close the widget, and let the run go."""
+        """Stop following the shared models, close the widget and release the run."""
         super().close()
         if self._experiment is None:
             return
-        source_of_either(self._experiment).detach(self)
-        with self.lock:
-            # A notebook's Out keeps this object, and must not keep the run.
+        source_of_either(self._experiment).detach(self._still)
+        with self._lock:
+            # A notebook's Out keeps this object and must not keep the run.
             self._experiment, self._last, self._data, self._answer = None, None, b"", b""
 
     @traitlets.observe("_link")
     def _start_mirror(self, _change: Any) -> None:
         """Follow the shared models on behalf of a host that cannot share them."""
         if self._link == "mirror":
-            self.watch(self.selection, _SELECTION, self._send_mirror)
-            self.watch(self.status, _STATUS, self._send_mirror)
+            self._watch(self.selection, _SELECTION, self._send_mirror)
+            self._watch(self.status, _STATUS, self._send_mirror)
             self._send_mirror()
 
     @traitlets.observe("_mirror")
@@ -349,15 +342,13 @@ class View(Picturable):
         if self._mirror == self._sent:
             return
         for name, shared in (("selection", self.selection), ("status", self.status)):
-            asked = self._mirror.get(name)
-            if isinstance(asked, dict):
-                shared.set_state({key: value for key, value in asked.items() if key in shared.from_browser})
+            set_shared_state(shared, self._mirror.get(name))
         self._send_mirror()
 
     @traitlets.observe("_ask")
     def _take_ask(self, change: Any) -> None:
         runs, asked = self._last, asked_of(change["new"])
-        # Of another run there is nothing to say: the browser asks anew when it shows this one.
+        # A question about another run gets no answer: the browser asks again when it shows this one.
         if asked is None or runs is None or asked["run"] != runs.number:
             return
 
@@ -366,16 +357,16 @@ class View(Picturable):
             self._answer = answer
 
         try:
-            self.source.ask(f"ask {self.name}", job, self.ask_priority, of=self.name)
+            self._source.ask(f"ask {self._still}", job, self._ask_priority, of=self._still)
         except RuntimeError as error:
             self._answer = packed_answers(runs.number, {key: str(error) for key in asked["keys"]})
 
     def _answered(self, trace: Run, keys: list[str], ticket: Ticket) -> Generator[None, None, bytes]:
-        """Return the answers to some keys, packed; none where there are no keys."""
+        """Return the answers to some keys, packed; empty without keys."""
         answers: dict[str, Sent | str] = {}
         for key in keys:
             try:
-                found = self.answer(trace, key, ticket)
+                found = self._answer_to(trace, key, ticket)
                 answers[key] = (yield from found) if isinstance(found, Generator) else found
             except (NoAnswerError, NoSplitError, IndexError) as error:
                 answers[key] = str(error)
@@ -383,10 +374,10 @@ class View(Picturable):
         return packed_answers(trace.number, answers) if keys else b""
 
     def _send_mirror(self, _change: Any = None) -> None:
-        with self.lock:  # else a thread that was overtaken sends an older state after a newer one
+        with self._lock:  # otherwise an overtaken thread could send an older state after a newer one
             self._sent = self._mirrored()
             self._mirror = self._sent
-            # Not every host echoes, and one that wrote a value must see the true one.
+            # Not every host echoes, and the one that wrote a value must see the true one.
             self.send_state("_mirror")
 
     def _mirrored(self) -> dict[str, Any]:

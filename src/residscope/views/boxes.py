@@ -1,4 +1,4 @@
-"""Rows and columns of views, mounted by our own bundle: hosts that draw no ipywidgets boxes draw these."""
+"""Rows and columns of views, mounted by our own bundle, for hosts that cannot draw ipywidgets boxes."""
 
 import uuid
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from residscope.export.figure import Figure
 from residscope.live import rerun
 from residscope.live.widget import bundle
 from residscope.views.base import View
+from residscope.views.display import Part
 from residscope.views.picturable import CLOSED, Picturable
 
 
@@ -41,42 +42,45 @@ class Box(Picturable):
                 raise ValueError(f"{name} cannot hold this {type(child).__name__}, which is closed: make a new one")
         module, style = bundle("box")
         super().__init__(_esm=module, _css=style, children=children, _still=uuid.uuid4().hex, **traits)
-        rerun.note_made_by_cell(self)
+        rerun.note_made_by_cell(self._retire)
 
     def close(self) -> None:
-        """Close the box and all it holds."""
+        """Close the box and everything in it."""
         for child in self.children:
             child.close()
         super().close()
 
-    def retire(self) -> None:
-        """Close the box alone, and none of the views in it, which others may hold too."""
+    def _retire(self) -> None:
+        """Close the box but not the views in it, which may also be held elsewhere."""
         super().close()
 
-    def views(self) -> list[View]:
+    def _views(self) -> list[View]:
         """Return all views in it, in order."""
-        inside = [child.views() if isinstance(child, Box) else [child] for child in self.children]
+        inside = [child._views() if isinstance(child, Box) else [child] for child in self.children]
         return [child for children in inside for child in children if isinstance(child, View)]
 
-    def figures(self) -> list[Figure]:
+    def _open_views(self) -> list[View]:
+        return [view for view in self._views() if not view.closed]
+
+    def _figures(self) -> list[Figure]:
         """Return the pictures of all views in it that are open, in order."""
-        return [figure for view in self.parts() for figure in view.figures()]
+        return [figure for view in self._open_views() for figure in view._figures()]
 
-    def figures_now(self) -> list[Figure]:
-        """Return the same of what is there."""
-        return [figure for view in self.parts() for figure in view.figures_now()]
+    def _figures_now(self) -> list[Figure]:
+        """Return the same from what is there."""
+        return [figure for view in self._open_views() for figure in view._figures_now()]
 
-    def parts(self) -> list[View]:
+    def _parts(self) -> list[Part]:
         """Return the open views in it, in order."""
-        return [view for view in self.views() if not view.closed]
+        return [part for view in self._views() for part in view._parts()]
 
-    def lines(self) -> list[str]:
+    def _lines(self) -> list[str]:
         """Return the line of each view in it."""
-        return [line for view in self.views() for line in ([CLOSED] if view.closed else view.lines())]
+        return [line for view in self._views() for line in ([CLOSED] if view.closed else view._lines())]
 
 
 class Row(Box):
-    """Views side by side; they wrap where there is no room."""
+    """Views side by side; they wrap if there is no room."""
 
     def __init__(self, children: Iterable[anywidget.AnyWidget], *more: object) -> None:
         super().__init__(children, *more, _layout="row")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from residscope.arrays import ArrayRun, Run
 from residscope.export.figure import Numbers
 from residscope.export.words import number, visible
-from residscope.given import Given
+from residscope.given import Given, Run
+from residscope.header import target_position
 from residscope.live.shared import Selection
 from residscope.live.wire import text
 from residscope.quantity import SumCheck
@@ -19,14 +19,14 @@ def caption(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def facts(trace: Run | Given, *more: str) -> str:
-    """Return what stands at the right of a picture's title; arrays have no run to name."""
+def facts(trace: Run, *more: str) -> str:
+    """Return the facts at the right of a picture's title; arrays have no run to name."""
     run = ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"] if isinstance(trace, Trace) else []
     return " · ".join(filter(None, [*more, *run]))
 
 
 def sum_facts(checks: Sequence[SumCheck], row: int | None) -> str:
-    """Return the sum check of one row, or the worst of all, in words; nothing where there is none."""
+    """Return the sum check of one row, or the worst one, in words; nothing without checks."""
     if not checks:
         return ""
     shown = checks if row is None else [checks[row]]
@@ -38,7 +38,7 @@ def sum_facts(checks: Sequence[SumCheck], row: int | None) -> str:
 
 
 def mean_words(values: Numbers, row: int | None) -> str:
-    """Say over how many prompts a mean goes, of numbers [row ...]; nothing where it is of one row."""
+    """Say how many prompts a mean is over, of numbers [row ...]; nothing for one row."""
     if row is not None:
         return ""
     counted = int((~np.isnan(values.reshape(len(values), -1))).any(1).sum())
@@ -46,24 +46,26 @@ def mean_words(values: Numbers, row: int | None) -> str:
 
 
 def target_name(trace: Run, row: int | None) -> str:
-    """Name what is explained: that of one row, or of all where they have one name."""
+    """Name the target of one row, or of all rows if they have the same name."""
     names = [*dict.fromkeys(_name(trace, one) for one in (range(len(trace.lengths)) if row is None else [row]))]
     return names[0] if len(names) == 1 else "each prompt's target"
 
 
 def _name(trace: Run, row: int) -> str:
+    if isinstance(trace, Given):
+        return trace.name
     if trace.target.wrong is None:
         return text(trace.target.names[row])
     right, wrong = (visible(text(side[row].text)) for side in (trace.target.right, trace.target.wrong))
     return f"{right} − {wrong}"
 
 
-def target_words(trace: Run, row: int) -> str:
-    """Say what is explained and how large it is."""
+def target_words(trace: Trace, row: int) -> str:
+    """Say what the target is and how large it is."""
     return f"{target_name(trace, row)} = {_amount(trace, row)}"
 
 
-def _amount(trace: Run, row: int | None) -> str:
+def _amount(trace: Trace, row: int | None) -> str:
     values = trace.target_value if row is None else trace.target_value[row : row + 1]
     return f"{number(float(values.float().mean()))} {trace.target.unit}"
 
@@ -87,24 +89,24 @@ def ends_words(trace: Trace, row: int | None) -> tuple[str, str]:
 
 
 def chosen_row(wanted: int | None, rows: int) -> int | None:
-    """Return the row to show of several: None for their mean."""
+    """Return the row to show out of several, or None for their mean."""
     if rows == 1:
         return 0
     return wanted if wanted is not None and wanted < rows else None
 
 
 def refusal(words: str, trace: Run) -> ValueError:
-    """Return what to raise where there is nothing to show of a selection, with how to select."""
-    return ValueError(f'{words}: {"view" if isinstance(trace, ArrayRun) else "exp"}.selection.update(head="2.5")')
+    """Return the error to raise when a selection has nothing to show, which says how to select."""
+    return ValueError(f'{words}: {"view" if isinstance(trace, Given) else "exp"}.selection.update(head="2.5")')
 
 
 def spot_of(trace: Run, selection: Selection) -> tuple[int, int, int, int] | str:
-    """Return the selected layer, head, row and position, or why there are none in a run."""
+    """Return the selected layer, head, row and position, or why the run has none."""
     if selection.head is None:
         return "no head is selected"
     (layer, head), row = selection.head, selection.row or 0
     outside = "the selection is not in this run"
     if row >= len(trace.lengths) or layer >= trace.n_layers or head >= trace.n_heads:
         return outside
-    position = trace.target.positions[row] if selection.position is None else selection.position
+    position = target_position(trace, row) if selection.position is None else selection.position
     return (layer, head, row, position) if position < trace.lengths[row] else outside

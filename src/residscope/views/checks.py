@@ -8,7 +8,7 @@ from residscope.runs.trace import Trace
 
 
 def check_info(check: Check | SumCheck) -> dict[str, Any]:
-    """Return a check as plain data; a number that is not finite becomes None, since JSON has none."""
+    """Return a check as plain data; a number that is not finite becomes None, because JSON cannot hold it."""
     return {
         "sum": _finite(check.sum),
         "target": _finite(check.target),
@@ -20,7 +20,7 @@ def check_info(check: Check | SumCheck) -> dict[str, Any]:
 
 
 def parts_checks(trace: Trace) -> list[SumCheck]:
-    """Return each row's sum check, failed too where the parts of some layer, as vectors, are not what it adds."""
+    """Return each row's sum check, which also fails if the parts of a layer, as vectors, differ from what it adds."""
     return [
         SumCheck(
             whole.sum,

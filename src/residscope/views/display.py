@@ -1,9 +1,10 @@
-"""How a notebook shows a view: its frame at once, and the picture that stands for it once there are numbers."""
+"""How a notebook shows a view: its frame at once, and its still picture once there are numbers."""
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from residscope.export.figure import Figure
 from residscope.export.mime import display, display_still, still_bundle, waiting_bundle
@@ -13,80 +14,86 @@ from residscope.live.worker import Priority, Replaced, Ticket
 WAITING = "residscope: running"
 
 A_MOMENT = 0.1
-"""Seconds in which a view of a finished run is mostly filled."""
+"""Seconds within which a view of a finished run is usually filled."""
 
 
-class Part(Protocol):
-    """A view, as it is shown."""
+@dataclass(frozen=True)
+class Part:
+    """An open view, alone or in a box.
 
-    @property
-    def source(self) -> Source[Any]:
-        """Return what it follows."""
+    Attributes:
+        kind: the name of its class.
+        name: by which its source knows it.
+        source: what it follows.
+        is_complete: tells whether there is nothing more to come of the run that is shown.
+    """
 
-    @property
-    def complete(self) -> bool:
-        """Tell whether there is nothing more to come of the run that is shown."""
-
-
-class Shown(Protocol):
-    """A view, or a box of views."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of its still picture."""
-
-    def parts(self) -> Sequence[Any]:
-        """Return the open views in it."""
-
-    def figures_now(self) -> list[Figure]:
-        """Return its pictures, of what is there."""
+    kind: str
+    name: str
+    source: Source[Any]
+    is_complete: Callable[[], bool]
 
 
-def show(widget: Shown, bundled: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """Show a widget at once, and its picture when the run is there; what takes longer is added to the picture later.
+def show(
+    name: str,
+    parts: Callable[[], list[Part]],
+    figures: Callable[[], list[Figure]],
+    bundled: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Show a widget at once and its picture when the run is there; what takes longer is added to the picture later.
 
-    The cell goes on until then, since nothing of a notebook's last cell would be kept otherwise.
+    The cell runs until then, since a notebook would otherwise save no picture for its last cell.
+
+    Args:
+        name: of the picture.
+        parts: a method of the widget that returns the open views in it.
+        figures: a function that returns its pictures, from what is there.
+        bundled: how the page shows the widget itself.
     """
     display(bundled)
-    parts = [part for part in widget.parts() if not part.source.closed]
-    if not widget.parts():
+    every = parts()
+    if not every:
         return
+    live = [part for part in every if not part.source.closed]
     # What is added later an `Output` would not show, and most is there in a moment.
-    ready = all(_is_ready(part) for part in parts)
+    ready = all(_is_ready(part) for part in live)
     if not ready:
-        display_still(waiting_bundle(WAITING, widget.name), widget.name)
-        for part in parts:
+        display_still(waiting_bundle(WAITING, name), name)
+        for part in live:
             _wait_aloud(part)
-    display_still(still_bundle(widget.figures_now(), widget.name), widget.name, update=not ready)
-    later = {id(part.source): part.source for part in parts if not part.complete}
+    display_still(still_bundle(figures(), name), name, update=not ready)
+    later = {id(part.source): part.source for part in live if not part.is_complete()}
     for source in later.values():
         with suppress(RuntimeError):  # it was closed meanwhile
-            source.ask(f"still {widget.name}", _still_of(widget), Priority.STILL)
+            source.ask(f"still {name}", _still_of(name, parts, figures), Priority.STILL)
 
 
-def _still_of(widget: Shown) -> Callable[[Ticket], Iterator[None] | None]:
-    reference = weakref.ref(widget)
+def _still_of(
+    name: str, parts: Callable[[], list[Part]], figures: Callable[[], list[Figure]]
+) -> Callable[[Ticket], None]:
+    # Nobody but the page may hold the widget then.
+    parts_now, figures_now = weakref.WeakMethod(parts), weakref.WeakMethod(figures)
 
     def job(_ticket: Ticket) -> None:
-        shown = reference()
-        if shown is not None and shown.parts():
-            display_still(still_bundle(shown.figures_now(), shown.name), shown.name, update=True)
+        parts, figures = parts_now(), figures_now()
+        if parts is not None and figures is not None and parts():
+            display_still(still_bundle(figures(), name), name, update=True)
 
     return job
 
 
-def _is_ready(part: Any) -> bool:
-    return part.source.now() is not None and part.source.showing(part).wait_for_partial(A_MOMENT)
+def _is_ready(part: Part) -> bool:
+    return part.source.now() is not None and part.source.showing(part.name).wait_for_partial(A_MOMENT)
 
 
-def _wait_aloud(part: Any) -> None:
-    """Wait until a view shows the newest run, with one line of output when it takes longer than a second."""
+def _wait_aloud(part: Part) -> None:
+    """Wait until a view shows the newest run; print one line if that takes longer than a second."""
     widest = 0
 
     def say(words: str) -> None:
         nonlocal widest
         widest = max(widest, len(words))
-        # A line that is written over another must hide all of it.
+        # A line written over a longer one must hide all of it.
         print(f"\r{words.ljust(widest)}", end="", flush=True)
 
     def tell() -> None:
@@ -95,7 +102,7 @@ def _wait_aloud(part: Any) -> None:
         say(f"{WAITING}{where} ...")
 
     part.source.wait(tell)
-    ticket = part.source.showing(part)
+    ticket = part.source.showing(part.name)
     while not ticket.wait_for_partial(1.0):
         tell()
     if isinstance(ticket.error, Replaced):

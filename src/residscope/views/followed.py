@@ -10,10 +10,10 @@ Followed = Experiment | Fixed
 
 
 def checked(kind: type, experiment: Any) -> None:
-    """Refuse what is no experiment.
+    """Refuse anything but an experiment.
 
     Raises:
-        TypeError: with the way to make one.
+        TypeError: saying how to make one.
     """
     if not isinstance(experiment, Followed):
         raise TypeError(
@@ -23,5 +23,5 @@ def checked(kind: type, experiment: Any) -> None:
 
 
 def source_of_either(experiment: Followed) -> Source[Any]:
-    """Return what hands over the runs."""
+    """Return the source of its runs."""
     return experiment if isinstance(experiment, Fixed) else source_of(experiment)

@@ -1,4 +1,4 @@
-"""Where all heads of a layer look, or the pinned ones: small maps side by side."""
+"""Attention of all heads of a layer, or of the pinned ones, as small maps side by side."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -8,25 +8,28 @@ import torch
 import traitlets
 
 from residscope.analysis.scores import KINDS
-from residscope.arrays import ArrayRun, Run, shaped
 from residscope.experiment import Experiment
 from residscope.export.figure import Figure, Group, Map
 from residscope.export.words import number
 from residscope.fixed import Fixed
+from residscope.given import Given, Run
+from residscope.header import unit_of
 from residscope.live import wire
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.quantity import Quantity
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts
-from residscope.views.patterns import flat, pattern_run, shrunk
+from residscope.views.from_arrays import shaped
+from residscope.views.head_summary import check_fit
+from residscope.views.patterns import flat, given_maps, maps, shrunk
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SIDE = 48
-"""How many cells a small map has at most on a side; of a longer prompt each is the largest of those under it."""
+"""How many cells a small map has at most per side; for a longer prompt each shows the largest number under it."""
 
 SELECTED, PINNED = "selected layer", "pinned heads"
 HEAD, EFFECT = "head", "direct effect"
@@ -37,72 +40,72 @@ _KEY = re.compile(r"map/(\d{1,6})/L(\d{1,4})H(\d{1,4})")
 
 
 class HeadGrid(View):
-    """Small maps of attention: of all heads of a layer, or of the pinned ones. A click selects a head.
+    """Small attention maps of all heads of a layer, or of the pinned ones. A click selects a head.
 
-    They stand in the order of their numbers, or of a number each head has: its direct effect on the target, or how
-    much it behaves like a head of a known kind.
+    They are in the order of the heads, or sorted by direct effect on the target, or by how much each head behaves like
+    a known kind of head.
     """
 
-    bundle_name = "head_grid"
+    _bundle_name = "head_grid"
+    _most_axes = 4
 
     shown: Any = traitlets.Unicode(SELECTED).tag(sync=True)
-    """Which heads: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
+    """Which heads are shown: "selected layer" (the selected head's, else the last), "layer 3", or "pinned heads"."""
     sort = traitlets.Enum((HEAD, EFFECT, *KINDS), HEAD).tag(sync=True)
-    """Their order: "head", or the largest "direct effect" or score first."""
+    """How they are sorted: by "head", or with the largest "direct effect" or score first."""
 
-    from_browser = View.from_browser | {"shown", "sort"}
+    _from_browser = View._from_browser | {"shown", "sort"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self, ["sort"], self.follow_again)
+        self._watch(self, ["sort"], self._follow_again)
 
     @classmethod
-    @made_whole()
     def from_arrays(
         cls, weights: Any, tokens: Any, *, values: Any = None, selection: Selection | None = None
     ) -> "HeadGrid":
-        """Show any attention weights, a small map a head; there is no model.
+        """Show any attention weights, one small map per head, without a model.
 
         Args:
             weights: as for `AttentionPattern.from_arrays`, transformers' `attentions` too.
-            tokens: their texts.
-            values: `[layer head]`, a number that they can be sorted by, NaN where there is none.
-            selection: share this one, so that a click here selects in other views.
+            tokens: the tokens' texts.
+            values: `[layer head]`, a number to sort the heads by, NaN where there is none.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            ValueError: for another shape, or another number of tokens.
+            ValueError: for the wrong shape or the wrong number of tokens.
         """
-        run = pattern_run(weights, tokens)
+        patterns, rows = given_maps(weights, tokens)
+        quantities = [patterns]
         if values is not None:
-            heads = torch.from_numpy(shaped(values, "values", "layer head"))[None]
-            if tuple(heads.shape[1:]) != (run.n_layers, run.n_heads):
-                raise ValueError(f"values are of {[*heads.shape[1:]]} layers and heads, and weights of others")
-            run.numbers["head_attribution"] = lambda: heads
-        return cls(Fixed(run), selection=selection)
+            heads = shaped(values, "values", "layer head")
+            check_fit(heads, patterns, "values")
+            quantities.append(Quantity("value", heads, "layer head"))
+        return cls.from_quantities(quantities, rows, selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return each row's small maps where they travel ahead, and what sorts the heads [row layer head]."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return each row's small maps if they go with the run, and the numbers that sort heads [row layer head]."""
         arrays: dict[str, Any] = {}
         if trace.patterns_sent_with_run:
             layers = []
             for layer in range(trace.n_layers):
                 if ticket:
                     ticket.step("small maps", layer, trace.n_layers)
-                layers.append(trace.attention(layer))
+                layers.append(maps(trace, layer))
             for row, length in enumerate(trace.lengths):
-                maps = torch.stack([layer[row, :, :length, :length] for layer in layers])
-                arrays[f"row.{row}"] = self._packed(trace, maps)
+                of_row = torch.stack([layer[row, :, :length, :length] for layer in layers])
+                arrays[f"row.{row}"] = self._packed(trace, of_row)
         if self.sort != HEAD:
             arrays["values"] = self._values(trace)
         return arrays, {
             "ahead": trace.patterns_sent_with_run,
             "causal": trace.is_causal,
             "sort": self.sort,
-            "unit": trace.target.unit if self.sort == EFFECT else "",
+            "unit": unit_of(trace) if self.sort == EFFECT else "",
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per head shown, in order: what it is sorted by, and the key it looks at most on average."""
+        """Return one row per head shown, in order: its sorting number, and the key it attends to most on average."""
         import pandas as pd
 
         trace = self.trace
@@ -110,7 +113,7 @@ class HeadGrid(View):
         length, rows = trace.lengths[row], []
         values = None if self.sort == HEAD else self._values(trace)[row]
         for layer, head in self._heads(trace):
-            weights = trace.attention(layer, head)[row, :length, :length].float().nan_to_num()
+            weights = maps(trace, layer, head)[row, :length, :length].float().nan_to_num()
             key = int(weights.mean(0).argmax()) if length else 0
             rows.append(
                 {"head": f"L{layer}H{head}", "layer": layer, "row": row, "most_looked_at": trace.str_tokens[row][key]}
@@ -118,32 +121,32 @@ class HeadGrid(View):
             )
         return pd.DataFrame(rows)
 
-    def summary(self, trace: Run) -> str:
+    def _summary(self, trace: Run) -> str:
         """Name the heads shown and their order."""
         heads = self._heads(trace)
         if not heads:
             return "no pinned head is in this run" if self.shown == PINNED else "there is no such layer in this run"
         what = "the pinned heads" if self.shown == PINNED else f"the {len(heads)} heads of layer {heads[0][0]}"
         if self.sort == HEAD:
-            return f"where {what} look"
+            return f"attention of {what}"
         layer, head = heads[0]
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         value = number(float(self._values(trace)[row, layer, head]), sign=self.sort == EFFECT)
-        return f"where {what} look, by {self.sort}; first L{layer}H{head}, {value}"
+        return f"attention of {what}, by {self.sort}; L{layer}H{head} comes first, with {value}"
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the small maps with the heads' names."""
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
         length = trace.lengths[row]
-        maps = []
+        drawn = []
         for layer, head in self._heads(trace):
-            values = trace.attention(layer, head)[row, :length, :length].float().cpu().numpy().copy()
+            values = maps(trace, layer, head)[row, :length, :length].float().cpu().numpy().copy()
             if trace.is_causal:
                 values[np.triu_indices(length, 1)] = np.nan
             labels = [str(position) for position in range(length)]
-            maps.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
+            drawn.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
         what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
-        return Figure("Head maps", what, facts(trace), caption(self.summary(trace)), [Group(maps)])
+        return Figure("Head maps", what, facts(trace), caption(self._summary(trace)), [Group(drawn)])
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:
@@ -174,31 +177,33 @@ class HeadGrid(View):
         return head[0] if head and head[0] < trace.n_layers else trace.n_layers - 1
 
     def _values(self, trace: Run) -> wire.Array:
-        """Return what sorts the heads, one number each [row layer head]."""
-        if self.sort != EFFECT and not isinstance(trace, ArrayRun):
+        """Return the numbers that sort the heads [row layer head]."""
+        if isinstance(trace, Given):
+            return trace.numbers(self.sort, "layer", "head")
+        if self.sort != EFFECT:
             return trace.head_scores(self.sort).cpu().numpy()
         values = trace.head_attribution().cpu().numpy().astype(np.float32)
         return np.broadcast_to(values, (len(trace.lengths), *values.shape[1:]))
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return those of the heads shown, where their maps do not go with the run."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return the keys of the heads shown, unless their maps are sent with the run."""
         row = self.selection.row or 0
         if trace.patterns_sent_with_run or row >= len(trace.lengths):
             return []
         return [f"map/{row}/L{layer}H{head}" for layer, head in self._heads(trace)]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
         """Return one head's small map in one row.
 
         Raises:
-            NoAnswerError: for what the run does not have.
+            NoAnswerError: for a key that the run does not have.
         """
         match = _KEY.fullmatch(key)
         if not match or int(match[1]) >= len(trace.lengths):
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
         row, layer, head = map(int, match.groups())
         length = trace.lengths[row]
-        return {"weights": self._packed(trace, trace.attention(layer, head)[row, :length, :length])}, {}
+        return {"weights": self._packed(trace, maps(trace, layer, head)[row, :length, :length])}, {}
 
-    def _packed(self, trace: Run, maps: torch.Tensor) -> wire.Array:
-        return flat(trace, shrunk(trace, maps, SIDE).half().cpu().numpy())
+    def _packed(self, trace: Run, patterns: torch.Tensor) -> wire.Array:
+        return flat(trace, shrunk(trace, patterns, SIDE).half().cpu().numpy())

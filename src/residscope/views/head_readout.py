@@ -1,4 +1,4 @@
-"""One head on one card: where it looks, what it writes, what it adds to the target, what kind it is."""
+"""One head on one card: what it attends to, what it writes, what it adds to the target, what kind it is."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from residscope.arrays import Run
 from residscope.export.figure import Block, Figure, Table
 from residscope.export.words import number, share
-from residscope.fixed import Fixed
-from residscope.header import name_of, text_of, texts_of, tokens_of
+from residscope.given import Run
+from residscope.header import name_of, text_of, texts_of, tokens_of, unit_of
+from residscope.inputs.interventions import AblationKind
 from residscope.live.shared import Selection
-from residscope.live.widget import made_whole
 from residscope.live.worker import Ticket
+from residscope.runs.causal import causal_effect
+from residscope.runs.trace import Trace
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of, target_name
-from residscope.views.head_summary import HeadSummary, head_summary, head_summary_run
+from residscope.views.head_summary import HeadSummary, given_heads, head_summary
+from residscope.views.patterns import given_maps
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CAUSAL_KEY = re.compile(r"causal/(\d{1,6})/L(\d{1,4})H(\d{1,4})")
 
 _KEY = re.compile(r"card/(\d{1,6})/L(\d{1,4})H(\d{1,4})/(\d{1,9})")
 
@@ -28,14 +32,15 @@ _KEY = re.compile(r"card/(\d{1,6})/L(\d{1,4})H(\d{1,4})/(\d{1,9})")
 class HeadReadout(View):
     """The selected head at the selected position, on one card.
 
-    Where it looks, the tokens that its output promotes and suppresses most, its direct effect on the target, and how
-    much it behaves like a head of a known kind.
+    The card shows what it attends to, the tokens that its output promotes and suppresses most, its direct effect on the
+    target, and how much it behaves like a known kind of head.
     """
 
-    bundle_name = "head_readout"
+    _bundle_name = "head_readout"
+    _most_axes = 4
+    _of_one_head = True
 
     @classmethod
-    @made_whole()
     def from_arrays(
         cls,
         weights: Any,
@@ -48,50 +53,48 @@ class HeadReadout(View):
         unit: str = "",
         selection: Selection | None = None,
     ) -> "HeadReadout":
-        """Show what you have of each head; there is no model.
+        """Show numbers that you have for each head, without a model.
 
         Args:
             weights: attention weights, as for `AttentionPattern.from_arrays`.
-            tokens: their texts.
-            effects: `[layer head]`, any number that each head has, NaN where there is none.
-            writes: `[layer head vocab]`, what each head adds to the logits of each word, at every position alike; words
-                with NaN are not listed.
+            tokens: the tokens' texts.
+            effects: `[layer head]`, any number per head, NaN where there is none.
+            writes: `[layer head vocab]`, what each head adds to the logit of each word, the same at every position;
+                words with NaN are not listed.
             vocabulary: the words' texts.
             name: what the effects are.
-            unit: theirs.
-            selection: share this one, so that a click in other views selects here.
+            unit: their unit.
+            selection: a selection to share, so that a click in other views also selects here.
 
         Raises:
-            ValueError: for shapes that do not fit each other.
+            ValueError: for shapes that do not fit together.
         """
-        run = head_summary_run(
-            weights, tokens, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit
-        )
-        fixed = Fixed(run)
-        chosen = fixed.selection if selection is None else selection
-        if chosen.head is None:
-            chosen.update(head=(0, 0))
-        return cls(fixed, selection=chosen)
+        patterns, rows = given_maps(weights, tokens)
+        heads = given_heads(patterns, effects=effects, writes=writes, vocabulary=vocabulary, name=name, unit=unit)
+        return cls.from_quantities(heads, rows, selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> Sent:
-        """Send nothing of the run itself: the card of what is selected goes with it."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> Sent:
+        """Send nothing of the run itself: the card of the selected head goes with it."""
         del trace, ticket
         return {}, {}
 
-    def selected_keys(self, trace: Run) -> list[str]:
-        """Return that of the card of what is selected."""
+    def _selected_keys(self, trace: Run) -> list[str]:
+        """Return the key of the selected head's card."""
         spot = spot_of(trace, self.selection)
         if isinstance(spot, str):
             return []
         layer, head, row, position = spot
         return [f"card/{row}/L{layer}H{head}/{position}"]
 
-    def answer(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
+    def _answer_to(self, trace: Run, key: str, _ticket: Ticket) -> Sent:
         """Return the card of one head at one position of one row.
 
         Raises:
-            NoAnswerError: for what the run does not have, and for a layer without heads.
+            NoAnswerError: for a key that the run does not have, and for a layer without heads.
         """
+        causal = _CAUSAL_KEY.fullmatch(key)
+        if causal and isinstance(trace, Trace):
+            return {}, _causal(trace, *map(int, causal.groups()))
         match = _KEY.fullmatch(key)
         if not match:
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
@@ -103,15 +106,15 @@ class HeadReadout(View):
             raise NoAnswerError(f"Layer {layer} has no attention heads.")
         return {}, _sent(trace, card)
 
-    def card(self, trace: Run) -> HeadSummary | str:
-        """Return what there is to say of the selected head, or why there is nothing."""
+    def _card(self, trace: Run) -> HeadSummary | str:
+        """Return the summary of the selected head, or why there is none."""
         spot = spot_of(trace, self.selection)
         return (
             spot if isinstance(spot, str) else head_summary(trace, *spot) or f"layer {spot[0]} has no attention heads"
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per number on the card: what it looks at, promotes, suppresses, its effect and scores.
+        """Return one row per number on the card: what the head looks at, promotes, suppresses and adds, its scores.
 
         Raises:
             ValueError: when no head of the run is selected.
@@ -119,7 +122,7 @@ class HeadReadout(View):
         import pandas as pd
 
         trace = self.trace
-        card = self.card(trace)
+        card = self._card(trace)
         if isinstance(card, str):
             raise refusal(card, trace)
         rows: list[tuple[str, str, float]] = []
@@ -134,9 +137,9 @@ class HeadReadout(View):
         frame.insert(0, "head", f"L{card.layer}H{card.head}")
         return frame
 
-    def summary(self, trace: Run) -> str:
-        """Say where the head looks, what it promotes and what it adds."""
-        card = self.card(trace)
+    def _summary(self, trace: Run) -> str:
+        """Say what the head attends to, promotes and adds."""
+        card = self._card(trace)
         if isinstance(card, str):
             return card
         tokens = tokens_of(trace, card.row)
@@ -147,13 +150,13 @@ class HeadReadout(View):
         if len(firsts) == 2:
             words.append(f"promotes {firsts[0]} most and suppresses {firsts[1]}")
         if card.effect is not None:
-            amount = f"{number(card.effect, sign=True)} {trace.target.unit}".rstrip()
+            amount = f"{number(card.effect, sign=True)} {unit_of(trace)}".rstrip()
             words.append(f"adds {amount} to {target_name(trace, card.row)}")
         return "; ".join(words)
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the card's lists side by side."""
-        card = self.card(trace)
+        card = self._card(trace)
         if isinstance(card, str):
             return Figure("Head", "", facts(trace), caption(card))
         tokens = tokens_of(trace, card.row)
@@ -165,20 +168,32 @@ class HeadReadout(View):
             blocks.append(Table(f"{kind} · logits", lines))
         if card.scores:
             scores = [(kind, number(value)) for kind, value in card.scores.items()]
-            blocks.append(Table("like a kind of head · 0 to 1", scores))
+            blocks.append(Table("head scores · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        return Figure("Head", what, facts(trace), caption(self.summary(trace)), blocks)
+        return Figure("Head", what, facts(trace), caption(self._summary(trace)), blocks)
 
-    def whole_figure(self, trace: Run) -> Figure:
-        """Return the same.
+    def _whole_figure(self, trace: Run) -> Figure:
+        """Return the same picture.
 
         Raises:
             ValueError: when no head of the run is selected.
         """
-        card = self.card(trace)
+        card = self._card(trace)
         if isinstance(card, str):
             raise refusal(card, trace)
-        return self.figure(trace)
+        return self._figure(trace)
+
+
+def _causal(trace: Trace, row: int, layer: int, head: int) -> dict[str, Any]:
+    """Return what switching a head off costs the target in one row, by what it becomes.
+
+    Raises:
+        NoAnswerError: for a row, or a layer with heads, that the run does not have.
+    """
+    if row >= len(trace.target_value) or trace.head_attribution()[:, layer, head].isnan().all():
+        raise NoAnswerError(f"Layer {layer} has no attention heads.")
+    kinds: list[AblationKind] = ["mean", "zero"]
+    return {"causal": [[kind, float(causal_effect(trace, layer, head, kind)[row])] for kind in kinds]}
 
 
 def _sent(trace: Run, card: HeadSummary) -> dict[str, Any]:

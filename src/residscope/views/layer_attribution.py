@@ -3,34 +3,34 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from residscope.arrays import shaped
 from residscope.given import Given
 from residscope.live.shared import Selection
 from residscope.quantity import Quantity
 from residscope.runs.trace import Trace
 from residscope.views.base import View
 from residscope.views.checks import parts_checks
+from residscope.views.from_arrays import shaped
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class LayerAttribution(View):
-    """Bars by layer of direct effects on the target, in its unit; blue pushes towards the right answer.
+    """Bars of direct effects on the target by layer, in its unit; blue pushes towards the right answer.
 
-    A layer's attention is the sum of its heads. All bars add up to the target, and that is checked against the
-    model's own logits and shown. A click pins a part by its name, such as "L3.attn".
+    A layer's attention is the sum of its heads. All bars add up to the target; this is checked against the model's own
+    logits, and the check is shown. A click pins a part by its name, such as "L3.attn".
     """
 
     title = "Layers"
     help = (
         "Each bar is what one part of the model writes into the residual stream at the position where the target is "
         "read, projected on the target's direction after the final norm (its scale held fixed). A layer's attention is "
-        "the sum of its heads; attn_bias is what attention adds wherever its heads look.",
+        "the sum of its heads; attn_bias is what attention adds whatever its heads look at.",
         "All bars add up to the target; the sum in the title row is that check. With several prompts a bar is their "
         "mean, and each dot is one prompt.",
-        "Click a bar to pin that part by its name, which draws a dashed ring; click again to unpin. Arrow keys move, "
-        "Enter pins, Escape lets go. The edge beside a name marks the layer of the selected head.",
+        "Click a bar to pin that part, which draws a dashed ring; click again to unpin it. Arrow keys move, Enter "
+        "pins, Escape hides the cursor. The edge beside a name marks the layer of the selected head.",
     )
 
     @classmethod
@@ -43,18 +43,18 @@ class LayerAttribution(View):
         unit: str = "",
         selection: Selection | None = None,
     ) -> "LayerAttribution":
-        """Show a signed number of each part of a model; there is no model, and no sum to check.
+        """Show a signed number for each part of a model, without a model or a sum to check.
 
         Args:
             values: `[component]` or `[row component]`, an array, a tensor or nested lists; NaN where there is
                 none.
-            labels: the components' names, the first at the bottom; "L3.attn" and "L3.mlp" stand in one band.
+            labels: the components' names, the first at the bottom; "L3.attn" and "L3.mlp" share one band.
             name: what the numbers are, for the title and the sentence.
-            unit: theirs.
-            selection: share this one, so that a click here selects in other views.
+            unit: their unit.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            ValueError: for another number of axes, or of labels.
+            ValueError: for the wrong number of axes or labels.
         """
         parts = shaped(values, "values", "component", "row component")
         if len(labels) != parts.shape[1]:
@@ -65,13 +65,21 @@ class LayerAttribution(View):
     def quantities(self, trace: Trace) -> Iterator[Quantity]:
         """Yield the direct effects [row component]."""
         parts = trace.component_attribution()
+        labels, beside = parts.labels, dict[str, Any]()
+        if trace.baseline is not trace:
+            changes = trace.changes()
+            labels = changes.labels
+            # The changed scale of the norm has a change but is not a part.
+            before = trace.baseline.component_attribution()
+            beside = {"reference": before.along(labels), "moved": changes.values}
         yield Quantity(
             "direct effect",
-            parts.values,
+            parts.along(labels),
             "row component",
             trace.target.unit,
-            {"component": parts.labels},
+            {"component": labels},
             checks=parts_checks(trace),
+            **beside,
         )
 
     def to_frame(self) -> "pd.DataFrame":

@@ -1,18 +1,18 @@
-"""What a lens has read of one run so far: cells that come in any order."""
+"""The lens cells of one run read so far, in any order."""
 
 import numpy as np
 
 from residscope.analysis.lens import CHUNK_BYTES
-from residscope.arrays import Run
+from residscope.given import Run
 from residscope.live import wire
 from residscope.runs.lens import LensCells
 
 
 class LensGrid:
-    """The cells of each row, -1 and NaN where they are not here yet.
+    """The cells of each row, -1 and NaN where they are missing.
 
     Attributes:
-        number: the run's.
+        number: the run's number.
         unit: how many positions are read at once, at all depths.
     """
 
@@ -26,7 +26,7 @@ class LensGrid:
         self._here = [np.zeros(length, bool) for length in trace.lengths]
 
     def put(self, row: int, start: int, cells: LensCells) -> None:
-        """Take cells of a row from a position on."""
+        """Store cells of a row, from a position on."""
         stop = start + cells.top_ids.shape[1]
         self._ids[row][:, start:stop] = cells.top_ids.cpu().numpy()
         self._probs[row][:, start:stop] = cells.top_probs.float().cpu().numpy()
@@ -34,7 +34,7 @@ class LensGrid:
         self._here[row][start:stop] = True
 
     def gap(self, row: int, start: int, stop: int) -> tuple[int, int] | None:
-        """Return the last positions within these that are not here, as many as are read at once, or None."""
+        """Return the last missing positions within these, as many as are read at once, or None."""
         missing = np.flatnonzero(~self._here[row][start:stop])
         if not len(missing):
             return None
@@ -48,12 +48,12 @@ class LensGrid:
         return int(sum(here.sum() for here in self._here))
 
     def hull(self, row: int) -> tuple[int, int]:
-        """Return the positions from the first that is here to the last."""
+        """Return the range from the first position that is here to the last."""
         here = np.flatnonzero(self._here[row])
         return (int(here[0]), int(here[-1]) + 1) if len(here) else (0, 0)
 
     def cells(self, row: int, start: int, stop: int) -> tuple[wire.Array, wire.Array]:
-        """Return the likeliest tokens and their probabilities [depth pos k]."""
+        """Return the most likely tokens and their probabilities [depth pos k]."""
         return self._ids[row][:, start:stop], self._probs[row][:, start:stop]
 
     def packed(self, row: int, start: int, stop: int) -> dict[str, wire.Array]:

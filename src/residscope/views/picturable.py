@@ -1,6 +1,5 @@
-"""What views and boxes of them have in common: still pictures, and how a notebook shows them."""
+"""What views and boxes have in common: still pictures, and how a notebook shows them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from residscope.export.figure import Figure
@@ -17,49 +16,45 @@ class Picturable(Widget):
     """A widget that has still pictures."""
 
     _still: str
-
-    @property
-    def name(self) -> str:
-        """Return the name of its still picture, by which its source and the page know it, too."""
-        return str(self._still)
+    """The name of its still picture, by which its source and the page know it, too."""
 
     @property
     def closed(self) -> bool:
         """Tell whether it is closed."""
         return self.comm is None
 
-    def figures(self) -> list[Figure]:
-        """Return what it shows as still pictures, drawn by nobody yet."""
+    def _figures(self) -> list[Figure]:
+        """Return what it shows as still pictures, not yet drawn."""
         raise NotImplementedError
 
-    def figures_now(self) -> list[Figure]:
-        """Return the same of what is there, with nothing computed for it."""
+    def _figures_now(self) -> list[Figure]:
+        """Return the same from what is there, computing nothing."""
         raise NotImplementedError
 
-    def lines(self) -> list[str]:
+    def _lines(self) -> list[str]:
         """Return what it shows in words."""
         raise NotImplementedError
 
-    def parts(self) -> "Sequence[Part]":
+    def _parts(self) -> list[Part]:
         """Return the open views in it."""
         raise NotImplementedError
 
     def to_svg(self, width: float = WIDTH) -> str:
-        """Return a still picture as SVG, so many pixels wide, on white.
+        """Return a still picture as SVG, this many pixels wide, on white.
 
         Raises:
-            TypeError: for a width that is no number, as a file's name is not.
+            TypeError: for a width that is not a number, such as a file name.
         """
         _check_pixels(
             width, 'to_svg takes a width in pixels and returns the text: Path("a.svg").write_text(view.to_svg())'
         )
-        return svg(self.figures(), round(width))
+        return svg(self._figures(), round(width))
 
     def to_png(self, width: float = WIDTH, zoom: float = 2) -> bytes:
-        """Return a still picture as PNG, `zoom` pixels to each of the SVG's.
+        """Return a still picture as PNG, with `zoom` pixels for each pixel of the SVG.
 
         Raises:
-            TypeError: for a width that is no number, as a file's name is not.
+            TypeError: for a width that is not a number, such as a file name.
         """
         _check_pixels(
             width, 'to_png takes a width in pixels and returns bytes: Path("a.png").write_bytes(view.to_png())'
@@ -71,7 +66,7 @@ class Picturable(Widget):
             return {"text/plain": CLOSED}, {}
         bundled = super()._repr_mimebundle_(**kwargs)
         if bundled is not None:
-            bundled[0]["text/plain"] = "\n".join(self.lines())
+            bundled[0]["text/plain"] = "\n".join(self._lines())
         return bundled
 
     def _ipython_display_(self, **kwargs: Any) -> None:
@@ -80,10 +75,10 @@ class Picturable(Widget):
         if bundled is None:
             display(({"text/plain": CLOSED}, {}))
             return
-        # The numbers stand in the picture, for which the frame does not wait.
-        bundled[0]["text/plain"] = "\n".join(type(part).__name__ for part in self.parts()) or CLOSED
+        # The numbers are in the picture, and the frame does not wait for it.
+        bundled[0]["text/plain"] = "\n".join(part.kind for part in self._parts()) or CLOSED
         rerun.shown(self)
-        show(self, bundled)
+        show(self._still, self._parts, self._figures_now, bundled)
 
 
 def _check_pixels(width: Any, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Quantities as still pictures, and the line of words about each."""
+"""Quantities as still pictures, each with a line of words."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def figure(title: str, quantities: list[Quantity], run: Run, selection: Selectio
 
 
 def summary(quantities: list[Quantity], run: Run, selection: Selection) -> str:
-    """Say in a line what is shown: each quantity, its strongest cell and the selected one."""
+    """Return one line that says what is shown: each quantity, its strongest cell and the selected one."""
     said = []
     for every in quantities:
         one, row = shown(every, selection, len(run.lengths))
@@ -72,7 +72,7 @@ def _summary(every: Quantity, one: Quantity, run: Run, row: int | None, selectio
     if heads and signed and (isinstance(run, Given) or is_of_target(every, selection)):
         words[0] += f"; all heads together {number(float(np.nansum(values)), sign=True)}"
     if np.isnan(values).all():
-        return [*words, "no head has a number" if heads else "nothing has a number"]
+        return [*words, "no head has a number" if heads else "there are no numbers"]
     sizes = np.abs(np.nan_to_num(values))
     strongest = tuple(int(at) for at in np.unravel_index(sizes.argmax(), values.shape))
     words.append(f"strongest {_name(one, strongest, run, row)} {number(float(values[strongest]), sign=signed)}")
@@ -86,7 +86,7 @@ def _blocks(
     every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection, *, headed: bool
 ) -> list[Block]:
     labels = labels_of(one, run)
-    # Of several, each has a heading that says it.
+    # With several quantities, each has a heading that says it.
     name, unit = ("", "") if headed else (_called(every, run, row, selection), one.unit)
     values = one.values
     if len(one.dims) == 2:
@@ -146,7 +146,7 @@ def _map(every: Quantity, one: Quantity, run: Run, row: int | None, selection: S
 
 
 def _lists(every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection) -> list[Block]:
-    """Return the strongest heads of either side, as tables."""
+    """Return the strongest heads in each direction, as tables."""
     signed = one.scale == "signed"
     order = [int(at) for at in np.argsort(-np.nan_to_num(one.values.reshape(-1)), kind="stable")]
     above = [at for at in order if one.values.flat[at] > 0]
@@ -180,19 +180,19 @@ def _called(every: Quantity, run: Run, row: int | None, selection: Selection) ->
 
 
 def _of_rows(every: Quantity, row: int | None, run: Run) -> str:
-    """Say over how many prompts a mean goes, or which prompt is shown where there is no mean."""
+    """Say how many prompts a mean is over, or which prompt is shown if there is no mean."""
     if every.has_tokens:
         return f"prompt {row} of {len(run.lengths)}" if row is not None and len(run.lengths) > 1 else ""
     return mean_words(every.values, row) if "row" in every.dims and every.n_rows > 1 else ""
 
 
 def _scale(every: Quantity, one: Quantity) -> Scale:
-    """Return the scale of what is shown; the change of a share has other colours than what has a sign of its own."""
+    """Return the scale of what is shown; a change gets other colours than a signed number."""
     return "changed" if one.scale == "signed" != every.scale else one.scale
 
 
 def _ticks(one: Quantity, axis: str, run: Run, row: int | None) -> list[str]:
-    """Return what stands along an axis."""
+    """Return the ticks along an axis."""
     if axis in one.coords:
         return list(one.coords[axis])
     size = one.size(axis)

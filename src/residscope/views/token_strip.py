@@ -1,17 +1,17 @@
 """The prompt as the model reads it, and the answers, editable in place."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 import traitlets
 
-from residscope.arrays import ArrayRun, Run, shaped, texts_of_rows, token_rows
 from residscope.errors import InputError
 from residscope.experiment import Experiment
 from residscope.export.figure import Chips, Figure
 from residscope.fixed import Fixed
-from residscope.header import tokens_of
+from residscope.given import Given, Run, given
+from residscope.header import ids_of, target_position, tokens_of, unit_of
 from residscope.inputs.reader import Reader
 from residscope.live import wire
 from residscope.live.shared import Selection
@@ -19,9 +19,11 @@ from residscope.live.widget import made_whole
 from residscope.live.wire import text
 from residscope.live.worker import Ticket
 from residscope.models.demo import presets
+from residscope.quantity import Quantity
 from residscope.runs.sources import NoSplitError
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, target_words
+from residscope.views.from_arrays import shaped, texts_of_rows, token_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,19 +37,19 @@ class TokenStrip(View):
     A click on a token selects its position. Prompts and answers are edited in place; Enter runs them.
     """
 
-    bundle_name = "token_strip"
+    _bundle_name = "token_strip"
 
     colour = traitlets.Enum(("none", EFFECT), "none").tag(sync=True)
-    """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, take from each token
-    to where the target is read, in the target's unit."""
+    """What tints the tokens: "none", or "direct effect": what the selected head, or all heads, move from each token to
+    where the target is read, in the target's unit."""
     _edit: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _refused: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
 
-    from_browser = View.from_browser | {"_edit", "colour"}
+    _from_browser = View._from_browser | {"_edit", "colour"}
 
     def __init__(self, experiment: Experiment | Fixed, **traits: Any) -> None:
         super().__init__(experiment, **traits)
-        self.watch(self, ["colour"], self.follow_again)
+        self._watch(self, ["colour"], self._follow_again)
 
     @classmethod
     @made_whole()
@@ -60,28 +62,31 @@ class TokenStrip(View):
         unit: str = "",
         selection: Selection | None = None,
     ) -> "TokenStrip":
-        """Show any tokens, tinted by a signed number each; there is no model, and nothing to edit.
+        """Show any tokens, each tinted by a signed number, without a model or anything to edit.
 
         Args:
             tokens: texts, or a list of texts for each row.
-            values: one number a token, `[pos]` or `[row pos]`, NaN where there is none; None leaves them plain.
+            values: one number per token, `[pos]` or `[row pos]`, NaN where there is none; None leaves them plain.
             name: what the numbers are.
-            unit: theirs.
-            selection: share this one, so that a click here selects in other views.
+            unit: their unit.
+            selection: a selection to share, so that a click here also selects in other views.
 
         Raises:
-            ValueError: when there are not as many numbers as tokens.
+            ValueError: when the numbers and tokens differ in number.
         """
-        return cls(Fixed(_tinted(tokens, values, name, unit)), selection=selection)
+        if values is None:
+            return cls(Fixed(given((), texts_of_rows(tokens))), selection=selection)
+        tint = Quantity(name, shaped(values, "values", "pos", "row pos"), "row pos", unit)
+        return cls.from_quantities([tint], token_rows(tokens, *tint.values.shape), selection=selection)
 
-    def payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the inputs as they can be edited, presets, and, where asked, `sources` [row layer head key]."""
+    def _payload(self, trace: Run, ticket: Ticket | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the editable inputs, the presets and, if requested, `sources` [row layer head key]."""
         del ticket
         sources, refused = self._sources(trace)
         arrays = {} if sources is None else {"sources": sources}
-        shared = {"colour": self.colour, "unit": trace.target.unit, "refused": text(refused) if refused else None}
-        if isinstance(trace, ArrayRun):
-            return arrays, shared | {"called": text(trace.target.names[0]), "inputs": None, "presets": []}
+        shared = {"colour": self.colour, "unit": unit_of(trace), "refused": text(refused) if refused else None}
+        if isinstance(trace, Given):
+            return arrays, shared | {"called": trace.name, "inputs": None, "presets": []}
         inputs = trace.inputs
         answers = None if inputs.answers is None else [list(pair.written) for pair in inputs.answers]
         editable = {
@@ -96,13 +101,13 @@ class TokenStrip(View):
         return arrays, shared | {"called": EFFECT, "inputs": editable, "presets": examples}
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per token, with the direct effect through all heads where that is the colour."""
+        """Return one row per token, with the direct effect through all heads if that is the colour."""
         import pandas as pd
 
         trace = self.trace
         sources, _ = self._sources(trace)
         effects = None if sources is None else _of_all(trace, sources)
-        column = "value" if isinstance(trace, ArrayRun) else "direct_effect"
+        column, special = ("value", frozenset()) if isinstance(trace, Given) else ("direct_effect", trace.special_ids)
         return pd.DataFrame(
             [
                 {
@@ -110,24 +115,24 @@ class TokenStrip(View):
                     "position": position,
                     "token": trace.decode(token),
                     "token_id": token,
-                    "special": token in trace.special_ids,
-                    "read": position == trace.target.positions[row],
+                    "special": token in special,
+                    "is_target_position": position == target_position(trace, row),
                 }
                 | ({} if effects is None else {column: effects[row, position]})
-                for row, ids in enumerate(trace.inputs.tokens)
-                for position, token in enumerate(ids)
+                for row in range(len(trace.lengths))
+                for position, token in enumerate(ids_of(trace, row))
             ]
         )
 
-    def summary(self, trace: Run) -> str:
-        """Name the prompt's length and the target's value."""
+    def _summary(self, trace: Run) -> str:
+        """Say how long the prompt is and how large the target is."""
         tokens = " and ".join(str(length) for length in trace.lengths)
         words = f"{'a prompt' if len(trace.lengths) == 1 else 'prompts'} of {tokens} tokens"
-        if isinstance(trace, ArrayRun):
+        if isinstance(trace, Given):
             return words
         return "; ".join([words, *(target_words(trace, row) for row in range(len(trace.lengths)))])
 
-    def figure(self, trace: Run) -> Figure:
+    def _figure(self, trace: Run) -> Figure:
         """Return the tokens of each prompt, tinted as on screen."""
         sources, refused = self._sources(trace)
         tints = [None] * len(trace.lengths) if sources is None else list(self._tints(trace, sources))
@@ -136,25 +141,27 @@ class TokenStrip(View):
         rows = [
             Chips(
                 tokens_of(trace, row),
-                None if isinstance(trace, ArrayRun) else trace.target.positions[row],
+                None if isinstance(trace, Given) else trace.target.positions[row],
                 self.selection.position if row == chosen else None,
                 None if tint is None else tint[:length],
                 high,
-                trace.target.names[row] if isinstance(trace, ArrayRun) else EFFECT,
-                trace.target.unit,
-                frozenset(at for start, end in trace.inputs.template[row] for at in range(start, end)),
+                trace.name if isinstance(trace, Given) else EFFECT,
+                unit_of(trace),
+                frozenset() if isinstance(trace, Given) else _spanned(trace.inputs.template[row]),
             )
             for row, (length, tint) in enumerate(zip(trace.lengths, tints, strict=True))
         ]
-        model = "" if isinstance(trace, ArrayRun) else f"{text(trace.facts.name)} · {trace.facts.dtype}"
-        said = ". ".join(filter(None, [self.summary(trace), text(refused)]))
-        return Figure(
-            "Prompt", "", facts(trace, model), caption(said), rows, [text(warning) for warning in trace.warnings]
-        )
+        said = caption(". ".join(filter(None, [self._summary(trace), text(refused)])))
+        if isinstance(trace, Given):
+            return Figure("Prompt", "", facts(trace), said, rows)
+        model = f"{text(trace.facts.name)} · {trace.facts.dtype}"
+        return Figure("Prompt", "", facts(trace, model), said, rows, [text(warning) for warning in trace.warnings])
 
     def _sources(self, trace: Run) -> tuple[wire.Array | None, str]:
-        """Return what tints the tokens [row layer head key], or nothing, and why it cannot be had."""
-        if self.colour != EFFECT and not (isinstance(trace, ArrayRun) and "token_attribution" in trace.numbers):
+        """Return what tints the tokens [row layer head key], or nothing and the reason."""
+        if isinstance(trace, Given):
+            return (trace.numbers("value", "pos")[:, None, None] if trace.quantities else None), ""
+        if self.colour != EFFECT:
             return None, ""
         try:
             return trace.token_attribution().cpu().numpy().astype(np.float32), ""
@@ -162,8 +169,8 @@ class TokenStrip(View):
             return None, str(error)
 
     def _tints(self, trace: Run, sources: wire.Array) -> wire.Array:
-        """Return one number a token [row key]: through the selected head, or through all."""
-        head = None if isinstance(trace, ArrayRun) else self.selection.head
+        """Return one number per token [row key]: through the selected head, or through all."""
+        head = None if isinstance(trace, Given) else self.selection.head
         if head and head[0] < sources.shape[1] and head[1] < sources.shape[2]:
             return sources[:, head[0], head[1]]
         return _of_all(trace, sources)
@@ -185,19 +192,12 @@ class TokenStrip(View):
 
 
 def _of_all(trace: Run, sources: wire.Array) -> wire.Array:
-    """Return one number a token [row key]: the sum over heads, or what arrays hold, NaN where there is none."""
-    return sources[:, 0, 0] if isinstance(trace, ArrayRun) else np.asarray(np.nansum(sources, (1, 2)))
+    """Return one number per token [row key]: the sum over heads, or the given number, NaN where there is none."""
+    return sources[:, 0, 0] if isinstance(trace, Given) else np.asarray(np.nansum(sources, (1, 2)))
 
 
-def _tinted(tokens: Any, values: Any, name: str, unit: str) -> ArrayRun:
-    """Return a run of tokens with a number each, or none."""
-    if values is None:
-        return ArrayRun(texts_of_rows(tokens), name=name, unit=unit, numbers={})
-    tints = torch.from_numpy(shaped(values, "values", "pos", "row pos"))
-    sources = tints[:, None, None]
-    return ArrayRun(
-        token_rows(tokens, *tints.shape), name=name, unit=unit, numbers={"token_attribution": lambda: sources}
-    )
+def _spanned(spans: Iterable[tuple[int, int]]) -> frozenset[int]:
+    return frozenset(at for start, end in spans for at in range(start, end))
 
 
 def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
@@ -208,23 +208,23 @@ def _changes(edit: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
         if not (isinstance(prompts, list) and all(isinstance(prompt, str) for prompt in prompts)):
             raise InputError("prompts", "edited prompts are a list of texts")
         question = experiment.question
-        settings = question.prepend_bos, question.chat_template, question.prefill, question.vocabulary
-        changes["prompts"] = Reader(experiment.model, *settings).edited(question.prompts, prompts, question.mask)
+        reader = Reader(experiment.model, question.settings)
+        changes["prompts"] = reader.edited(question.prompts, prompts, question.mask)
     if "answers" in edit:
         answers = edit["answers"]
         if answers is not None and not (isinstance(answers, list) and all(map(_is_pair, answers))):
-            raise InputError("answers", "edited answers are one pair of texts a prompt")
+            raise InputError("answers", "edited answers are one pair of texts per prompt")
         changes["answers"] = answers and [tuple(pair) for pair in answers]
     if "prefill" in edit:
         prefill = edit["prefill"]
         if prefill is not None and not (
             isinstance(prefill, list) and prefill and all(isinstance(one, str) for one in prefill)
         ):
-            raise InputError("prefill", "edited beginnings of replies are one text a prompt")
-        # One for all prompts, as it may be written, also fits other prompts.
+            raise InputError("prefill", "edited prefills are one text per prompt")
+        # A prefill written once for all prompts also fits other prompts.
         changes["prefill"] = prefill[0] if prefill and len(set(prefill)) == 1 else prefill
     if not changes:
-        raise InputError("prompts", "an edit changes prompts or answers, or what replies begin with")
+        raise InputError("prompts", "an edit changes prompts, answers or prefills")
     return changes
 
 

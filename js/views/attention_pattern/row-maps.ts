@@ -7,11 +7,11 @@ import { type Head, parseHead } from "../../lib/state";
 import { type TokenName, tokenAt } from "../../lib/tokens";
 import { ATTENTION } from "./numbers";
 
-export type Scene = {
+export type RowMaps = {
   row: number;
   length: number;
-  read: number;
-  /** Whether a target is read there, which arrays have not. */
+  targetPosition: number;
+  /** Whether a target is read there; arrays have no target. */
   aims: boolean;
   inRun(head: Head): boolean;
   /** Null while the kernel has not sent it. */
@@ -21,9 +21,14 @@ export type Scene = {
 
 export type Pin = { head: Head; inRun: boolean; pattern: Pattern | null };
 
-/** The row's maps of a colour: all of them where they came ahead, as attention may, else those that were asked for. */
-export function openRow({ payload, run }: Picture, row: number, ask: Asker, colour: string): Scene {
-  const { ids, read } = run.rows[row]!;
+/** The row's maps of a colour: all of them if they came with the run, else those that were asked for. */
+export function openRow(
+  { payload, run }: Picture,
+  row: number,
+  ask: Asker,
+  colour: string,
+): RowMaps {
+  const { ids, target_position: targetPosition } = run.rows[row]!;
   const tensor = payload.info.ahead && colour === ATTENTION ? payload.floats(`row.${row}`) : null;
   const { length } = ids;
   const asked = (head: Head) => {
@@ -33,7 +38,7 @@ export function openRow({ payload, run }: Picture, row: number, ask: Asker, colo
   return {
     row,
     length,
-    read,
+    targetPosition,
     aims: run.model !== null,
     inRun: ([layer, head]) => layer < run.n_layers && head < run.n_heads,
     patternOf: (head) => (tensor ? cutHead(tensor, head, length) : asked(head)),
@@ -42,10 +47,10 @@ export function openRow({ payload, run }: Picture, row: number, ask: Asker, colo
 }
 
 /** The pinned heads; other pinned components have no pattern. */
-export function pinsOf(pinned: string[], scene: Scene): Pin[] {
+export function pinsOf(pinned: string[], maps: RowMaps): Pin[] {
   const heads = pinned.map(parseHead).filter((head): head is Head => head !== null);
   return heads.map((head) => {
-    const inRun = scene.inRun(head);
-    return { head, inRun, pattern: inRun ? scene.patternOf(head) : null };
+    const inRun = maps.inRun(head);
+    return { head, inRun, pattern: inRun ? maps.patternOf(head) : null };
   });
 }
