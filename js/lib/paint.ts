@@ -39,12 +39,11 @@ export function prepare(
   size: Pick<Grid, "width" | "height">,
   ratio: number,
 ): Context | null {
-  const [width, height] = [Math.floor(size.width * ratio), Math.floor(size.height * ratio)];
+  canvas.width = Math.floor(size.width * ratio);
+  canvas.height = Math.floor(size.height * ratio);
+  canvas.style.width = `${canvas.width / ratio}px`;
+  canvas.style.height = `${canvas.height / ratio}px`;
   const context = canvas.getContext("2d");
-  if (canvas.width === width && canvas.height === height) context?.reset();
-  else [canvas.width, canvas.height] = [width, height];
-  canvas.style.width = `${width / ratio}px`;
-  canvas.style.height = `${height / ratio}px`;
   context?.setTransform(ratio, 0, 0, ratio, 0, 0);
   return context;
 }

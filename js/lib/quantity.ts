@@ -271,8 +271,9 @@ export function notInRun(
     if (!head || (head[0] < layers && head[1] < heads)) return null;
     return `${headName(head)} is not in this run, which has ${layers} layers of ${heads} heads.`;
   }
-  if (dims.includes("depth") && selection.depth >= last("depth")) {
-    return `Stop ${selection.depth} of the slider is not in this run, which has ${last("depth")}.`;
+  const depth = dims.includes("depth") ? selection.depth : -1;
+  if (depth >= last("depth")) {
+    return `Stop ${depth} of the slider is not in this run, which has ${last("depth")}.`;
   }
   for (const axis of dims.filter((one) => ALONG_TOKENS.includes(one))) {
     const at = axis === "key" ? selection.key : selection.position;

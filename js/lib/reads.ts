@@ -16,11 +16,12 @@ export function readParts<State extends object>(
     return whole.peek()[key as keyof State];
   };
   let before = whole.peek();
-  let shown = new Proxy(before, { get });
+  let shown: State | undefined;
   return computed(() => {
     const now = whole.value;
-    if ([...read].some((key) => !same(now[key], before[key]))) shown = new Proxy(now, { get });
+    const changed = [...read].some((key) => !same(now[key], before[key]));
     before = now;
+    if (!shown || changed) shown = new Proxy(now, { get });
     return shown;
   });
 }

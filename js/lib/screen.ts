@@ -23,10 +23,9 @@ export function useScreen(element: { current: HTMLElement | null }): {
     // A notebook takes cells out of the page as they scroll away, and canvases may come back blank.
     let away = false;
     const observer = new IntersectionObserver((entries) => {
-      for (const { isIntersecting } of entries) {
-        if (isIntersecting && away) setSeen((count) => count + 1);
-        away = !isIntersecting;
-      }
+      const back = away;
+      away = !entries.at(-1)!.isIntersecting;
+      if (back && !away) setSeen((count) => count + 1);
     });
     observer.observe(element.current);
     return () => observer.disconnect();

@@ -58,10 +58,8 @@ export function openShared(
   const refresh = coalesce(() => {
     if (signal.aborted || way.value === "opening") return;
     batch(() => {
-      const next = read("selection");
-      if (!same(next, selection.value)) selection.value = next;
-      const told = read("status");
-      if (!sameStatus(told, status.value)) status.value = told;
+      selection.value = newer(read("selection"), selection.value);
+      status.value = newer(read("status"), status.value);
     });
   });
 
@@ -206,11 +204,14 @@ function isEmpty(value: unknown): boolean {
   return !value || Object.keys(value).length === 0;
 }
 
-/** A run is large and arrives whole, so it is compared by identity. */
-function sameStatus(a: StatusState, b: StatusState): boolean {
-  const { _header: run, ...rest } = a;
-  const { _header: otherRun, ...others } = b;
-  return run === otherRun && same(rest, others);
+/** The state that was held where the other says the same. A run is large and arrives whole, so its identity counts. */
+function newer<State extends object>(now: State, held: State): State {
+  const keys = Object.keys(now) as (keyof State)[];
+  return keys.every(
+    (key) => now[key] === held[key] || (key !== "_header" && same(now[key], held[key])),
+  )
+    ? held
+    : now;
 }
 
 /**
