@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from residscope.quantity import Quantity
 from residscope.views import HeadAttribution, LayerAttribution
 from residscope.views.base import View
+from residscope.views.described import described
 from residscope.views.quantities import payload as payload_of
 from tests.browser import profile
 
@@ -109,7 +110,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def about(kind: type[View]) -> dict[str, Any]:
     """What the kernel says of a class of views before any run."""
-    return View._described(kind.__new__(kind), None)
+    view = kind.__new__(kind)
+    return described(view, view._menus, source=None)
 
 
 def view(name: str, id: str, **state: Any) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def selection(**state: Any) -> dict[str, Any]:
 
 
 def status(run: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
-    empty = {"_header": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None}
+    empty = {"_header": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None, "_intervene": None}
     empty["_history"] = {"at": 0, "of": 1}
     return {"id": "status", "state": {"run": run["number"] if run else 0, **empty, **state}}
 
@@ -193,6 +195,7 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
         "target": {"name": "' Mary' − ' John'", "value": 10.8024, "unit": "logits"},
         "right_prob": 0.9997,
         "right_rank": 0,
+        "before": None,
     }
     depths = ["embed", *(f"{n}.{part}" for n in range(4) for part in ("mid", "post")), "output"]
     run = {
@@ -212,6 +215,8 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
             "bos": "BOS <|endoftext|>",
         },
         "warnings": [],
+        "interventions": [],
+        "answered": [],
     }
     return {**run, **changes}
 

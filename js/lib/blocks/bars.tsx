@@ -135,7 +135,6 @@ export function Bars(props: Props): JSX.Element {
       aria-multiselectable
       aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
       tabIndex={0}
-      data-lm-suppress-shortcuts="true"
       onKeyDown={press}
       {...away}
     >

@@ -40,7 +40,6 @@ export function ChipsBlock(props: BlockProps): JSX.Element {
         aria-label={`${of.name} of each of ${last + 1} tokens`}
         aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onKeyDown={press}
         {...away}
       >

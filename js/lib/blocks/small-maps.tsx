@@ -65,7 +65,6 @@ export function SmallMaps(props: Props): JSX.Element {
       aria-label={`attention of ${maps.length} heads`}
       aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
       tabIndex={0}
-      data-lm-suppress-shortcuts="true"
       onKeyDown={press}
       {...away}
     >
@@ -81,7 +80,7 @@ export function SmallMaps(props: Props): JSX.Element {
         return (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the list that holds it takes the keys
           <div
-            key={name}
+            key={at}
             id={`${id}-${at}`}
             class={marks.filter(Boolean).join(" ")}
             role="option"

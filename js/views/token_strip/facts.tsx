@@ -20,7 +20,7 @@ type Props = {
 export function Facts({ run, row, own }: Props): JSX.Element {
   const target = targetOf(run.rows, row);
   const one = row === null ? null : run.rows[row];
-  const mean = one ? "" : "mean ";
+  const mean = one ? null : "mean ";
   return (
     <p class="rs-facts">
       <span>

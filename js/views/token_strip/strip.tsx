@@ -117,7 +117,6 @@ export function Strip(props: Props): JSX.Element {
         aria-label="tokens"
         aria-activedescendant={cursor ? nameOf(cursor) : undefined}
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onKeyDown={press}
         {...away}
         onClick={(event) => {

@@ -10,8 +10,11 @@ from residscope.export.figure import Block, Figure, Table
 from residscope.export.words import number, share
 from residscope.given import Run
 from residscope.header import name_of, target_position, text_of, texts_of, tokens_of
+from residscope.inputs.interventions import AblationKind
 from residscope.live.shared import Selection
 from residscope.live.worker import Ticket
+from residscope.runs.causal import causal_effect
+from residscope.runs.trace import Trace
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
 from residscope.views.captions import caption, facts, refusal, spot_of
@@ -22,6 +25,8 @@ from residscope.views.target_words import aims_of, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CAUSAL_KEY = re.compile(r"causal/(\d{1,6})/L(\d{1,4})H(\d{1,4})")
 
 _KEY = re.compile(r"card/(\d{1,6})/L(\d{1,4})H(\d{1,4})/(\d{1,9})")
 
@@ -89,6 +94,9 @@ class HeadReadout(View):
         Raises:
             NoAnswerError: for a key that the run does not have, and for a layer without heads.
         """
+        causal = _CAUSAL_KEY.fullmatch(key)
+        if causal and isinstance(trace, Trace):
+            return {}, _causal(trace, *map(int, causal.groups()))
         match = _KEY.fullmatch(key)
         if not match:
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
@@ -177,6 +185,18 @@ class HeadReadout(View):
         if isinstance(card, str):
             raise refusal(card, trace)
         return self._figure(trace)
+
+
+def _causal(trace: Trace, row: int, layer: int, head: int) -> dict[str, Any]:
+    """Return what switching a head off costs the target in one row, by what it becomes.
+
+    Raises:
+        NoAnswerError: for a row, or a layer with heads, that the run does not have.
+    """
+    if row >= len(trace.target_value) or trace.head_attribution()[:, layer, head].isnan().all():
+        raise NoAnswerError(f"Layer {layer} has no attention heads.")
+    kinds: list[AblationKind] = ["mean", "zero"]
+    return {"causal": [[kind, float(causal_effect(trace, layer, head, kind)[row])] for kind in kinds]}
 
 
 def _sent(trace: Run, card: HeadSummary) -> dict[str, Any]:
