@@ -141,7 +141,7 @@ def selection(**state: Any) -> dict[str, Any]:
 
 
 def status(run: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
-    empty = {"_header": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None}
+    empty = {"_header": run or {}, "_jobs": [], "_error": None, "_cancel": 0, "_go": None, "_intervene": None}
     empty["_history"] = {"at": 0, "of": 1}
     return {"id": "status", "state": {"run": run["number"] if run else 0, **empty, **state}}
 
@@ -193,6 +193,7 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
         "target": {"name": "' Mary' − ' John'", "value": 10.8024, "unit": "logits"},
         "right_prob": 0.9997,
         "right_rank": 0,
+        "before": None,
     }
     depths = ["embed", *(f"{n}.{part}" for n in range(4) for part in ("mid", "post")), "output"]
     run = {
@@ -211,6 +212,8 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
             "processing": "raw weights",
             "bos": "BOS <|endoftext|>",
         },
+        "interventions": [],
+        "answered": [],
         "warnings": [],
     }
     return {**run, **changes}
