@@ -31,7 +31,7 @@ HTML = """<!doctype html><html data-kernel="false"><head><meta charset="utf-8"><
 def opened() -> Iterator[Browser]:
     """Start a Chromium."""
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch(playwright.chromium)
         yield browser
         browser.close()
 

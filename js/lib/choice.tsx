@@ -23,7 +23,6 @@ export function Choice({ view, trait, label, options, ofModel = true }: Props): 
       {label}{" "}
       <select
         aria-label={label}
-        data-lm-suppress-shortcuts="true"
         {...needsKernel(view)}
         onChange={(event) => {
           view.model.set(trait, event.currentTarget.value);

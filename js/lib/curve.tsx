@@ -69,7 +69,6 @@ export function Curve(props: Props): JSX.Element {
     // biome-ignore lint/a11y/noStaticElementInteractions: `holder` says what it is
     // biome-ignore lint/a11y/useKeyWithClickEvents: and takes the keys
     <div
-      data-lm-suppress-shortcuts="true"
       {...props.holder}
       class="rs-curve"
       onClick={(event) => props.onStep(at(event))}

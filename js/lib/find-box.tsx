@@ -26,7 +26,6 @@ export function FindBox({ run, row, position, onFind }: Props): JSX.Element {
         type="search"
         placeholder="find"
         aria-label="find in the prompt"
-        data-lm-suppress-shortcuts="true"
         value={wanted}
         onInput={(event) => setWanted(event.currentTarget.value)}
         onKeyDown={(event) => {

@@ -32,6 +32,7 @@ type Props = {
   children: ComponentChildren;
 };
 
+/** Nothing of it is an empty string, since Preact would write one anew each time and the title row be laid out. */
 export function Frame(props: Props): JSX.Element {
   const { view, title, what, check, meta, help, actions = [], notice } = props;
   const [helping, setHelping] = useState(false);
@@ -59,16 +60,16 @@ export function Frame(props: Props): JSX.Element {
         <span class="rs-what" title={plain(what)}>
           <Say words={what} />
         </span>
-        {meta && <span class="rs-meta">{meta}</span>}
+        {meta ? <span class="rs-meta">{meta}</span> : null}
         {check && picture && <CheckMark check={check} />}
         {picture?.run.model && (
           <span class="rs-meta">
             {props.history && <Step view={view} by={-1} />}
-            {picture.run.model.cached && (
+            {picture.run.model.cached ? (
               <span class="rs-amber" title={picture.run.model.cached}>
                 as cached ·{" "}
               </span>
-            )}
+            ) : null}
             <span class="rs-run">run {shownRun}</span>
             {props.history && <Step view={view} by={1} />}
           </span>

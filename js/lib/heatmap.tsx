@@ -101,7 +101,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     } else if (spot?.row != null) props.onRowLabel?.(spot.row);
     else if (spot?.col != null) props.onColLabel?.(spot.col);
   };
-  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<Spot>({
+  const { hover, cursor, setCursor, point, press, away } = usePointed<Spot>({
     begin: () => props.start ?? { row: 0, col: 0 },
     move: (at, { key, ctrlKey, metaKey }) =>
       move(grid, at, key, ctrlKey || metaKey, props.speakLabel !== undefined),
@@ -116,10 +116,11 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
     onHover: props.onHover,
   });
   const shown = cursor ?? hover;
+  const ringed = JSON.stringify([rings, shown]);
   useLayoutEffect(() => {
     const context = marks.current && prepare(marks.current, grid, ratio);
     if (context) paintMarks(context, grid, axes, rings, shown, theme);
-  });
+  }, [grid, axes, ringed, theme, ratio, seen]);
 
   const spotOf = (event: MouseEvent) => spotAt(grid, event.offsetX, event.offsetY, colSide);
   const over = (event: MouseEvent) => {
@@ -156,14 +157,12 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           aria-colcount={cols}
           aria-activedescendant={cursor ? `${id}-cell` : undefined}
           tabIndex={0}
-          data-lm-suppress-shortcuts="true"
           onKeyDown={press}
-          onBlur={forget}
+          {...away}
           style={size}
           onClick={click}
           onPointerMove={over}
           onPointerDown={over}
-          onPointerLeave={leave}
         >
           <canvas ref={ground} />
           <canvas ref={marks} class={hover && overLive ? "rs-over" : ""} />
@@ -176,11 +175,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
           )}
         </div>
       </div>
-      {told && tip && (
-        <Tooltip anchor={besideSpot(grid, told)} key={`${told.row}.${told.col}`}>
-          {tip}
-        </Tooltip>
-      )}
+      {told && tip && <Tooltip anchor={besideSpot(grid, told)}>{tip}</Tooltip>}
       {props.legend && (
         <div class="rs-beside" style={{ paddingTop: `${grid.top}px` }}>
           {props.legend(cellsHeight)}

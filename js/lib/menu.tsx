@@ -65,7 +65,7 @@ export function Menu({ actions, name, disabled, title }: Props): JSX.Element {
         {name ? `${name} ▾` : "⋯"}
       </button>
       {open && (
-        <div role="menu" tabIndex={-1} onKeyDown={press} data-lm-suppress-shortcuts="true">
+        <div role="menu" tabIndex={-1} onKeyDown={press}>
           {actions.map(({ label, run }) => (
             <button
               key={label}

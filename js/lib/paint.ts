@@ -99,19 +99,18 @@ function paintSlash(
 function paintPixels(context: Context, grid: Grid, cells: CellPaint): void {
   const { rows, cols } = grid;
   const image = new ImageData(cols, rows);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let row = 0; row < rows; row++) {
     const line = grid.upward ? rows - 1 - row : row;
     for (let col = 0; col < cols; col++) {
       const value = cells.value(row, col);
       if (Number.isNaN(value) || cells.off?.(row, col)) continue;
-      const at = 4 * (line * cols + col);
-      image.data.set(cells.scale.at(value), at);
-      image.data[at + 3] = 255;
+      const [red, green, blue] = cells.scale.at(value);
+      pixels[line * cols + col] = (255 << 24) | (blue << 16) | (green << 8) | red;
     }
   }
-  const small = context.canvas.ownerDocument.createElement("canvas");
-  small.width = cols;
-  small.height = rows;
+  // Not an element, which takes twice as long to make.
+  const small = new OffscreenCanvas(cols, rows);
   small.getContext("2d")?.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   const { left, top, cellWidth, cellHeight } = grid;

@@ -23,10 +23,10 @@ export type Pointed<T> = {
   cursor: T | null;
   setCursor(at: T | null): void;
   point(at: T | null): void;
-  /** What the element that has the focus does with keys, and when it loses the focus. */
+  /** What the element that has the focus does with keys. */
   press(event: KeyboardEvent): void;
-  forget(): void;
-  leave(event: PointerEvent): void;
+  /** What it does when the focus or the pointer goes. */
+  away: { onBlur(): void; onPointerLeave(event: PointerEvent): void };
 };
 
 export function usePointed<T>(keys: Keys<T>): Pointed<T> {
@@ -59,8 +59,7 @@ export function usePointed<T>(keys: Keys<T>): Pointed<T> {
     setCursor: (at) => setCursor(() => at),
     point,
     press,
-    forget,
-    leave: (event) => leaves(event) && point(null),
+    away: { onBlur: forget, onPointerLeave: (event) => leaves(event) && point(null) },
   };
 }
 

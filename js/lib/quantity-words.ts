@@ -1,37 +1,36 @@
 /** Quantities in words: the title, the two ends, and the sentence under the picture. */
 
-import { aboutParts } from "./components";
-import { inUnit, number, signed, titleUnit } from "./number";
+import * as words from "../../src/residscope/data/words.json";
+import { subjectOf, togetherOf } from "./components";
+import { inUnit, number, signed } from "./number";
 import { type Diverging, positiveName } from "./palette";
-import { isHeads, nameOf, type Shown } from "./quantity";
-import { type Part, strong } from "./sentence";
-import type { Header, Show } from "./state";
+import { indexOf, isHeads, nameOf, type Shown } from "./quantity";
+import type { Part } from "./sentence";
+import type { Header } from "./state";
 import { ofTarget, type TargetWords } from "./target";
+import { fill, filled } from "./words";
 
 /** A cell with its number. */
 export type Ranked = { at: number[]; value: number };
 
-const WHEN: Record<Show, string> = { now: "", before: " · before", change: " · change" };
-
 /** Whether the numbers are parts of the target, which a check of their sum says. */
 export function ofTheTarget({ of }: Shown): boolean {
-  return of.checks.length > 0;
+  return of.checks.length > 0 && of.scale === "signed";
 }
 
 /** "direct effect on ·Mary − ·John · logits", "induction score on this prompt · 0 to 1". */
 export function whatWords(shown: Shown, target: TargetWords): Part[] {
-  const { of, show, dims } = shown;
-  const on = of.measured_on && ` on ${of.measured_on}`;
-  const end = WHEN[show];
-  if (ofTheTarget(shown)) {
-    const parts = dims[0] === "component" ? " of attention and MLPs" : "";
-    return [`${of.name}${parts} on `, ...target.name, titleUnit(of.unit) + end];
-  }
-  const range = of.scale === "sequential" && of.high !== null && show !== "change";
-  const unit = range
-    ? ` · 0 to ${of.high}${/^of /.test(of.unit) ? "" : ` ${of.unit}`}`
-    : titleUnit(of.unit);
-  return [`${of.name}${on}${unit.trimEnd()}${end}`];
+  const { of, show, dims, signed } = shown;
+  const isPart = ofTheTarget(shown);
+  const what = isPart ? target.name : of.measured_on;
+  const name =
+    isPart && dims[0] === "component" ? filled(words.title_parts, { name: of.name }) : of.name;
+  const named = what ? fill(words.title_on, { name, what }) : [name];
+  const range = !signed && of.high !== null;
+  const whole = /^(of|$)/.test(of.unit) ? words.title_range : words.title_range_unit;
+  const unit = range ? filled(whole, { high: of.high!, unit: of.unit }) : of.unit;
+  const rest = [unit, show === "now" ? "" : show].filter(Boolean).map((one) => ` · ${one}`);
+  return [...named, rest.join("")];
 }
 
 /** The cells from the largest number to the smallest, those without one left out. */
@@ -60,9 +59,10 @@ export function ends(cells: Ranked[], count: number): { high: Ranked[]; low: Ran
 
 /** What the two ends are called above the lists of the strongest. */
 export function endWords(shown: Shown, { right, wrong }: TargetWords): [high: Part[], low: Part[]] {
-  if (shown.show === "change") return [["up most"], ["down most"]];
-  if (!ofTheTarget(shown)) return [["highest"], ["lowest"]];
-  return [["towards ", right], wrong ? ["towards ", wrong] : ["away from ", right]];
+  if (shown.show === "change") return [[words.end_up], [words.end_down]];
+  if (!ofTheTarget(shown)) return [[words.end_highest], [words.end_lowest]];
+  const low = wrong ? words.end_towards : words.end_away;
+  return [fill(words.end_towards, { answer: right }), fill(low, { answer: wrong ?? right })];
 }
 
 export type Said = {
@@ -79,92 +79,107 @@ export type Said = {
 /** The sentence about a quantity. */
 export function sentence(said: Said): Part[] {
   const { shown } = said;
-  if (said.cells.length === 0) return [shown.of.blank || "There are no numbers here."];
+  if (said.cells.length === 0) return [shown.of.blank || words.no_number];
   if (shown.show === "change") return changed(said);
-  const before: Part[] = shown.show === "before" ? ["In the untouched run: "] : [];
   if (ofTheTarget(shown) && shown.show === "now") return parts(said);
-  return [...before, ...(shown.signed ? plainly(said) : scored(said))];
+  const plain = shown.signed ? plainly(said) : scored(said);
+  return shown.show === "before" ? fill(words.untouched, { said: plain }) : plain;
 }
 
 /** "L3H1 adds +3.08 of the 10.80 logits by which ·Mary beats ·John; all heads together +9.40. Blue pushes ..." */
 function parts({ shown, at, value, cells, target, palette, run }: Said): Part[] {
-  const colours: Part[] = [`. ${positiveName(palette)} pushes towards `, target.right, "."];
-  const isPart = shown.dims[0] === "component";
-  if (isPart) {
-    const most = cells.find((one) => one.at[0] === strongest(shown.values))!;
-    const own = at ? { at, value } : most;
-    const { subject, together } = aboutParts(shown.of.coords.component!, shown.values, own.at[0]!);
-    const adds: Part[] = [strong(subject), " adds ", strong(signed(own.value)), " "];
-    const isMost = own.at[0] === most.at[0] ? ", the most; " : "; ";
-    return [...adds, ...ofTarget(target), isMost, together.join(", "), ...colours];
+  const aim = ofTarget(target);
+  const colours = fill(words.colours, { colour: positiveName(palette), right: target.right });
+  const names = shown.of.coords.component;
+  if (names && shown.dims[0] === "component") {
+    const most = strongest(shown.values);
+    const own = at?.[0] ?? most;
+    return fill(words.adds, {
+      cell: subjectOf(names[own]!),
+      value: signed(shown.values[own]!),
+      most: own === most ? filled(words.rest_most, { most: words.most }) : "",
+      together: togetherOf(names, shown.values),
+      ...{ aim, colours },
+    });
   }
-  const kind = shown.dims.includes("head") ? "heads" : "parts";
-  const total = signed(cells.reduce((sum, cell) => sum + cell.value, 0));
-  const mean = target.rows.length > 1 ? ", on average," : "";
+  const kind = shown.dims.includes("head") ? words.kind_heads : words.kind_parts;
+  const sum = signed(cells.reduce((all, cell) => all + cell.value, 0));
+  const said = (one: Ranked) => ({ cell: nameOf(shown, one.at, run), value: signed(one.value) });
   if (at) {
-    const adds: Part[] = [strong(nameOf(shown, at, run)), " adds ", strong(signed(value)), " "];
-    return [...adds, ...ofTarget(target), `; all ${kind} together${mean} ${total}`, ...colours];
+    const all = target.rows.length > 1 ? words.together_all_mean : words.together_all;
+    const together = filled(all, { kind, sum });
+    return fill(words.adds, { ...said({ at, value }), aim, together, colours });
   }
   const [first] = ends(cells, 1).high;
-  const most = first ? `, most from ${nameOf(shown, first.at, run)} (${signed(first.value)})` : "";
-  const all: Part[] = [`All ${kind} together add `, strong(total), " "];
-  return [...all, ...ofTarget(target), most, ...colours];
+  const most = first ? filled(words.most_from, said(first)) : "";
+  return fill(words.all_add, { kind, sum, aim, most, colours });
 }
 
 /** "L3H1: +3.08 logits; the largest is L1H0's, +4.10 logits." They need not sum to anything. */
 function plainly({ shown, at, value, cells, run }: Said): Part[] {
   const isPart = shown.dims[0] === "component";
-  const most = isPart
-    ? cells.find((one) => one.at[0] === strongest(shown.values))!
-    : [...cells].sort((a, b) => Math.abs(b.value) - Math.abs(a.value))[0]!;
-  const superlative = isPart ? "most" : "largest";
-  const said = (amount: number) => inUnit(signed(amount), shown.of.unit);
-  const largest = whose(nameOf(shown, most.at, run), said(most.value));
-  const own = at ? { at, value } : isPart ? most : null;
-  if (!own) return [`The ${superlative} is ${largest}.`];
-  const words: Part[] = [strong(nameOf(shown, own.at, run)), ": ", strong(said(own.value))];
-  if (String(most.at) === String(own.at)) return [...words, `, the ${superlative}.`];
-  return [...words, `; the ${superlative} is ${largest}.`];
+  const top = isPart ? strongest(shown.values) : -1;
+  const best = (isPart && cells.find((one) => one.at[0] === top)) || largestOf(cells);
+  const own = at ? { at, value } : isPart ? best : null;
+  const write = (amount: number) => inUnit(signed(amount), shown.of.unit);
+  const most = isPart ? words.most : words.largest;
+  const whose = whoseIs(nameOf(shown, best.at, run), write(best.value));
+  if (!own) return fill(words.most_is, { most, whose });
+  const rest = restOf(most, own.at, best, whose);
+  return fill(words.is, { cell: nameOf(shown, own.at, run), value: write(own.value), rest });
 }
 
 /** "L2H5 has an induction score of 0.93 of 1 on this prompt; the highest is L1H3's, 0.97." */
 function scored({ shown, at, value, cells, run }: Said): Part[] {
   const { name, unit, measured_on } = shown.of;
-  const on = measured_on && ` on ${measured_on}`;
-  const named = `${/^[aeiou]/i.test(name) ? "an" : "a"} ${name}`;
+  const on = measured_on && filled(words.on, { what: measured_on });
+  const named = filled(/^[aeiou]/i.test(name) ? words.an : words.a, { name });
   const [best] = cells.filter((one) => one.value > 0);
-  const said = (amount: number) => inUnit(number(amount), unit);
+  const whose = (unit: string) =>
+    best ? whoseIs(nameOf(shown, best.at, run), inUnit(number(best.value), unit)) : "";
   if (at) {
-    const own: Part[] = [strong(nameOf(shown, at, run)), ` has ${named} of `];
-    own.push(strong(number(value)), `${unit && ` ${unit}`}${on}`);
-    if (!best) return [...own, "."];
-    if (String(best.at) === String(at)) return [...own, ", the highest."];
-    return [...own, `; the highest is ${whose(nameOf(shown, best.at, run), number(best.value))}.`];
+    return fill(words.has, {
+      cell: nameOf(shown, at, run),
+      value: number(value),
+      unit: unit && ` ${unit}`,
+      rest: best ? restOf(words.highest, at, best, whose("")) : "",
+      ...{ named, on },
+    });
   }
-  const none = isHeads(shown.dims) ? "No head" : "Nothing";
-  if (!best) return [`${none} has ${named} above 0${on}.`];
-  const highest = whose(nameOf(shown, best.at, run), said(best.value));
-  return [`The highest ${name}${on} is `, strong(highest), "."];
+  if (best) return fill(words.highest_is, { name, on, whose: whose(unit) });
+  return fill(isHeads(shown.dims) ? words.no_head_above : words.nothing_above, { named, on });
 }
 
 /** "L3H1 changed by −1.20 logits, from +3.08 to +1.88; the largest change is L1H0's, −2.41 logits." */
 function changed({ shown, at, value, cells, run }: Said): Part[] {
-  const [most] = [...cells].sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  const most = largestOf(cells);
   const said = (amount: number) => inUnit(signed(amount), shown.of.unit);
-  const largest = whose(nameOf(shown, most!.at, run), said(most!.value));
-  if (!at) return [`The largest change is ${largest}.`];
-  const index = at.length > 1 ? at[0]! * shown.stride + at[1]! : at[0]!;
+  const whose = whoseIs(nameOf(shown, most.at, run), said(most.value));
+  if (!at) return fill(words.most_is, { most: words.change, whose });
+  const index = indexOf(shown, at);
   const write = shown.of.scale === "signed" ? signed : number;
-  const [before, now] = [write(shown.before![index]!), write(shown.now[index]!)];
-  const own: Part[] = [strong(nameOf(shown, at, run)), " changed by ", strong(said(value))];
-  own.push(`, from ${before} to ${now}`);
-  if (String(most!.at) === String(at)) return [...own, ", the largest change."];
-  return [...own, `; the largest change is ${largest}.`];
+  return fill(words.changed, {
+    cell: nameOf(shown, at, run),
+    value: said(value),
+    before: write(shown.before![index]!),
+    now: write(shown.now[index]!),
+    rest: restOf(words.change, at, most, whose),
+  });
+}
+
+/** ", the largest", or "; the largest is L1H0's, +4.10 logits". */
+function restOf(most: string, at: number[], best: Ranked, whose: string): string {
+  const isBest = String(best.at) === String(at);
+  return filled(isBest ? words.rest_most : words.rest_is, { most, whose });
+}
+
+function largestOf(cells: Ranked[]): Ranked {
+  return [...cells].sort((a, b) => Math.abs(b.value) - Math.abs(a.value))[0]!;
 }
 
 /** "L1H0's, +4.10 logits", and where the name is more than a word "+4.10 logits at L2, ·the (7)". */
-function whose(name: string, value: string): string {
-  return /[ ,]/.test(name) ? `${value} at ${name}` : `${name}'s, ${value}`;
+function whoseIs(cell: string, value: string): string {
+  return filled(/[ ,]/.test(cell) ? words.where : words.whose, { cell, value });
 }
 
 /** The part that pushes most towards the right answer, or where none does, most away from it. */

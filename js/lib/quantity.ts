@@ -243,16 +243,17 @@ export function picked(dims: string[], at: number[], run: Header): Partial<Selec
 /** Where along each axis the selection stands; null where it says nothing, or nothing in this run. */
 export function chosenAt(
   { dims, sizes, row }: Pick<Shown, "dims" | "sizes" | "row">,
-  { head, depth, position, key }: SelectionState,
+  selection: SelectionState,
   run: Header,
 ): (number | null)[] {
-  const looked = position ?? run.rows[row ?? 0]?.target_position ?? null;
-  const chosen = dims.map((axis) => {
-    if (axis === "layer") return isHeads(dims) ? (head?.[0] ?? null) : layerAt(depth, run);
-    if (axis === "head") return isHeads(dims) ? (head?.[1] ?? null) : null;
-    if (axis === "depth") return depth;
-    if (axis === "pos" || axis === "query") return looked;
-    return axis === "key" ? key : null;
+  // What the axes do not name is not read, so that it may change without drawing the view again.
+  const chosen = dims.map((axis, i) => {
+    if (isHeads(dims)) return selection.head?.[i] ?? null;
+    if (axis === "layer") return layerAt(selection.depth, run);
+    if (axis === "depth") return selection.depth;
+    if (axis === "key") return selection.key;
+    if (axis !== "pos" && axis !== "query") return null;
+    return selection.position ?? run.rows[row ?? 0]?.target_position ?? null;
   });
   const inside = chosen.map((at, i) => (at !== null && at < sizes[i]! ? at : null));
   return isHeads(dims) && inside.includes(null) ? [null, null] : inside;
@@ -261,23 +262,22 @@ export function chosenAt(
 /** Why what is selected is not among the cells, or null. */
 export function notInRun(
   { dims, sizes }: Pick<Shown, "dims" | "sizes">,
-  { head, depth, position, key }: SelectionState,
+  selection: SelectionState,
 ): string | null {
   const last = (axis: string) => sizes[dims.indexOf(axis)]!;
   if (isHeads(dims)) {
+    const { head } = selection;
     const [layers = 0, heads = 0] = sizes;
     if (!head || (head[0] < layers && head[1] < heads)) return null;
     return `${headName(head)} is not in this run, which has ${layers} layers of ${heads} heads.`;
   }
-  if (dims.includes("depth") && depth >= last("depth")) {
+  const depth = dims.includes("depth") ? selection.depth : -1;
+  if (depth >= last("depth")) {
     return `Stop ${depth} of the slider is not in this run, which has ${last("depth")}.`;
   }
-  for (const [axis, at] of [
-    ["pos", position],
-    ["query", position],
-    ["key", key],
-  ] as const) {
-    if (at === null || !dims.includes(axis) || at < last(axis)) continue;
+  for (const axis of dims.filter((one) => ALONG_TOKENS.includes(one))) {
+    const at = axis === "key" ? selection.key : selection.position;
+    if (at === null || at < last(axis)) continue;
     return `Position ${at} is not in this run, whose prompt has ${last(axis)} tokens.`;
   }
   return null;

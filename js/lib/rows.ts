@@ -1,8 +1,10 @@
 /** One prompt's numbers, or those of all prompts together, with the check that belongs to them. */
 
+import * as words from "../../src/residscope/data/words.json";
 import type { Check } from "./frame";
 import { number } from "./number";
 import type { Tensor } from "./wire";
+import { filled } from "./words";
 
 export type CheckInfo = {
   sum: number;
@@ -48,7 +50,7 @@ export function meanWords({ shape, data }: Tensor, row: number | null): string {
   const counted = Array.from({ length: rows }, (_, i) =>
     data.subarray(i * size, (i + 1) * size).some((value) => !Number.isNaN(value)),
   ).filter(Boolean).length;
-  return `mean of ${counted === rows ? "" : `${counted} of `}${rows} prompts`;
+  return filled(counted === rows ? words.mean : words.mean_some, { some: counted, all: rows });
 }
 
 /** The check of one row, or the worst of all rows. */
@@ -56,8 +58,10 @@ export function checkOf(checks: CheckInfo[], row: number | null): Check | null {
   const chosen = row === null ? [...checks].sort(worstFirst)[0] : checks[row];
   if (!chosen) return null;
   const { sum, target, ok, reason } = chosen;
-  const whose = row === null && checks.length > 1 ? "worst prompt: " : "";
-  return { text: `${whose}sum ${number(sum)} ${ok ? "=" : "≠"} ${number(target)}`, ok, reason };
+  const both = { sum: number(sum), target: number(target) };
+  const text = filled(ok ? words.sum_holds : words.sum_fails, both);
+  const worst = row === null && checks.length > 1;
+  return { text: worst ? filled(words.sum_worst, { sum: text }) : text, ok, reason };
 }
 
 function worstFirst(a: CheckInfo, b: CheckInfo): number {

@@ -21,8 +21,11 @@ export function useScreen(element: { current: HTMLElement | null }): {
   useEffect(() => {
     if (!element.current) return;
     // A notebook takes cells out of the page as they scroll away, and canvases may come back blank.
+    let away = false;
     const observer = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) setSeen((count) => count + 1);
+      const back = away;
+      away = !entries.at(-1)!.isIntersecting;
+      if (back && !away) setSeen((count) => count + 1);
     });
     observer.observe(element.current);
     return () => observer.disconnect();

@@ -2,6 +2,7 @@
 
 import type { AnyModel, Host } from "@anywidget/types";
 import { batch, type ReadonlySignal, signal as signalOf } from "@preact/signals-core";
+import { same } from "./same";
 import {
   type Gesture,
   NO_STATUS,
@@ -57,10 +58,8 @@ export function openShared(
   const refresh = coalesce(() => {
     if (signal.aborted || way.value === "opening") return;
     batch(() => {
-      const next = read("selection");
-      if (!same(next, selection.value)) selection.value = next;
-      // A run is large and arrives whole, so it is compared by identity.
-      status.value = read("status");
+      selection.value = newer(read("selection"), selection.value);
+      status.value = newer(read("status"), status.value);
     });
   });
 
@@ -205,8 +204,14 @@ function isEmpty(value: unknown): boolean {
   return !value || Object.keys(value).length === 0;
 }
 
-function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+/** The state that was held where the other says the same. A run is large and arrives whole, so its identity counts. */
+function newer<State extends object>(now: State, held: State): State {
+  const keys = Object.keys(now) as (keyof State)[];
+  return keys.every(
+    (key) => now[key] === held[key] || (key !== "_header" && same(now[key], held[key])),
+  )
+    ? held
+    : now;
 }
 
 /**

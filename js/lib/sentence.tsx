@@ -30,7 +30,8 @@ export function Say({ words }: { words: Words }): JSX.Element {
   return (
     <>
       {asParts(words).map((part) => {
-        if (typeof part === "string") return part;
+        // Preact writes an empty text anew each time, and the line is laid out.
+        if (typeof part === "string") return part || null;
         return "strong" in part ? <b>{part.strong}</b> : <Token {...part.token} />;
       })}
     </>

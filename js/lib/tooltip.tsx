@@ -12,24 +12,28 @@ const GAP = 6;
 
 export function Tooltip({ anchor, children }: Props): JSX.Element {
   const panel = useRef<HTMLDivElement>(null);
+  const { x, y, width } = anchor;
 
   useLayoutEffect(() => {
-    const element = panel.current;
-    const holder = element?.offsetParent;
-    const view = element?.closest(".rs-view");
-    if (!element || !holder || !view) return;
-    const [inside, outside] = [holder.getBoundingClientRect(), view.getBoundingClientRect()];
-    const [width, height] = [element.offsetWidth, element.offsetHeight];
-    const right = anchor.x + anchor.width + GAP;
-    // Outside the view a notebook would cut it off or grow a scroll bar.
-    const fitsRight = inside.left + right + width <= outside.right;
-    const left = fitsRight ? right : anchor.x - GAP - width;
-    const least = outside.left - inside.left;
-    const lowest = outside.bottom - inside.top - height;
-    const top = Math.max(outside.top - inside.top, Math.min(anchor.y, lowest));
-    element.style.left = `${Math.max(least, left)}px`;
-    element.style.top = `${top}px`;
-  });
+    const element = panel.current!;
+    // Once the page is laid out, as it is when sizes are told: to ask now would lay out all views once more.
+    const observer = new ResizeObserver(() => {
+      const [holder, view] = [element.offsetParent, element.closest(".rs-view")].map((one) =>
+        one?.getBoundingClientRect(),
+      );
+      if (!holder || !view) return;
+      const { offsetWidth: wide, offsetHeight: high, style } = element;
+      const right = x + width + GAP;
+      // Outside the view a notebook would cut it off or grow a scroll bar.
+      const fitsRight = holder.left + right + wide <= view.right;
+      const left = fitsRight ? right : x - GAP - wide;
+      const lowest = view.bottom - holder.top - high;
+      style.left = `${Math.max(view.left - holder.left, left)}px`;
+      style.top = `${Math.max(view.top - holder.top, Math.min(y, lowest))}px`;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [x, y, width]);
 
   return (
     <div class="rs-tooltip" ref={panel} aria-hidden="true">

@@ -8,6 +8,7 @@ import { type Asker, openAsk } from "./ask";
 import { switched } from "./interventions";
 import { isPlain } from "./keys";
 import { type Held, isStale, join, NOTHING_HELD, type Picture } from "./picture";
+import { readParts } from "./reads";
 import { openShared, type Shared } from "./selection";
 import type { SharedTraits, Show } from "./state";
 import { hideStill } from "./still";
@@ -37,7 +38,8 @@ export type View<Model extends SharedTraits = SharedTraits> = Shared & {
 
 /**
  * Open everything a view needs and draw `content` into the host's element until `signal` ends it.
- * Every change of one of the view's signals draws it again, whatever reads the signal.
+ * Every change of one of the view's signals draws it again, whatever reads the signal; a change of the selection does
+ * if the view has read what changed.
  */
 export function startView<Model extends SharedTraits>(
   { model, el, host, signal }: RenderProps<Model>,
@@ -78,6 +80,7 @@ export function startView<Model extends SharedTraits>(
   });
   const view: View<Model> = {
     ...shared,
+    selection: readParts(shared.selection),
     name,
     model,
     signal,

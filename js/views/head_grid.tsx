@@ -3,6 +3,7 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
+import { SmallMaps } from "../lib/blocks/small-maps";
 import { Choice } from "../lib/choice";
 import { sequentialScale } from "../lib/colour";
 import { Frame } from "../lib/frame";
@@ -11,13 +12,11 @@ import { FlatLegend } from "../lib/legend";
 import { mapKey } from "../lib/pattern";
 import type { Picture } from "../lib/picture";
 import { PinsSaid } from "../lib/pins-said";
-import { type SharedTraits, togglePin } from "../lib/state";
+import { headName, type SharedTraits, togglePin } from "../lib/state";
 import { startView, type View } from "../lib/view";
 import type { Tensor } from "../lib/wire";
 import { headsOf, inOrder, PINNED, SELECTED, SORTS, smallMap } from "./head_grid/order";
-import { SmallMaps } from "./head_grid/small";
 import { sentence } from "./head_grid/words";
-import "./head_grid.css";
 
 /** The synced traits of `src/residscope/views/head_grid.py`. */
 type Model = SharedTraits & { shown: string; sort: string };
@@ -47,13 +46,27 @@ function HeadGrid({ view }: { view: View<Model> }): JSX.Element {
   const members = run
     ? inOrder(headsOf(shown, head, pinned, run), values, values?.shape[0] === 1 ? 0 : row)
     : [];
-  const maps = members.map((member) => ({
-    ...member,
-    pattern:
-      run && prompt
-        ? smallMap(member.head, run.number, row, ahead || null, view.ask, info?.causal !== false)
-        : null,
-  }));
+  const names = members.map((member) => headName(member.head)).join();
+  const answered = view.trait("_answer").value;
+  // Kept as long as the same heads are shown, so that their maps need not be painted anew.
+  const maps = useMemo(
+    () =>
+      members.map((member) => ({
+        ...member,
+        pattern:
+          run && prompt
+            ? smallMap(
+                member.head,
+                run.number,
+                row,
+                ahead || null,
+                view.ask,
+                info?.causal !== false,
+              )
+            : null,
+      })),
+    [names, run, row, ahead, answered],
+  );
   const keys = info && !info.ahead ? members.map((member) => mapKey(row, member.head)) : [];
   useEffect(() => {
     if (run && prompt && keys.length) view.ask.want(run.number, keys);

@@ -2,7 +2,7 @@
 
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Frame, needsModel } from "../lib/frame";
 import { isOff } from "../lib/interventions";
 import { useLate } from "../lib/late";
@@ -13,6 +13,7 @@ import { targetOf } from "../lib/target";
 import { tokenAt, tokenName } from "../lib/tokens";
 import { startView, type View } from "../lib/view";
 import { cardKey, type Sent, type Wanted } from "./head_readout/card";
+import { Causal } from "./head_readout/causal";
 import { Lists } from "./head_readout/lists";
 import { sentence } from "./head_readout/words";
 import "./head_readout.css";
@@ -31,6 +32,8 @@ const HELP = [
     "previous-token or duplicate-token head looks at. One prompt says little about what a head does elsewhere: " +
     "compare with random repeats in Heads.",
 ];
+
+const NO_TEXTS: Sent["texts"] = {};
 
 function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
   const picture = view.picture.value;
@@ -73,7 +76,23 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
     return late ? `${name} is waiting for the kernel.` : " ";
   };
   const shown = answer?.error ? null : (card ?? known?.card ?? null);
-  const texts = known?.texts ?? {};
+  const texts = known?.texts ?? NO_TEXTS;
+  const lists = useMemo(() => {
+    const prompt = shown && run?.rows[shown.row];
+    return (
+      prompt && (
+        <Lists
+          card={shown}
+          row={prompt}
+          unit={prompt.target.unit}
+          heads={run.n_layers * run.n_heads}
+          nameAt={(place) => tokenAt(run, shown.row, place)}
+          name={(id) => tokenName(run, id, texts)}
+          onKey={(key) => view.select({ key })}
+        />
+      )
+    );
+  }, [shown, run, texts, view]);
   return (
     <Frame
       view={view}
@@ -98,19 +117,17 @@ function HeadReadout({ view }: { view: View<Model> }): JSX.Element {
           {isOff(run, headName(wanted.head)) ? "switch on" : "switch off"}
         </button>
       )}
-      {shown && run?.rows[shown.row] && (
-        <div class={card ? "rs-readout" : "rs-readout rs-old"}>
-          <Lists
-            card={shown}
-            row={run.rows[shown.row]!}
-            unit={run.rows[shown.row]!.target.unit}
-            heads={run.n_layers * run.n_heads}
-            nameAt={(place) => tokenAt(run, shown.row, place)}
-            name={(id) => tokenName(run, id, texts)}
-            onKey={(key) => view.select({ key })}
-          />
-        </div>
+      {wanted && run?.model && prompt && !isOff(run, headName(wanted.head)) && (
+        <Causal
+          view={view}
+          run={run.number}
+          row={row}
+          head={wanted.head}
+          direct={card?.effect ?? null}
+          unit={prompt.target.unit}
+        />
       )}
+      {lists && <div class={card ? "rs-readout" : "rs-readout rs-old"}>{lists}</div>}
     </Frame>
   );
 }

@@ -119,12 +119,11 @@ function Prompts({ view, picture, row }: Props): JSX.Element {
   const { inputs: asked, presets, unit, called, refused: unsplit } = payload.info as Info;
   const inputs = asked ?? NO_INPUTS;
   const theme = view.theme.value;
-  const { position, head } = view.selection.value;
+  const { position } = view.selection.value;
+  const tinted = payload.names.includes("sources");
+  const head = tinted ? view.selection.value.head : null;
   const tint = useMemo(
-    () =>
-      payload.names.includes("sources")
-        ? tintOf(payload.floats("sources"), head, { unit, called }, theme)
-        : null,
+    () => (tinted ? tintOf(payload.floats("sources"), head, { unit, called }, theme) : null),
     [payload, head, theme],
   );
   const [typed, setTyped] = useState<Typed | null>(null);

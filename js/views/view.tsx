@@ -3,6 +3,7 @@
 import type { RenderProps } from "@anywidget/types";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import * as words from "../../src/residscope/data/words.json";
 import { type BlockProps, scaleOf } from "../lib/blocks/block";
 import { ChipsBlock } from "../lib/blocks/chips";
 import { BarsBlock, spokenPart } from "../lib/blocks/component-bars";
@@ -34,6 +35,7 @@ import { ShowSwitch } from "../lib/show-switch";
 import type { Header, SelectionState, SharedTraits } from "../lib/state";
 import { type TargetWords, targetOf } from "../lib/target";
 import { startView, type View } from "../lib/view";
+import { filled } from "../lib/words";
 import "../lib/blocks/blocks.css";
 
 /** The synced traits of `src/residscope/views/base.py`; a class adds those that its menus name. */
@@ -175,7 +177,10 @@ function metaWords(
     .filter((one, i) => hasRows(one) && !alongTokens(one) && shown[i]!.row === null)
     .map((one) => meanWords(one.values, null));
   const one = shown.find(({ of }) => alongTokens(of) && hasRows(of));
-  const prompt = one && run.rows.length > 1 ? `prompt ${one.row} of ${run.rows.length}` : "";
+  const prompt =
+    one && run.rows.length > 1
+      ? filled(words.one_prompt, { row: one.row ?? 0, all: run.rows.length })
+      : "";
   return [...new Set([...means, prompt])].filter(Boolean).join(" · ");
 }
 

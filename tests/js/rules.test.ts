@@ -30,6 +30,6 @@ test.each(VIEWS)("$path imports no other view", ({ path, view, source }) => {
   const folder = path.slice(0, path.lastIndexOf("/"));
   for (const one of relative) {
     const target = new URL(one, `file:///a/b/${folder}/`).pathname;
-    expect(target).toMatch(new RegExp(`/js/(lib/|views/${view}[./])`));
+    expect(target).toMatch(new RegExp(`/js/(lib/|views/${view}[./])|^/src/residscope/data/`));
   }
 });

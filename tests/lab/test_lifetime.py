@@ -142,7 +142,7 @@ def test_converted_by_nbconvert_and_read_without_scripts_it_shows_the_same(lab, 
         plain.set_content(html)
         picture = plain.locator(".rs-still img")
         picture.wait_for()
-        assert "Direct effects on ·Mary − ·John" in picture.get_attribute("alt")
+        assert "logits by which ·Mary beats ·John" in picture.get_attribute("alt")
         box = picture.bounding_box()
         assert box["width"] > 600
         assert box["height"] > 200
@@ -166,7 +166,7 @@ def test_executed_and_converted_in_one_go_it_shows_its_pictures_too(browser, ker
         try:
             page = context.new_page()
             page.set_content(html, wait_until="domcontentloaded")
-            for number, said in ((0, "Direct effects on"), (1, "L3H0 at ·to (14) looks most at")):
+            for number, said in ((0, "logits by which ·Mary beats ·John"), (1, "L3H0 at ·to (14) looks most at")):
                 picture = page.locator(".rs-still img").nth(number)
                 picture.wait_for()
                 assert said in picture.get_attribute("alt")

@@ -101,6 +101,17 @@ def test_a_chip_changes_kind_and_dose_and_is_taken_back(lab, page):
     assert interventions(lab) == "()"
 
 
+def test_the_card_says_what_switching_its_head_off_costs(lab, page):
+    head = frame(page, "Head")
+    head.get_by_role("button", name="what switching it off costs").click()
+    head.locator(".rs-causal").wait_for()
+    before, off = python(lab, "[exp.trace.target_value.item(), exp.run(ablate='L2H0').target_value.item()]")
+    assert f"switched off it costs {number(before - off, sign=True)} (mean)" in head.locator(".rs-causal").inner_text()
+    for theme in ("dark", "light"):
+        lab.theme(theme)
+        lab.screenshot(f"causal-{theme}")
+
+
 KEYS = ["x", "b", "p", "Enter", "Escape", "ArrowUp", "ArrowLeft", "Home", "End", " ", "e", "c", "v", "z", "a"]
 
 

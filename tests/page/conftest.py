@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from residscope.quantity import Quantity
 from residscope.views import HeadAttribution, LayerAttribution
 from residscope.views.base import View
+from residscope.views.described import described
 from residscope.views.quantities import payload as payload_of
 from tests.browser import profile
 
@@ -109,7 +110,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def about(kind: type[View]) -> dict[str, Any]:
     """What the kernel says of a class of views before any run."""
-    return View._described(kind.__new__(kind), None)
+    view = kind.__new__(kind)
+    return described(view, view._menus, source=None)
 
 
 def view(name: str, id: str, **state: Any) -> dict[str, Any]:
@@ -215,6 +217,8 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
         "interventions": [],
         "answered": [],
         "warnings": [],
+        "interventions": [],
+        "answered": [],
     }
     return {**run, **changes}
 

@@ -5,7 +5,7 @@ import torch
 
 import residscope as rs
 from residscope.runs import causal
-from residscope.runs.causal import causal_effects
+from residscope.runs.causal import causal_effect, causal_effects
 from tests import architectures, tiny
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
@@ -57,6 +57,7 @@ def test_effects_come_layer_by_layer_from_the_last_and_are_remembered(monkeypatc
     assert filled == [[True, True, False], [True, False, False], [False, False, False], [False, False, False]]
     monkeypatch.setattr(causal, "read_logits", None)
     assert len(list(causal_effects(experiment.trace, "mean"))) == 1
+    assert torch.equal(causal_effect(experiment.trace, 2, 1, "mean"), experiment.causal_effects()[:, 2, 1])
     experiment.close()
 
 

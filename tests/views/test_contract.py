@@ -75,7 +75,7 @@ OF_EVERY_VIEW |= {"to_frame", "to_plotly", "to_png", "to_svg", "trace"}
 OF_A_BOX = {"children", "closed", "to_png", "to_svg"}
 OF_ONE = {
     rs.TokenStrip: {"colour", "from_arrays"},
-    rs.HeadAttribution: {"colour", "from_arrays", "scores_on"},
+    rs.HeadAttribution: {"colour", "from_arrays", "off", "scores_on"},
     rs.AttentionPattern: {"colour", "from_arrays", "hide_first", "to_circuitsvis"},
     rs.HeadReadout: {"from_arrays"},
     rs.LogitLens: {"from_arrays"},

@@ -255,7 +255,7 @@ def test_the_frame_is_shown_at_once_the_picture_after_the_run_and_once_more_when
     first, options = published[2]
     assert options == {"transient": {"display_id": bench._still}, "update": True}
     assert base64.b64decode(first["image/png"]).startswith(b"\x89PNG")
-    assert "strongest L" in first["text/plain"]
+    assert "; all heads together " in first["text/plain"]
     assert f'data-still="{bench._still}"' in first["text/html"]
     cells.open.set()
     settle(experiment)

@@ -67,7 +67,7 @@ def test_heads_layers_and_tokens_hold_the_numbers_they_were_given():
     heads = rs.HeadAttribution.from_arrays(numbers, name="ablation effect", unit="nats")
     np.testing.assert_array_equal(read(heads._data)[1]["0.values"], numbers[None])
     assert heads.to_frame()["value"].tolist()[:3] == [0.5, -1.5, 2.0]
-    assert heads._line() == "HeadAttribution: ablation effect; all heads together +1.00; strongest L1H0 +2.00"
+    assert heads._line() == "HeadAttribution: The largest is L1H0's, +2.00 nats."
     layers = rs.LayerAttribution.from_arrays([[1.0, -2.0], [3.0, 0.0]], ["L0.attn", "L0.mlp"], name="effect")
     info, arrays = read(layers._data)
     assert info["quantities"][0]["coords"] == {"component": ["L0.attn", "L0.mlp"]}
@@ -99,7 +99,7 @@ def test_a_lens_of_ones_own_guesses():
     np.testing.assert_allclose(arrays["top_probs.0"], shares, atol=1e-3)
     np.testing.assert_array_equal(arrays["target_value"], [[1.0, 2.0]])
     assert lens.status._header["depths"] == ["early", "late"]
-    assert lens._line().endswith("at late, after y (1), a leads with 0.600; gap = 2.00")
+    assert lens._line().endswith("At late, after y (1), a leads with 0.60; gap is 2.00.")
     assert lens.to_frame()["token"].tolist() == ["a", "b", "c", "d", "e", "f", "a", "h"]
     lens.close()
     flat = rs.LogitLens.from_arrays(["x", "y"], [["a", "b"]], [[0.9, 0.8]])

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 import residscope as rs
 from tests import tiny
-from tests.settled import filled, read
+from tests.settled import asked, filled, read
 
 PROMPTS = ["When Mary and John went to the store, John gave a drink to", "Tom met Anna at the park"]
 
@@ -73,16 +73,14 @@ def test_a_view_of_ones_own_is_compared_by_the_names_of_its_quantities(intervene
     np.testing.assert_array_equal(arrays["0.reference"], intervened.baseline.logits.max(-1).values)
 
 
-@pytest.mark.parametrize(
-    ("show", "words"),
-    [("now", "direct effects on ·Mary"), ("before", "direct effect before"), ("change", "change of direct effect")],
-)
+@pytest.mark.parametrize(("show", "words"), [("now", ""), ("before", " · before"), ("change", " · change")])
 def test_pictures_say_which_of_the_three_they_show(intervened, show, words):
     intervened.selection.update(show=show)
     for kind in (rs.HeadAttribution, rs.LayerAttribution):
         view = filled(kind(intervened))
         picture = view.to_svg(2000)
-        assert words in picture.replace("Direct", "direct")
+        assert ">direct effect " in picture
+        assert f"on ·Mary − ·John · logits{words}</text>" in picture
         assert ("final_norm" in picture) == (show == "change" and kind is rs.LayerAttribution)
 
 
@@ -200,3 +198,15 @@ def test_a_causal_effect_that_lacks_its_prompts_is_told_in_the_view(experiment):
     view = filled(rs.HeadAttribution(experiment, colour="causal effect", off="resample"))
     (job,) = [job for job in experiment.status._jobs if job["of"] == view._still]
     assert job["error"].startswith("there is nothing to resample row 0 from")
+
+
+def test_the_card_is_told_what_switching_its_head_off_costs(experiment):
+    view = filled(rs.HeadReadout(experiment))
+    (said, _) = asked(view, "causal/1/L1H2")["causal/1/L1H2"]
+    before = experiment.trace.target_value[1]
+    for kind, effect in said["causal"]:
+        run = experiment.run(ablate="L1H2", kind=kind)
+        assert effect == pytest.approx(float(before - run.target_value[1]), abs=1e-5)
+    assert [kind for kind, _ in said["causal"]] == ["mean", "zero"]
+    for key in ("causal/2/L1H2", "causal/0/L9H0", "causal/0/L0H9"):
+        assert isinstance(asked(view, key)[key][0], str)

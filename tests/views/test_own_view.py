@@ -59,9 +59,8 @@ def test_its_line_and_its_picture_say_what_is_selected(experiment):
     experiment.selection.update(head="1.2", depth=3, position=4, row=1)
     view, trace = Sizes(experiment), experiment.trace
     effect = float(trace.head_attribution()[1, 1, 2].abs())
-    assert view._line().startswith("Sizes, run 1: effect, strongest ")
-    assert f"L1H2 {number(effect)};" in view._line()
-    assert f"1.mid {'+' if trace.lens_target().value[1, 3] > 0 else '−'}" in view._line()
+    assert view._line().startswith(f"Sizes, run 1: L1H2 has an effect of {number(effect)}; the highest is ")
+    assert f"1.mid: {'+' if trace.lens_target().value[1, 3] > 0 else '−'}" in view._line()
     figure = view._figure(trace)
     assert [type(block) for block in figure.blocks] == [Heading, Map, Table, Heading, Curve, Heading, Map]
     heads, stream = (block for block in figure.blocks if isinstance(block, Map))
@@ -119,11 +118,11 @@ def test_the_change_is_shown_where_there_is_a_reference(experiment):
     experiment.selection.update(show="change", row=0)
     (drawn, *_) = view._figure(experiment.trace).blocks
     np.testing.assert_allclose(drawn.values, -experiment.trace.head_attribution()[0].numpy(), rtol=1e-6)
-    assert view._line().startswith("Changed, run 1: change of effect; strongest ")
+    assert view._line().startswith("Changed, run 1: The largest change is ")
     experiment.selection.update(show="before")
     (drawn, *_) = view._figure(experiment.trace).blocks
     np.testing.assert_allclose(drawn.values, 2 * experiment.trace.head_attribution()[0].numpy(), rtol=1e-6)
-    assert view._line().startswith("Changed, run 1: effect before; strongest ")
+    assert view._line().startswith("Changed, run 1: In the untouched run: The largest is ")
 
 
 def test_ids_are_shown_as_their_tokens(experiment):
@@ -146,7 +145,7 @@ def test_ids_are_shown_as_their_tokens(experiment):
 def test_numbers_without_a_model_are_a_view_too():
     norms = rs.Quantity("norm", [[1.0, 2.0, 3.0], [4.0, 5.0, np.nan]], "layer pos")
     view = rs.View.from_quantities([norms], TOKENS, title="Norms")
-    assert view._line() == "View: norm; strongest L1, ·the (1) +5.00"
+    assert view._line() == "View: The largest is +5.00 at L1, ·the (1)."
     assert view._about["title"] == "Norms"
     header = view.status._header
     assert header["model"] is None

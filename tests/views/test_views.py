@@ -11,6 +11,7 @@ import residscope as rs
 from residscope import views
 from residscope.analysis.check import LayerCheck
 from residscope.experiment import source_of
+from residscope.export.words import number as written
 from residscope.live.worker import Priority, Ticket
 from residscope.runs.runs import Runs
 from residscope.views.base import View
@@ -85,8 +86,11 @@ def test_layer_attribution_sends_every_part_by_name_and_the_parts_sum_to_the_tar
     assert shown["unit"] == "logits"
     for row, of_row in ((None, values.mean(0)), (1, values[1])):
         experiment.selection.update(row=row)
-        strongest = labels[int(np.abs(of_row).argmax())]
-        assert f"strongest {strongest} " in view._summary(trace)
+        layer, part = labels[int(of_row.argmax())].removeprefix("L").split(".")
+        noun = {"mlp": "MLP", "attn": "attention"}[part]
+        assert view._summary(trace).startswith(
+            f"Layer {layer}'s {noun} adds {written(float(of_row.max()), sign=True)} of the "
+        )
 
 
 @pytest.mark.parametrize("kind", [rs.HeadAttribution, rs.LayerAttribution], ids=lambda kind: kind.__name__)

@@ -66,18 +66,17 @@ export function Bars(props: Props): JSX.Element {
     setCursor(at);
     props.onChoose(at);
   };
-  const { hover, cursor, setCursor, point, press, forget, leave }: Pointed<number> =
-    usePointed<number>({
-      begin: () => props.start,
-      move: (at, { key }) => {
-        const last = lines.length - 1;
-        const to = { ArrowUp: at + 1, ArrowDown: at - 1, Home: last, End: 0 }[key];
-        return to === undefined ? null : Math.min(last, Math.max(0, to));
-      },
-      shows: true,
-      select: choose,
-      others: { p: choose, x: props.onSwitch },
-    });
+  const { hover, cursor, setCursor, point, press, away }: Pointed<number> = usePointed<number>({
+    begin: () => props.start,
+    move: (at, { key }) => {
+      const last = lines.length - 1;
+      const to = { ArrowUp: at + 1, ArrowDown: at - 1, Home: last, End: 0 }[key];
+      return to === undefined ? null : Math.min(last, Math.max(0, to));
+    },
+    shows: true,
+    select: choose,
+    others: { p: choose, x: props.onSwitch },
+  });
   const shown = cursor ?? hover;
 
   // Kept while the pointer moves, since there are many marks where there are many prompts.
@@ -136,10 +135,8 @@ export function Bars(props: Props): JSX.Element {
       aria-multiselectable
       aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
       tabIndex={0}
-      data-lm-suppress-shortcuts="true"
       onKeyDown={press}
-      onBlur={forget}
-      onPointerLeave={leave}
+      {...away}
     >
       <svg role="presentation" width={width} height={layout.bottom + AXIS_HEIGHT}>
         {pointed && (

@@ -39,7 +39,7 @@ export function Told({ shown, run, at, more }: ToldProps): JSX.Element {
   const write = shown.signed ? preciseSigned : precise;
   return (
     <>
-      <b>{nameOf(shown, at, run)}</b> {text && `${text} `}
+      <b>{nameOf(shown, at, run)}</b> {text ? `${text} ` : null}
       {inUnit(write(shown.values[index]!), shown.of.unit)}
       {[more, beside(shown, index)].map(
         (line) =>

@@ -19,7 +19,7 @@ export function ChipsBlock(props: BlockProps): JSX.Element {
   const last = sizes[0]! - 1;
   const [chosen = null] = chosenAt(shown, selection, run);
   const select = (at: number) => props.select(picked(dims, [at], run));
-  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<number>({
+  const { hover, cursor, setCursor, point, press, away } = usePointed<number>({
     begin: () => chosen ?? 0,
     move: (at, { key }) => moveAlong(at, last + 1, key),
     shows: true,
@@ -40,10 +40,8 @@ export function ChipsBlock(props: BlockProps): JSX.Element {
         aria-label={`${of.name} of each of ${last + 1} tokens`}
         aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={forget}
-        onPointerLeave={leave}
+        {...away}
       >
         {Array.from({ length: last + 1 }, (_, at) => {
           const value = values[at]!;

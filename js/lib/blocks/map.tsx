@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import * as words from "../../../src/residscope/data/words.json";
 import type { Cell, Spot } from "../grid";
 import { Heatmap, type Ring } from "../heatmap";
 import { Legend } from "../legend";
@@ -20,6 +21,7 @@ import {
 import { ends, endWords, type Ranked, ranked } from "../quantity-words";
 import { type Part, plain, Say } from "../sentence";
 import { headName, parseHead, togglePin } from "../state";
+
 import { type BlockProps, Told } from "./block";
 import { fold } from "./fold";
 
@@ -167,7 +169,7 @@ function List(props: StrongestProps & { words: Part[]; cells: Ranked[] }): JSX.E
           <span class="rs-number">{write(value)}</span>
         </button>
       ))}
-      {cells.length === 0 && <p class="rs-soft">none</p>}
+      {cells.length === 0 && <p class="rs-soft">{words.end_none}</p>}
     </div>
   );
 }

@@ -53,14 +53,15 @@ export function HeadMaps({ view, maps, numbers, head, pattern, query, blank }: P
   const side = asked?.side ?? SIDES[width > 0 && width <= NARROW ? 0 : 1]!;
   const best = pattern ? (patterns.keysOf(pattern, query, 1)[0]?.position ?? null) : null;
   const wanted = key ?? best ?? 0;
+  const all = useMemo((): Pane => ({ row: 0, col: 0, side: length }), [length]);
   const pane = useMemo((): Pane => {
-    if (length <= MOST_WHOLE) return { row: 0, col: 0, side: length };
+    if (length <= MOST_WHOLE) return all;
     const fits = asked && Math.max(asked.row, asked.col) + asked.side <= length;
     return fits ? asked : paneAt(query, wanted, side, length);
-  }, [asked, length, query, wanted]);
+  }, [asked, all, query, wanted]);
   useEffect(() => {
     // It stays where it is as long as it shows what is selected.
-    if (!asked || !holds(asked, query, wanted)) {
+    if (length > MOST_WHOLE && !(asked && holds(asked, query, wanted))) {
       setAsked(paneAt(query, wanted, side, length));
     }
   }, [query, wanted, length]);

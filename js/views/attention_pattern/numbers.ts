@@ -1,9 +1,11 @@
 /** What the numbers of the map are: attention, or what it moves; how they are said, written and coloured. */
 
+import * as words from "../../../src/residscope/data/words.json";
 import { largest, type Scale, sequentialScale, signedScale } from "../../lib/colour";
 import { number, precise, preciseSigned, signed } from "../../lib/number";
 import { keysIn, type Pattern, share, weightAt } from "../../lib/pattern";
 import type { Theme } from "../../lib/theme";
+import { filled } from "../../lib/words";
 
 export const ATTENTION = "attention";
 export const COLOURS = [ATTENTION, "value-weighted", "direct effect"];
@@ -23,7 +25,7 @@ export type Numbers = {
   scale(patterns: Pattern[], hideFirst: boolean, theme: Theme): Scale;
 };
 
-const MOVED = { takes: "moves from", gives: "is moved to", most: "moves most from" };
+const MOVED = { takes: "moves from", gives: "is moved to", most: words.most_moves };
 
 /** The numbers of one colour; `unit` is the target's, and `causal` says that no token looks at later ones. */
 export function numbersOf(colour: string, unit: string, causal: boolean): Numbers {
@@ -32,8 +34,8 @@ export function numbersOf(colour: string, unit: string, causal: boolean): Number
     return {
       ...MOVED,
       what: "length of what each token (row) moves from each earlier one",
-      said: (value) => `length ${number(value)}`,
-      told: (value) => `length ${precise(value)}`,
+      said: (value) => filled(words.length, { value: number(value) }),
+      told: (value) => filled(words.length, { value: precise(value) }),
       counts,
       scale: (patterns, hideFirst, theme) => sequentialScale(limit(patterns, hideFirst), theme),
     };
@@ -52,7 +54,7 @@ export function numbersOf(colour: string, unit: string, causal: boolean): Number
     what: `how much each token (row) looks at each ${causal ? "earlier" : "other"} one`,
     takes: "looks at",
     gives: "is looked at by",
-    most: "looks most at",
+    most: words.most_looks,
     said: share,
     told: precise,
     counts: (second) => second >= 0.005,

@@ -71,7 +71,6 @@ export function Overview({ pattern, pane, scale, hideFirst, theme, onPane }: Pro
         aria-label={`all ${length} tokens; the map shows rows ${pane.row} to ${last(pane, pane.row)}, columns ${pane.col} to ${last(pane, pane.col)}; arrow keys move it`}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it pans by arrow keys
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onPointerDown={drag}
         onPointerMove={drag}
         onKeyDown={(event) => {

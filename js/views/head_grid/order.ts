@@ -1,6 +1,7 @@
 /** Which heads are shown, in which order, and their small maps. */
 
 import type { Asker } from "../../lib/ask";
+import type { SmallMap } from "../../lib/blocks/small-maps";
 import { cutHead, mapKey, type Pattern } from "../../lib/pattern";
 import { type Head, type Header, parseHead } from "../../lib/state";
 import type { Tensor } from "../../lib/wire";
@@ -10,7 +11,7 @@ export const PINNED = "pinned heads";
 export const SORTS = ["head", "direct effect", "induction", "previous token", "duplicate token"];
 
 /** A head with what it is sorted by, if anything. */
-export type Member = { head: Head; value: number | null };
+export type Member = Omit<SmallMap, "pattern">;
 
 /** The heads shown, by their numbers or as they were pinned. */
 export function headsOf(

@@ -1,30 +1,26 @@
 /** The sentence under the small maps: which head comes first, and which rests most on the first token. */
 
+import * as words from "../../../src/residscope/data/words.json";
+import type { SmallMap } from "../../lib/blocks/small-maps";
 import { inUnit, number, signed } from "../../lib/number";
 import { keysIn, type Pattern, weightAt } from "../../lib/pattern";
-import { type Part, strong } from "../../lib/sentence";
+import type { Part } from "../../lib/sentence";
 import { headName } from "../../lib/state";
-import type { Member } from "./order";
+import { fill } from "../../lib/words";
 
-type Shown = Member & { pattern: Pattern | null };
-
-/** "By direct effect L3H0 comes first, with +2.81 logits. L1H4 rests most on the first token, with 0.93 of its attention." */
-export function sentence(maps: Shown[], sort: string, unit: string, length: number): Part[] {
+/** "By direct effect L3H0 comes first, +2.81 logits. Most at rest on the first token is L1H4, with 0.93 of it." */
+export function sentence(maps: SmallMap[], sort: string, unit: string, length: number): Part[] {
   const [first] = maps;
   const layer = first?.head[0];
   const together = maps.every(({ head }) => head[0] === layer);
-  const where = together ? `heads of layer ${layer}` : "heads";
-  const words: Part[] = [`Attention of the ${maps.length} ${where}. `];
+  const said = fill(together ? words.maps_layer : words.maps, {
+    count: String(maps.length),
+    layer: String(layer),
+  });
   if (first && first.value !== null && !Number.isNaN(first.value)) {
     const value =
       sort === "direct effect" ? inUnit(signed(first.value), unit) : number(first.value);
-    words.push(
-      `By ${sort} `,
-      strong(headName(first.head)),
-      " comes first, with ",
-      strong(value),
-      ". ",
-    );
+    said.push(" ", ...fill(words.maps_first, { sort, head: headName(first.head), value }));
   }
   const resting = maps
     // A pooled map has the largest weights, not their mean.
@@ -32,9 +28,9 @@ export function sentence(maps: Shown[], sort: string, unit: string, length: numb
     .map((one) => ({ one, share: one.pattern ? onFirst(one.pattern) : Number.NaN }))
     .filter(({ share }) => !Number.isNaN(share))
     .sort((a, b) => b.share - a.share)[0];
-  if (!resting) return words;
-  words.push(strong(headName(resting.one.head)), " rests most on the first token, with ");
-  return [...words, strong(number(resting.share)), " of its attention."];
+  if (!resting) return said;
+  const rest = { head: headName(resting.one.head), share: number(resting.share) };
+  return [...said, " ", ...fill(words.maps_rest, rest)];
 }
 
 /** How much of their attention the queries after the first pay to the first key, on average. */

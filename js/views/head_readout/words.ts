@@ -1,11 +1,13 @@
 /** The card in one sentence. */
 
+import * as words from "../../../src/residscope/data/words.json";
 import { inUnit, signed } from "../../lib/number";
 import { share } from "../../lib/pattern";
-import { type Part, strong, token } from "../../lib/sentence";
+import { type Part, token } from "../../lib/sentence";
 import { type Header, headName } from "../../lib/state";
 import { ofTarget, type TargetWords } from "../../lib/target";
 import { tokenAt, tokenName } from "../../lib/tokens";
+import { fill } from "../../lib/words";
 import type { Card } from "./card";
 
 /** "L3H0 at ·to (14) looks most at ·Mary (2) with 0.99 and promotes ·Mary most; it adds +2.81 of the ..." */
@@ -15,30 +17,35 @@ export function sentence(
   target: TargetWords,
   texts: Record<string, string>,
 ): Part[] {
-  const at = (position: number): Part[] => [
-    token(tokenAt(run, card.row, position)),
-    ` (${position})`,
-  ];
-  const words: Part[] = [strong(headName(card.head)), " at ", ...at(card.position)];
+  const at = (position: number) =>
+    fill(words.token_at, {
+      token: token(tokenAt(run, card.row, position)),
+      position: String(position),
+    });
+  const named = ([id]: [number, number]) => token(tokenName(run, id, texts));
   const [most] = card.looks;
-  if (most) words.push(" looks most at ", ...at(most[0]), " with ", strong(share(most[1])));
   const [promotes, suppresses] = card.writes.map(([, pairs]) => pairs[0]);
-  if (promotes && suppresses) {
-    const named = ([id]: [number, number]) => token(tokenName(run, id, texts));
-    words.push(", promotes ", named(promotes), " most and suppresses ", named(suppresses), " most");
-  }
-  if (card.effect !== null) {
-    const at = run.rows[card.row]?.target_position;
-    const where = at === card.position ? "" : " where the target is read";
-    const unit = Number.isNaN(target.value) ? target.unit : "";
-    words.push("; it adds ", strong(inUnit(signed(card.effect), unit)), " ");
-    words.push(...effectOn(target), where);
-  }
-  return [...words, "."];
+  const there = run.rows[card.row]?.target_position === card.position;
+  return fill(words.card, {
+    head: headName(card.head),
+    token: at(card.position),
+    looks: most ? fill(words.card_looks, { token: at(most[0]), value: share(most[1]) }) : "",
+    writes:
+      promotes && suppresses
+        ? fill(words.card_writes, { promoted: named(promotes), suppressed: named(suppresses) })
+        : "",
+    effect:
+      card.effect === null
+        ? ""
+        : fill(there ? words.card_effect : words.card_effect_there, {
+            value: inUnit(signed(card.effect), Number.isNaN(target.value) ? target.unit : ""),
+            aim: effectOn(target),
+          }),
+  });
 }
 
 function effectOn(target: TargetWords): Part[] {
-  return Number.isNaN(target.value) ? ["to ", ...target.name] : ofTarget(target);
+  return Number.isNaN(target.value) ? fill(words.card_to, { name: target.name }) : ofTarget(target);
 }
 
 /** "1st", "2nd", "11th". */

@@ -36,7 +36,7 @@ export function DepthControls({ names, depth, onDepth }: Props): JSX.Element {
     onDepth(event.currentTarget.valueAsNumber);
   };
   return (
-    <div class="rs-lens-controls" data-lm-suppress-shortcuts="true">
+    <div class="rs-lens-controls">
       <span>layer</span>
       <button
         type="button"

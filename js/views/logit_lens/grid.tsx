@@ -72,8 +72,7 @@ export function LensGrid(props: Props): JSX.Element {
     setCursor,
     point,
     press,
-    forget,
-    leave,
+    away,
   } = usePointed<Spot>({
     begin: () => ({ row: chosen.row ?? depths - 1, col: chosen.col ?? 0 }),
     move: (from, { key, ctrlKey, metaKey }) =>
@@ -87,8 +86,9 @@ export function LensGrid(props: Props): JSX.Element {
   useLayoutEffect(() => {
     const element = scroller.current;
     if (!element || shownColumn === null) return;
-    const to = scrollTo(layout, element.scrollLeft, shownColumn);
-    if (to === element.scrollLeft) return;
+    // To ask the element where it stands would lay out the page.
+    const to = scrollTo(layout, window.scroll, shownColumn);
+    if (to === window.scroll) return;
     element.scrollLeft = to;
     setScroll(element.scrollLeft);
   }, [layout, shownColumn]);
@@ -102,7 +102,7 @@ export function LensGrid(props: Props): JSX.Element {
   useLayoutEffect(() => {
     const context = marks.current && prepare(marks.current, layout, ratio);
     if (context) paintMarks(context, window, axis, chosen, pointed);
-  });
+  }, [window, axis, chosen.row, chosen.col, pointed?.row, pointed?.col, layout, ratio, seen]);
 
   const spotOf = (event: MouseEvent): Spot | null => {
     const spot = spotAt(layout, window.scroll, event.offsetX, event.offsetY);
@@ -132,9 +132,8 @@ export function LensGrid(props: Props): JSX.Element {
         aria-colcount={positions}
         aria-activedescendant={cursor ? `${id}-cell` : undefined}
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={forget}
+        onBlur={away.onBlur}
         onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
       >
         <div style={{ width: `${layout.full}px`, height: size.height }}>
@@ -146,7 +145,7 @@ export function LensGrid(props: Props): JSX.Element {
               onClick={click}
               onPointerMove={over}
               onPointerDown={over}
-              onPointerLeave={leave}
+              onPointerLeave={away.onPointerLeave}
             />
             {cursor && (
               <div class="rs-unseen" role="row" aria-rowindex={cursor.row + 1}>
@@ -158,11 +157,7 @@ export function LensGrid(props: Props): JSX.Element {
           </div>
         </div>
       </div>
-      {told && (
-        <Tooltip anchor={boxOf(layout, window.scroll, told)} key={`${told.row}.${told.col}`}>
-          {props.tooltip(told)}
-        </Tooltip>
-      )}
+      {told && <Tooltip anchor={boxOf(layout, window.scroll, told)}>{props.tooltip(told)}</Tooltip>}
       <div style={{ paddingTop: `${layout.top}px` }}>
         {props.legend(depths * layout.rowHeight - 1)}
       </div>

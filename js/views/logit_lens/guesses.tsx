@@ -17,8 +17,8 @@ export function Guesses({ lens, row, depth, position, most }: Props): JSX.Elemen
     <table class="rs-lens-guesses">
       <caption class="rs-unseen">most likely next tokens at the selected cell</caption>
       <tbody>
-        {lens.guesses(depth, position, most).map(({ id, probability: share }) => (
-          <tr key={id} title={`${precise(share)}, token id ${id}`}>
+        {lens.guesses(depth, position, most).map(({ id, probability: share }, at) => (
+          <tr key={at} title={`${precise(share)}, token id ${id}`}>
             <td class={side(id)}>
               <Token {...lens.name(id)} />
             </td>

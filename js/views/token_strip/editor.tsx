@@ -72,7 +72,6 @@ export function Editor(props: Props): JSX.Element {
       ref={holder}
       role="group"
       aria-label="edit prompts and answers"
-      data-lm-suppress-shortcuts="true"
       onKeyDown={press}
       onFocusOut={blur}
     >

@@ -1,11 +1,13 @@
 /** The target in numbers, in one line and in one sentence. */
 
 import type { JSX } from "preact";
+import * as words from "../../../src/residscope/data/words.json";
 import { number, probability, signed } from "../../lib/number";
-import { type Part, Say, strong, token } from "../../lib/sentence";
+import { type Part, Say, token } from "../../lib/sentence";
 import type { Header } from "../../lib/state";
-import { type TargetWords, targetOf } from "../../lib/target";
+import { kindOf, targetOf, whereTarget } from "../../lib/target";
 import { Token, tokenAt } from "../../lib/tokens";
+import { fill } from "../../lib/words";
 
 type Props = {
   run: Header;
@@ -18,7 +20,7 @@ type Props = {
 export function Facts({ run, row, own }: Props): JSX.Element {
   const target = targetOf(run.rows, row);
   const one = row === null ? null : run.rows[row];
-  const mean = one ? "" : "mean ";
+  const mean = one ? null : "mean ";
   return (
     <p class="rs-facts">
       <span>
@@ -39,7 +41,7 @@ export function Facts({ run, row, own }: Props): JSX.Element {
       {own && <span>the model's own top two</span>}
       <span>
         {mean}
-        {target.wrong ? "difference" : target.alone}{" "}
+        {target.wrong ? "difference" : kindOf(target)}{" "}
         {target.before !== null && `${number(target.before)} → `}
         <b>{number(target.value)}</b>
         {target.before !== null && `, ${signed(target.value - target.before)}`} {target.unit}
@@ -75,14 +77,6 @@ export function Facts({ run, row, own }: Props): JSX.Element {
   );
 }
 
-/** ", before +12.31; among later parts L3.mlp changed most, by −1.39." */
-function changed(run: Header, { before }: TargetWords): string {
-  if (before === null) return ".";
-  const [most] = run.answered;
-  const answer = most ? `; among later parts ${most[0]} changed most, by ${signed(most[1])}` : "";
-  return `, before ${signed(before)}${answer}.`;
-}
-
 /** "0.9998 → ", where there is a number before. */
 function from(before: number | null | undefined, write: (before: number) => string): string {
   return before === null || before === undefined ? "" : `${write(before)} → `;
@@ -93,25 +87,30 @@ export function sentence(run: Header, row: number | null, position: number | nul
   const target = targetOf(run.rows, row);
   const shown = run.rows[row ?? 0];
   if (!shown) return [];
-  const at = (where: number): Part[] => [token(tokenAt(run, row ?? 0, where)), ` (${where})`];
-  if (!run.model) return position === null ? [] : ["Looking at ", ...at(position), "."];
-  if (position !== null && position !== shown.target_position) {
-    const id = shown.ids[position];
-    return [
-      "Looking at ",
+  const at = (where: number) => ({
+    token: token(tokenAt(run, row ?? 0, where)),
+    position: String(where),
+  });
+  const read = at(shown.target_position);
+  if (position !== null && (!run.model || position !== shown.target_position)) {
+    return fill(run.model ? words.looking_elsewhere : words.looking_at, {
       ...at(position),
-      `, token ${id}; the target is read at `,
-      ...at(shown.target_position),
-      ".",
-    ];
+      id: String(shown.ids[position]),
+      read: read.token,
+      read_position: read.position,
+    });
   }
-  const where: Part[] =
-    row === null
-      ? [`On average over ${run.rows.length} prompts, `]
-      : ["After ", ...at(shown.target_position), ", "];
-  const value = target.wrong ? Math.abs(target.value) : target.value;
-  const amount: Part[] = [strong(number(value)), ` ${target.unit}${changed(run, target)}`];
-  if (!target.wrong) return [...where, `the ${target.alone} of `, target.right, " is ", ...amount];
-  const order = target.value < 0 ? " is behind " : " is ahead of ";
-  return [...where, target.right, order, target.wrong, " by ", ...amount];
+  if (!run.model) return [];
+  const [most] = run.answered;
+  const after = [words.after, words.after_change, words.after_answer];
+  const average = [words.on_average, words.on_average_change, words.on_average_answer];
+  const template = row === null ? average : after;
+  return fill(template[target.before === null ? 0 : most ? 2 : 1]!, {
+    ...read,
+    rows: String(run.rows.length),
+    target: whereTarget(target, target.value),
+    before: signed(target.before ?? 0),
+    part: most?.[0] ?? "",
+    change: signed(most?.[1] ?? 0),
+  });
 }

@@ -55,7 +55,7 @@ export function Strip(props: Props): JSX.Element {
     const { row, position: at } = chip.dataset;
     return { row: Number(row), position: at === undefined ? null : Number(at) };
   };
-  const { hover, cursor, setCursor, point, press, forget, leave } = usePointed<Spot>({
+  const { hover, cursor, setCursor, point, press, away } = usePointed<Spot>({
     begin: () => ({ row: shownRow, position }),
     move: (at, { key }) => moveIn(lengths, at, key),
     select: onSelect,
@@ -117,9 +117,8 @@ export function Strip(props: Props): JSX.Element {
         aria-label="tokens"
         aria-activedescendant={cursor ? nameOf(cursor) : undefined}
         tabIndex={0}
-        data-lm-suppress-shortcuts="true"
         onKeyDown={press}
-        onBlur={forget}
+        {...away}
         onClick={(event) => {
           const spot = spotOf(event);
           setCursor(null);
@@ -128,7 +127,6 @@ export function Strip(props: Props): JSX.Element {
         }}
         onDblClick={onEdit}
         onPointerOver={(event) => point(spotOf(event))}
-        onPointerLeave={leave}
       >
         {isLong(run) ? (
           <LongRows

@@ -16,6 +16,9 @@ STOPS: dict[Scale, list[str]] = {
 }
 """ColorBrewer's RdBu and PuOr, turned so that positive comes last; and from nothing to much."""
 
+POSITIVE: str = _PALETTE["signed"]["RdBu"]["positive"]
+"""What the positive end is called."""
+
 MLP_SHADE: float = _PALETTE["mlp_shade"]
 """An MLP's share of the full colour, which tells it from attention."""
 

@@ -27,13 +27,14 @@ def number(value: float, *, sign: bool = False) -> str:
     return f"{'−' if value < 0 else '+' if sign else ''}{text}"
 
 
-def probability(value: float) -> str:
-    """Write a probability to three decimals; what is not quite 0, or not quite 1, is not written as that."""
-    if 0 < value < 0.0005:
-        return "<0.001"
-    if 0.9995 <= value < 1:
-        return ">0.999"
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def probability(value: float, decimals: int = 3) -> str:
+    """Write a probability to so many decimals; what is not quite 0, or not quite 1, is not written as that."""
+    step = 10.0**-decimals
+    if 0 < value < step / 2:
+        return f"<{step:.{decimals}f}"
+    if 1 - step / 2 <= value < 1:
+        return f">{1 - step:.{decimals}f}"
+    return "–" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def share(value: float) -> str:

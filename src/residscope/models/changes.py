@@ -3,11 +3,12 @@
 import functools
 import types
 import weakref
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from dis import get_instructions
-from operator import is_
+from operator import attrgetter, is_, methodcaller
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ CONFIG_SETTINGS = (
 """The settings that a forward reads while it runs; all others are read when the model is made."""
 
 
+_DEVICE, _DTYPE, _VERSION = attrgetter("device"), attrgetter("dtype"), attrgetter("_version")
+_ADDRESS = methodcaller("data_ptr")
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """A snapshot of what a model's numbers depend on.
@@ -79,15 +84,17 @@ class Snapshot:
 def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
     """Walk over these modules and their submodules, each once."""
     names: dict[type[torch.nn.Module], tuple[str, ...]] = {}
-    modules: dict[int, weakref.ref[torch.nn.Module]] = {}
+    known: set[int] = set()
+    modules: list[torch.nn.Module] = []
     settings: list[Any] = []
     tensors: list[Tensor | None] = []
     waiting: list[torch.nn.Module | None] = list(roots)
-    while waiting:
-        module = waiting.pop()
-        if module is None or id(module) in modules:
+    # It grows while it is gone through.
+    for module in waiting:
+        if module is None or id(module) in known:
             continue
-        modules[id(module)] = weakref.ref(module)
+        known.add(id(module))
+        modules.append(module)
         own, kind = vars(module), type(module)
         if kind not in names:
             names[kind] = _settings_like(module)
@@ -103,8 +110,8 @@ def snapshot_of(*roots: torch.nn.Module) -> Snapshot:
     for config in _configs(*roots):
         settings += [tuple(value) if type(value) is list else value for value in map(vars(config).get, CONFIG_SETTINGS)]
     there = [tensor for tensor in tensors if tensor is not None]
-    places = [tensor.device for tensor in there] + [tensor.dtype for tensor in there]
-    return Snapshot(list(modules.values()), settings, there, places)
+    places = [*map(_DEVICE, there), *map(_DTYPE, there)]
+    return Snapshot(list(map(weakref.ref, modules)), settings, there, places)
 
 
 class WeightSamples:
@@ -128,15 +135,15 @@ class WeightSamples:
 
     def read(self) -> bytes:
         """Return the values as they are now, and how often each weight has been edited."""
-        addresses = [weight.data_ptr() for weight in self._weights]
+        addresses = list(map(_ADDRESS, self._weights))
         if addresses != self._addresses:
             self._find()
             self._addresses = addresses
         # On a GPU each transfer waits for the whole queue; on the CPU NumPy joins small pieces in a third of the time.
         values = [torch.cat([view.reshape(-1) for view in views]).cpu().numpy() for views in self._far]
         values += [np.concatenate(views, axis=None) for views in self._near]
-        versions = [weight._version for weight in self._counted]
-        return b"".join(each.tobytes() for each in values) + repr(versions).encode()
+        versions = array("q", map(_VERSION, self._counted))
+        return b"".join([*(each.tobytes() for each in values), versions.tobytes()])
 
     def _find(self) -> None:
         near, far = defaultdict[int, list[Any]](list), defaultdict[tuple[torch.device, int], list[Tensor]](list)

@@ -36,6 +36,7 @@ class Twin:
         self._copy: TransformerBridge | None = None
         self._seen: Snapshot | None = None
         self._samples = WeightSamples(())
+        self._offloaded = False
         self._version = 0
         self._last: _Look | None = None
         self._tokenizer = TokenizerCopy()
@@ -99,9 +100,9 @@ class Twin:
         if seen is None or not now.has_parts_of(seen):
             self._copy, self._version = None, self._version + 1
         if seen is None or not now.has_tensors_of(seen):
-            self._copy, self._samples = None, WeightSamples(now.tensors)
+            self._copy, self._samples, self._offloaded = None, WeightSamples(now.tensors), any_offloaded(now.tensors)
         self._seen = now
-        if any_offloaded(now.tensors):
+        if self._offloaded:
             self._copy = None
         elif self._copy is None:
             self._copy = _copy_of(model)

@@ -47,6 +47,29 @@ def causal_effects(trace: Trace, kind: AblationKind) -> Iterator[Float[Tensor, "
     yield found
 
 
+def causal_effect(trace: Trace, layer: int, head: int, kind: AblationKind) -> Float[Tensor, "group"]:
+    """Return one head's causal effect, of those already measured or by a run of its own, and remember it.
+
+    Args:
+        trace: the run.
+        layer: the head's.
+        head: its number.
+        kind: what it becomes.
+
+    Raises:
+        InputError: for an unknown kind, or one that lacks the prompts it needs.
+        StaleWeightsError: when the weights have changed since the run.
+    """
+    known = known_causal_effects(trace, kind)
+    if known is not None:
+        return known[:, layer, head]
+    # Before the memory's own lock is taken: the edit reads the untouched run's.
+    edit = _edit(trace, layer, head, kind)
+    return memory_of(trace).of(
+        ("causal", kind, layer, head), lambda twin: trace.target_value - _targets(twin, trace, [edit])[0]
+    )
+
+
 def known_causal_effects(trace: Trace, kind: AblationKind) -> Tensor | None:
     """Return every head's causal effect if all have been measured, or None."""
     found: Tensor | None = memory_of(trace).find(("causal", kind))

@@ -10,7 +10,7 @@ import torch
 import traitlets
 
 from residscope.export.figure import Block, Figure, Group, Map
-from residscope.export.words import measured, number, share
+from residscope.export.words import measured
 from residscope.given import Run
 from residscope.header import tokens_of
 from residscope.live.shared import Selection
@@ -31,6 +31,7 @@ from residscope.views.patterns import (
     maps,
     windows,
 )
+from residscope.views.sentences import looks_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,15 +171,17 @@ class AttentionPattern(View):
             return str(error)
         numbers = shown.values[row, position, : trace.lengths[row]]
         if np.isnan(numbers).all():
-            return f"layer {layer} has no attention"
-        key = int(np.nan_to_num(np.abs(numbers)).argmax())
-        value, tokens = float(numbers[key]), tokens_of(trace, row)
-        does, said = {
-            ATTENTION: ("looks most at", share(value)),
-            WEIGHTED: ("moves most from", f"length {number(value)}"),
-            EFFECT: ("moves most from", f"{number(value, sign=True)} {shown.unit}"),
-        }[self.colour]
-        return f"L{layer}H{head} at {tokens[position]} ({position}) {does} {tokens[key]} ({key}) with {said}"
+            return f"Layer {layer} has no attention."
+        keys = numbers[: position + 1] if trace.is_causal else numbers
+        return looks_sentence(
+            f"L{layer}H{head}",
+            tokens_of(trace, row),
+            position,
+            keys,
+            self.selection.key,
+            self.colour,
+            shown.unit,
+        )
 
     def _figure(self, trace: Run) -> Figure:
         """Return the selected head's map, and the pinned heads' small ones, on one scale."""
@@ -216,7 +219,7 @@ class AttentionPattern(View):
         (name, selected), *others = pictures.items()
         what = f"{name} · {self.colour}, each token (row) to each {'earlier ' if trace.is_causal else ''}one"
         blocks: list[Block] = [selected, Group(others)] if others else [selected]
-        return Figure("Attention", measured(what, selected.unit), facts(trace), caption(self._summary(trace)), blocks)
+        return Figure("Attention", measured(what, selected.unit), facts(trace), self._summary(trace), blocks)
 
     def _whole_figure(self, trace: Run) -> Figure:
         """Return the same picture.

@@ -1,16 +1,10 @@
 """What the still pictures of several views have in common."""
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from residscope.export.figure import Numbers
 from residscope.export.words import number, visible
 from residscope.given import Given, Run
 from residscope.header import target_position
 from residscope.live.shared import Selection
 from residscope.live.wire import text
-from residscope.quantity import SumCheck
 from residscope.runs.trace import Trace
 
 
@@ -23,26 +17,6 @@ def facts(trace: Run, *more: str) -> str:
     """Return the facts at the right of a picture's title; arrays have no run to name."""
     run = ["as cached" if trace.cache_mismatch else "", f"run {trace.number}"] if isinstance(trace, Trace) else []
     return " · ".join(filter(None, [*more, *run]))
-
-
-def sum_facts(checks: Sequence[SumCheck], row: int | None) -> str:
-    """Return the sum check of one row, or the worst one, in words; nothing without checks."""
-    if not checks:
-        return ""
-    shown = checks if row is None else [checks[row]]
-    worst = max(shown, key=lambda check: (not check.ok, abs(check.difference)))
-    whose = "worst prompt: " if len(shown) > 1 else ""
-    return (
-        f"{whose}sum {number(worst.sum)} {'=' if worst.ok else '≠'} {number(worst.target)} {'✓' if worst.ok else '!'}"
-    )
-
-
-def mean_words(values: Numbers, row: int | None) -> str:
-    """Say how many prompts a mean is over, of numbers [row ...]; nothing for one row."""
-    if row is not None:
-        return ""
-    counted = int((~np.isnan(values.reshape(len(values), -1))).any(1).sum())
-    return f"mean of {len(values)} prompts" if counted == len(values) else f"mean of {counted} of {len(values)} prompts"
 
 
 def target_name(trace: Run, row: int | None) -> str:
@@ -68,24 +42,6 @@ def target_words(trace: Trace, row: int) -> str:
 def _amount(trace: Trace, row: int | None) -> str:
     values = trace.target_value if row is None else trace.target_value[row : row + 1]
     return f"{number(float(values.float().mean()))} {trace.target.unit}"
-
-
-def effect_words(trace: Trace, name: str, row: int | None) -> str:
-    """Name parts of the target in a sentence, with the target's own value."""
-    mean = "on average " if row is None else ""
-    return f"{name}s on {target_name(trace, row)}, which is {mean}{_amount(trace, row)}"
-
-
-def ends_words(trace: Trace, row: int | None) -> tuple[str, str]:
-    """Name the two ends of parts of the target: which answer they push towards."""
-    sides = [trace.target.right, trace.target.wrong]
-    rows = range(len(trace.lengths)) if row is None else [row]
-    right, wrong = (
-        [*dict.fromkeys(visible(text(side[one].text)) for one in rows)] if side is not None else [] for side in sides
-    )
-    right_words = right[0] if len(right) == 1 else "the right answer"
-    wrong_words = wrong[0] if len(wrong) == 1 else "the wrong answer"
-    return f"towards {right_words}", f"towards {wrong_words}" if wrong else f"away from {right_words}"
 
 
 def chosen_row(wanted: int | None, rows: int) -> int | None:

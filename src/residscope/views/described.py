@@ -1,4 +1,4 @@
-"""What the browser needs to know of a view before any run: its title, its help and its menus."""
+"""What the browser needs to know about a view before any run: its title, its help and its menus."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from residscope.live.source import Source
 
 
 class Described(Protocol):
-    """A view, with the words and traits of its class."""
+    """A view with the texts and traits of its class."""
 
     title: Any
     help: Any
@@ -19,12 +19,12 @@ class Described(Protocol):
 
 
 def described(view: Described, menus: Iterable[str], source: Source[Any] | Fixed) -> dict[str, Any]:
-    """Return the words of a view's class, and a menu for each of some traits.
+    """Return the texts of a view's class, and a menu for each of some traits.
 
     Args:
-        view: whose class it is.
-        menus: the traits that the user chooses from: enumerations tagged with a label.
-        source: what the view follows; given quantities may have a title of their own.
+        view: a view of the class.
+        menus: the traits that the user chooses from, enumerations with a label.
+        source: what the view follows; given quantities can have a title of their own.
     """
     own = source.now().trace.title if isinstance(source, Fixed) else ""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(view).__name__).capitalize()

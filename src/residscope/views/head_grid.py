@@ -10,7 +10,6 @@ import traitlets
 from residscope.analysis.scores import KINDS
 from residscope.experiment import Experiment
 from residscope.export.figure import Figure, Group, Map
-from residscope.export.words import number
 from residscope.fixed import Fixed
 from residscope.given import Given, Run
 from residscope.header import unit_of
@@ -24,6 +23,7 @@ from residscope.views.captions import caption, facts
 from residscope.views.from_arrays import shaped
 from residscope.views.head_summary import check_fit
 from residscope.views.patterns import flat, given_maps, maps, shrunk
+from residscope.views.sentences import maps_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,13 +126,10 @@ class HeadGrid(View):
         heads = self._heads(trace)
         if not heads:
             return "no pinned head is in this run" if self.shown == PINNED else "there is no such layer in this run"
-        what = "the pinned heads" if self.shown == PINNED else f"the {len(heads)} heads of layer {heads[0][0]}"
-        if self.sort == HEAD:
-            return f"attention of {what}"
-        layer, head = heads[0]
         row = min(self.selection.row or 0, len(trace.lengths) - 1)
-        value = number(float(self._values(trace)[row, layer, head]), sign=self.sort == EFFECT)
-        return f"attention of {what}, by {self.sort}; L{layer}H{head} comes first, with {value}"
+        first = None if self.sort == HEAD else float(self._values(trace)[row, *heads[0]])
+        unit = unit_of(trace) if self.sort == EFFECT else ""
+        return maps_sentence(heads, first, self.sort, unit, [_on_first(trace, row, *head) for head in heads])
 
     def _figure(self, trace: Run) -> Figure:
         """Return the small maps with the heads' names."""
@@ -146,7 +143,8 @@ class HeadGrid(View):
             labels = [str(position) for position in range(length)]
             drawn.append((f"L{layer}H{head}", Map(values, labels, labels, "sequential", 1.0, "attention", "")))
         what = f"attention of each token (row) to each {'earlier' if trace.is_causal else 'other'} one · 0 to 1"
-        return Figure("Head maps", what, facts(trace), caption(self._summary(trace)), [Group(drawn)])
+        said = self._summary(trace)
+        return Figure("Head maps", what, facts(trace), said if drawn else caption(said), [Group(drawn)])
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:
@@ -207,3 +205,13 @@ class HeadGrid(View):
 
     def _packed(self, trace: Run, patterns: torch.Tensor) -> wire.Array:
         return flat(trace, shrunk(trace, patterns, SIDE).half().cpu().numpy())
+
+
+def _on_first(trace: Run, row: int, layer: int, head: int) -> float:
+    """Return how much of their attention the queries after the first pay to the first key, NaN of a long prompt."""
+    length = trace.lengths[row]
+    if length > SIDE:
+        return np.nan
+    weights = maps(trace, layer, head)[row, 1:length, :length].double()
+    total = float(weights.nansum())
+    return float(weights[:, 0].nansum()) / total if total > 0 else np.nan

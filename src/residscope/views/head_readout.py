@@ -9,17 +9,24 @@ from torch import Tensor
 from residscope.export.figure import Block, Figure, Table
 from residscope.export.words import number, share
 from residscope.given import Run
-from residscope.header import name_of, text_of, texts_of, tokens_of, unit_of
+from residscope.header import name_of, target_position, text_of, texts_of, tokens_of
+from residscope.inputs.interventions import AblationKind
 from residscope.live.shared import Selection
 from residscope.live.worker import Ticket
+from residscope.runs.causal import causal_effect
+from residscope.runs.trace import Trace
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
-from residscope.views.captions import caption, facts, refusal, spot_of, target_name
+from residscope.views.captions import caption, facts, refusal, spot_of
 from residscope.views.head_summary import HeadSummary, given_heads, head_summary
 from residscope.views.patterns import given_maps
+from residscope.views.sentences import card_sentence
+from residscope.views.target_words import aims_of, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CAUSAL_KEY = re.compile(r"causal/(\d{1,6})/L(\d{1,4})H(\d{1,4})")
 
 _KEY = re.compile(r"card/(\d{1,6})/L(\d{1,4})H(\d{1,4})/(\d{1,9})")
 
@@ -87,6 +94,9 @@ class HeadReadout(View):
         Raises:
             NoAnswerError: for a key that the run does not have, and for a layer without heads.
         """
+        causal = _CAUSAL_KEY.fullmatch(key)
+        if causal and isinstance(trace, Trace):
+            return {}, _causal(trace, *map(int, causal.groups()))
         match = _KEY.fullmatch(key)
         if not match:
             raise NoAnswerError(f"there is no {key!r:.80} in this run")
@@ -122,7 +132,7 @@ class HeadReadout(View):
         for kind, pairs in _written(card):
             rows += [(kind, text_of(trace, token), value) for token, value in pairs]
         if card.effect is not None:
-            rows.append(("direct effect", target_name(trace, card.row), card.effect))
+            rows.append(("direct effect", target_words(aims_of(trace), card.row).name, card.effect))
         rows += [("score", kind, value) for kind, value in card.scores.items()]
         frame = pd.DataFrame(rows, columns=["kind", "name", "value"])
         frame.insert(0, "position", card.position)
@@ -136,15 +146,16 @@ class HeadReadout(View):
             return card
         tokens = tokens_of(trace, card.row)
         (key, weight), *_ = card.looks
-        at = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        words = [f"{at} looks most at {tokens[key]} ({key}) with {share(weight)}"]
         firsts = [name_of(trace, pairs[0][0]) for _, pairs in _written(card) if pairs]
-        if len(firsts) == 2:
-            words.append(f"promotes {firsts[0]} most and suppresses {firsts[1]}")
-        if card.effect is not None:
-            amount = f"{number(card.effect, sign=True)} {unit_of(trace)}".rstrip()
-            words.append(f"adds {amount} to {target_name(trace, card.row)}")
-        return "; ".join(words)
+        return card_sentence(
+            f"L{card.layer}H{card.head}",
+            (tokens[card.position], card.position),
+            ((tokens[key], key), weight),
+            (firsts[0], firsts[1]) if len(firsts) == 2 else None,
+            card.effect,
+            target_words(aims_of(trace), card.row),
+            there=target_position(trace, card.row) == card.position,
+        )
 
     def _figure(self, trace: Run) -> Figure:
         """Return the card's lists side by side."""
@@ -162,7 +173,7 @@ class HeadReadout(View):
             scores = [(kind, number(value)) for kind, value in card.scores.items()]
             blocks.append(Table("head scores · 0 to 1", scores))
         what = f"L{card.layer}H{card.head} at {tokens[card.position]} ({card.position})"
-        return Figure("Head", what, facts(trace), caption(self._summary(trace)), blocks)
+        return Figure("Head", what, facts(trace), self._summary(trace), blocks)
 
     def _whole_figure(self, trace: Run) -> Figure:
         """Return the same picture.
@@ -174,6 +185,18 @@ class HeadReadout(View):
         if isinstance(card, str):
             raise refusal(card, trace)
         return self._figure(trace)
+
+
+def _causal(trace: Trace, row: int, layer: int, head: int) -> dict[str, Any]:
+    """Return what switching a head off costs the target in one row, by what it becomes.
+
+    Raises:
+        NoAnswerError: for a row, or a layer with heads, that the run does not have.
+    """
+    if row >= len(trace.target_value) or trace.head_attribution()[:, layer, head].isnan().all():
+        raise NoAnswerError(f"Layer {layer} has no attention heads.")
+    kinds: list[AblationKind] = ["mean", "zero"]
+    return {"causal": [[kind, float(causal_effect(trace, layer, head, kind)[row])] for kind in kinds]}
 
 
 def _sent(trace: Run, card: HeadSummary) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from residscope.export.figure import Block, Curve, Figure, Map, Table
-from residscope.export.words import number, probability
+from residscope.export.words import probability
 from residscope.given import Given, Run
 from residscope.header import name_of, target_position, texts_of, tokens_of, unit_of
 from residscope.live import wire
@@ -18,10 +18,12 @@ from residscope.live.worker import Priority, Ticket
 from residscope.runs.lens import LensTarget
 from residscope.views.answers import NoAnswerError, Sent
 from residscope.views.base import View
-from residscope.views.captions import caption, facts, target_name
+from residscope.views.captions import facts
 from residscope.views.checks import check_info
 from residscope.views.lens_grid import LensGrid
 from residscope.views.lens_numbers import given_lens, likeliest, listed, read_cells, read_target
+from residscope.views.sentences import lens_sentence
+from residscope.views.target_words import aims_of, target_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,15 +238,15 @@ class LogitLens(View):
         row, depth, position = self._spot(trace)
         ids, probabilities = self._cells(trace, row, position, position + 1, at_once=at_once)
         token, share = int(ids[depth, 0, 0]), float(probabilities[depth, 0, 0])
-        leads = (
-            "the most likely token has not arrived yet"
-            if token < 0
-            else f"{name_of(trace, token)} leads with {probability(share)}"
+        tokens, read = tokens_of(trace, row), target_position(trace, row)
+        return lens_sentence(
+            trace.depths[depth],
+            (tokens[position], position),
+            None if token < 0 else (name_of(trace, token), share),
+            target_words(aims_of(trace), row),
+            float(read_target(trace).value[row, depth]),
+            (tokens[read], read),
         )
-        target = float(read_target(trace).value[row, depth])
-        words = f"at {trace.depths[depth]}, after {tokens_of(trace, row)[position]} ({position}), {leads}"
-        told = f"; {target_name(trace, row)} = {number(target)} {unit_of(trace)}".rstrip()
-        return words if np.isnan(target) else words + told
 
     def _drawn(self, trace: Run, start: int, stop: int, *, at_once: bool) -> Figure:
         row, depth, position = self._spot(trace)
@@ -272,13 +274,13 @@ class LogitLens(View):
         ]
         target = read_target(trace)
         if not target.value[row].isnan().all():
-            name = f"{target_name(trace, row)} over layers"
+            name = f"{target_words(aims_of(trace), row).name} over layers"
             blocks.append(Curve(trace.depths, target.value[row].float().cpu().numpy(), name, unit_of(trace)))
         what = "most likely next token if the model stopped here · probability"
         check = [
             f"output {'=' if one.ok else '≠'} model {'✓' if one.ok else '!'}" for one in target.checks[row : row + 1]
         ]
-        sentence = caption(self._said(trace, at_once=at_once)) + _left_out(start, stop, trace.lengths[row])
+        sentence = self._said(trace, at_once=at_once) + _left_out(start, stop, trace.lengths[row])
         return Figure("Logit lens", what, facts(trace, *check), sentence, blocks)
 
     def _spot(self, trace: Run) -> tuple[int, int, int]:

@@ -1,26 +1,45 @@
 """Quantities as still pictures, each with a line of words."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from residscope.export.colours import MLP_SHADE, Scale
 from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Heading, Map, Table
-from residscope.export.words import measured, number, visible
+from residscope.export.words import number, visible
 from residscope.given import Given
 from residscope.header import tokens_of
 from residscope.live.shared import Selection
 from residscope.quantity import TOKEN_AXES, Quantity
 from residscope.runs.trace import Trace
-from residscope.views.captions import caption, effect_words, ends_words, facts, mean_words, sum_facts, target_name
+from residscope.views.captions import facts
 from residscope.views.quantities import labels_of, shown
+from residscope.views.quantity_words import HEADS, Said, Show, end_words, mean_words, sentence, sum_words, what_words
+from residscope.views.target_words import TargetWords, aims_of, target_words
+from residscope.views.templates import WORDS, fill
 
 LISTED = 3
-HEADS = ("layer", "head")
-CHANGE = "change of "
 
 Run = Trace | Given
-Cell = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A quantity as it is drawn: what is said of it, the run that it is of, and what is selected."""
+
+    said: Said
+    run: Run
+    selection: Selection
+
+    @property
+    def one(self) -> Quantity:
+        return self.said.one
+
+    @property
+    def row(self) -> int | None:
+        return self.said.row
 
 
 def figure(title: str, quantities: list[Quantity], run: Run, selection: Selection) -> Figure:
@@ -28,69 +47,60 @@ def figure(title: str, quantities: list[Quantity], run: Run, selection: Selectio
     blocks: list[Block] = []
     told: list[str] = []
     what = ""
-    drawn = [(every, *shown(every, selection, len(run.lengths))) for every in quantities]
-    for every, one, row in drawn:
-        if one.name.startswith(CHANGE):
-            alike = [other.limit for _, other, _ in drawn if other.name.startswith(CHANGE) and other.unit == one.unit]
-            one = replace(one, high=max(alike) or None)
-        words = measured(_called(every, run, row, selection), one.unit)
+    drawn = [_drawn(every, run, selection) for every in quantities]
+    for each in drawn:
         if len(quantities) > 1:
-            blocks.append(Heading(words))
+            blocks.append(Heading(what_words(each.said)))
         else:
-            what = words
-        blocks += _blocks(every, one, run, row, selection, headed=len(quantities) > 1)
-        told += [_of_rows(every, row, run), sum_facts(every.checks, row)]
-    facts_told = facts(run, *dict.fromkeys(told))
-    return Figure(title, what, facts_told, caption(summary(quantities, run, selection)), blocks)
+            what = what_words(each.said)
+        if each.said.show == "change":
+            of_changes = [other for other in drawn if other.said.show == "change" and other.one.unit == each.one.unit]
+            high = max(other.one.limit for other in of_changes) or None
+            each = replace(each, said=replace(each.said, one=replace(each.one, high=high)))
+        blocks += _blocks(each, headed=len(quantities) > 1)
+        told += [_of_rows(each), sum_words(each.said.of.checks, each.row)]
+    return Figure(title, what, facts(run, *dict.fromkeys(told)), _summary(drawn), blocks)
 
 
 def summary(quantities: list[Quantity], run: Run, selection: Selection) -> str:
-    """Return one line that says what is shown: each quantity, its strongest cell and the selected one."""
-    said = []
-    for every in quantities:
-        one, row = shown(every, selection, len(run.lengths))
-        failed = [f"sum check fails: {check.reason}" for check in every.checks if not check.ok]
-        said.append([*_summary(every, one, run, row, selection), *failed[:1]])
-    return "; ".join(", ".join(words) if len(said) > 1 else "; ".join(words) for words in said)
+    """Say in a line what is shown: of each quantity the selected cell, and the strongest."""
+    return _summary([_drawn(every, run, selection) for every in quantities])
 
 
-def is_of_target(one: Quantity, selection: Selection) -> bool:
-    """Tell whether numbers are parts of the target: they have a sign, and a check of their sum."""
-    now = one.reference is None or selection.show == "now"
-    return bool(one.checks) and one.scale == "signed" and now
+def said_of(every: Quantity, run: Run, selection: Selection, target: TargetWords | None) -> Said:
+    """Return what is on screen of a quantity, as it is spoken of."""
+    one, row = shown(every, selection, len(run.lengths))
+    show: Show = "now" if every.reference is None else cast("Show", selection.show)
+
+    def name(at: int) -> str:
+        return _name(one, [int(index) for index in np.unravel_index(at, one.values.shape)], run, row)
+
+    return Said(every, one, show, row, name, target)
 
 
-def _summary(every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection) -> list[str]:
-    heads = one.dims == HEADS
-    signed = one.scale == "signed"
-    if is_of_target(every, selection) and isinstance(run, Trace):
-        words = [effect_words(run, every.name, row)]
-    else:
-        mean = _of_rows(every, row, run) if not (signed and isinstance(run, Given)) else ""
-        words = [", ".join(filter(None, [_called(every, run, row, selection), mean]))]
-    values = one.values
-    if heads and signed and (isinstance(run, Given) or is_of_target(every, selection)):
-        words[0] += f"; all heads together {number(float(np.nansum(values)), sign=True)}"
-    if np.isnan(values).all():
-        return [*words, "no head has a number" if heads else "there are no numbers"]
-    sizes = np.abs(np.nan_to_num(values))
-    strongest = tuple(int(at) for at in np.unravel_index(sizes.argmax(), values.shape))
-    words.append(f"strongest {_name(one, strongest, run, row)} {number(float(values[strongest]), sign=signed)}")
-    chosen = _chosen(one, run, row, selection)
-    if chosen and chosen != strongest and not np.isnan(values[chosen]):
-        words.append(f"{_name(one, chosen, run, row)} {number(float(values[chosen]), sign=signed)}")
-    return words
+def _drawn(every: Quantity, run: Run, selection: Selection) -> _Drawn:
+    said = said_of(every, run, selection, None)
+    if isinstance(run, Trace) and every.checks:
+        said = replace(said, target=target_words(aims_of(run), said.row))
+    return _Drawn(said, run, selection)
 
 
-def _blocks(
-    every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection, *, headed: bool
-) -> list[Block]:
+def _summary(drawn: list[_Drawn]) -> str:
+    words = []
+    for each in drawn:
+        words.append(sentence(each.said, _chosen(each)))
+        words += [f"The sum check fails: {check.reason}." for check in each.said.of.checks if not check.ok][:1]
+    return " ".join(words)
+
+
+def _blocks(drawn: _Drawn, *, headed: bool) -> list[Block]:
+    every, one, run, row, selection = drawn.said.of, drawn.one, drawn.run, drawn.row, drawn.selection
     labels = labels_of(one, run)
-    # With several quantities, each has a heading that says it.
-    name, unit = ("", "") if headed else (_called(every, run, row, selection), one.unit)
+    # Of several, each has a heading that says it.
+    name, unit = ("", "") if headed else (one.name, one.unit)
     values = one.values
     if len(one.dims) == 2:
-        return _map(every, one, run, row, selection)
+        return _map(drawn)
     if not one.dims or (labels is not None and one.dims[0] not in TOKEN_AXES):
         texts = [one.name] if labels is None else labels.reshape(-1).tolist()
         pairs = zip(texts, values.reshape(-1).tolist(), strict=True)
@@ -120,7 +130,8 @@ def _blocks(
     return [Bars(ticks, values, name, unit, spread if mean else None, shades)]
 
 
-def _map(every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection) -> list[Block]:
+def _map(drawn: _Drawn) -> list[Block]:
+    one, run, row, selection = drawn.one, drawn.run, drawn.row, drawn.selection
     down, across = one.dims
     rows, cols = _ticks(one, down, run, row), _ticks(one, across, run, row)
     values = one.values[: len(rows), : len(cols)]
@@ -129,11 +140,11 @@ def _map(every: Quantity, one: Quantity, run: Run, row: int | None, selection: S
     if one.dims == HEADS:
         head = selection.head
         ringed = head if head and head[0] < len(rows) and head[1] < len(cols) else (None, None)
-    drawn = Map(
+    cells = Map(
         values,
         rows,
         cols,
-        _scale(every, one),
+        _scale(drawn.said.of, one),
         one.limit,
         one.name,
         one.unit,
@@ -142,47 +153,31 @@ def _map(every: Quantity, one: Quantity, run: Run, row: int | None, selection: S
         upward=down in ("layer", "depth"),
         tokens=across in TOKEN_AXES,
     )
-    return [drawn, *_lists(every, one, run, row, selection)] if one.dims == HEADS else [drawn]
+    return [cells, *_lists(drawn.said)] if one.dims == HEADS else [cells]
 
 
-def _lists(every: Quantity, one: Quantity, run: Run, row: int | None, selection: Selection) -> list[Block]:
-    """Return the strongest heads in each direction, as tables."""
-    signed = one.scale == "signed"
-    order = [int(at) for at in np.argsort(-np.nan_to_num(one.values.reshape(-1)), kind="stable")]
-    above = [at for at in order if one.values.flat[at] > 0]
-    below = [at for at in reversed(order) if one.values.flat[at] < 0]
-    high, low = ("highest", "lowest")
-    if is_of_target(every, selection) and isinstance(run, Trace):
-        high, low = ends_words(run, row)
-    elif one.name.startswith(CHANGE):
-        high, low = "up most", "down most"
-    n_heads = one.values.shape[1]
+def _lists(said: Said) -> list[Block]:
+    """Return the strongest heads of either side, as tables."""
+    values, signed = said.values, said.one.scale == "signed"
+    order = [int(at) for at in np.argsort(-np.nan_to_num(values), kind="stable")]
+    above = [at for at in order if values[at] > 0]
+    below = [at for at in reversed(order) if values[at] < 0]
+    high, low = end_words(said)
     ends = [(high, above[:LISTED]), (low, below[:LISTED])] if signed else [(high, above[: 2 * LISTED])]
     return [
         Table(
             words,
-            [(f"L{at // n_heads}H{at % n_heads}", number(float(one.values.flat[at]), sign=signed)) for at in listed]
-            or [("none", "")],
+            [(said.name(at), number(float(values[at]), sign=signed)) for at in listed] or [(WORDS["end_none"], "")],
         )
         for words, listed in ends
     ]
 
 
-def _called(every: Quantity, run: Run, row: int | None, selection: Selection) -> str:
-    """Name a quantity as a title does."""
-    when = "" if every.reference is None or selection.show == "now" else selection.show
-    if when == "change":
-        return f"{CHANGE}{every.name}"
-    on = f" on {every.measured_on}" if every.measured_on else ""
-    if is_of_target(every, selection) and isinstance(run, Trace):
-        on = f" on {target_name(run, row)}"
-    return f"{every.name}{on}{when and f' {when}'}"
-
-
-def _of_rows(every: Quantity, row: int | None, run: Run) -> str:
-    """Say how many prompts a mean is over, or which prompt is shown if there is no mean."""
+def _of_rows(drawn: _Drawn) -> str:
+    """Say over how many prompts a mean goes, or which prompt is shown where there is no mean."""
+    every, row, rows = drawn.said.of, drawn.row, len(drawn.run.lengths)
     if every.has_tokens:
-        return f"prompt {row} of {len(run.lengths)}" if row is not None and len(run.lengths) > 1 else ""
+        return fill("one_prompt", row=row, all=rows) if row is not None and rows > 1 else ""
     return mean_words(every.values, row) if "row" in every.dims and every.n_rows > 1 else ""
 
 
@@ -211,7 +206,7 @@ def _tokens(run: Run, row: int) -> list[str]:
     return tokens_of(run, row)
 
 
-def _name(one: Quantity, cell: Cell, run: Run, row: int | None) -> str:
+def _name(one: Quantity, cell: Sequence[int], run: Run, row: int | None) -> str:
     """Name a cell: "L3H1", "embed", "L3, ·to (14)"."""
     if one.dims == HEADS:
         return f"L{cell[0]}H{cell[1]}"
@@ -224,15 +219,20 @@ def _name(one: Quantity, cell: Cell, run: Run, row: int | None) -> str:
     return ", ".join(names)
 
 
-def _chosen(one: Quantity, run: Run, row: int | None, selection: Selection) -> Cell | None:
-    """Return the cell that the selection means, or None."""
+def _chosen(drawn: _Drawn) -> int | None:
+    """Return the cell that the selection means, or the pinned part, or None."""
+    one, run, row, selection = drawn.one, drawn.run, drawn.row, drawn.selection
+    if drawn.said.is_parts:
+        names = one.names("component")
+        pinned = [name for name in selection.pinned if name in names]
+        return names.index(pinned[-1]) if pinned else None
     if one.dims == HEADS:
         at: tuple[int | None, ...] = selection.head or (None, None)
     else:
         at = tuple(_along(axis, run, row, selection) for axis in one.dims)
     if not at or any(index is None or index >= size for index, size in zip(at, one.values.shape, strict=True)):
         return None
-    return tuple(index for index in at if index is not None)
+    return int(np.ravel_multi_index([index for index in at if index is not None], one.values.shape))
 
 
 def _along(axis: str, run: Run, row: int | None, selection: Selection) -> int | None:

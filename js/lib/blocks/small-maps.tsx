@@ -1,19 +1,21 @@
 /** The small maps: hover, click and keyboard; one tab stop. */
 
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
-import type { Scale } from "../../lib/colour";
-import { isPlain } from "../../lib/keys";
-import { inUnit, number, signed } from "../../lib/number";
-import { hasAttention, type Pattern } from "../../lib/pattern";
-import { type Head, headName } from "../../lib/state";
-import type { Theme } from "../../lib/theme";
-import { Thumbnail } from "../../lib/thumbnail";
-import { useUnique } from "../../lib/unique";
-import type { Member } from "./order";
+import type { Scale } from "../colour";
+import { inUnit, number, signed } from "../number";
+import { hasAttention, type Pattern } from "../pattern";
+import { moveAlong, usePointed } from "../pointed";
+import { type Head, headName } from "../state";
+import type { Theme } from "../theme";
+import { Thumbnail } from "../thumbnail";
+import { useUnique } from "../unique";
+import "./small-maps.css";
+
+/** A head with its map, null while that is not here, and what it is sorted by, if anything. */
+export type SmallMap = { head: Head; value: number | null; pattern: Pattern | null };
 
 type Props = {
-  maps: (Member & { pattern: Pattern | null })[];
+  maps: SmallMap[];
   chosen: Head | null;
   pinned: string[];
   scale: Scale;
@@ -33,51 +35,38 @@ const AROUND = 24;
 
 export function SmallMaps(props: Props): JSX.Element {
   const { maps, chosen, pinned, scale, unit, theme, available } = props;
-  const [cursor, setCursor] = useState<number | null>(null);
-  const holder = useRef<HTMLDivElement>(null);
   const id = useUnique();
   const side = maps.length > MANY || available < 2 * (LARGE + AROUND) ? SMALL : LARGE;
   const across = Math.max(1, Math.floor(available / (side + AROUND)));
   const selected = maps.findIndex(
     (one) => chosen !== null && headName(one.head) === headName(chosen),
   );
-  const last = maps.length - 1;
   const write = props.signed ? signed : number;
 
-  const press = (event: KeyboardEvent) => {
-    if (!isPlain(event)) return;
-    const at = Math.min(last, cursor ?? Math.max(0, selected));
-    const moves: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      ArrowUp: at - across,
-      ArrowDown: at + across,
-      Home: 0,
-      End: last,
-    };
-    const to = moves[event.key];
-    const one = maps[at];
-    // The first arrow shows where the keyboard is; from there arrows move.
-    if (to !== undefined) setCursor(cursor === null ? at : to < 0 || to > last ? at : to);
-    else if (one && (event.key === "Enter" || event.key === " ")) props.onSelect(one.head);
-    else if (one && event.key === "p") props.onPin(headName(one.head));
-    else if (event.key === "Escape") setCursor(null);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
+  const {
+    cursor: at,
+    setCursor,
+    press,
+    away,
+  } = usePointed<number>({
+    begin: () => Math.max(0, selected),
+    move: (from, { key }) => moveAlong(from, maps.length, key, across),
+    shows: true,
+    select: (one) => maps[one] && props.onSelect(maps[one].head),
+    others: { p: (one) => maps[one] && props.onPin(headName(maps[one].head)) },
+  });
+  // There may be fewer now.
+  const cursor = at === null ? null : Math.min(at, maps.length - 1);
 
   return (
     <div
       class="rs-small-maps"
-      ref={holder}
       role="listbox"
       aria-label={`attention of ${maps.length} heads`}
       aria-activedescendant={cursor === null ? undefined : `${id}-${cursor}`}
       tabIndex={0}
-      data-lm-suppress-shortcuts="true"
       onKeyDown={press}
-      onBlur={() => setCursor(null)}
+      {...away}
     >
       {maps.map(({ head, value, pattern }, at) => {
         const name = headName(head);
@@ -91,7 +80,7 @@ export function SmallMaps(props: Props): JSX.Element {
         return (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the list that holds it takes the keys
           <div
-            key={name}
+            key={at}
             id={`${id}-${at}`}
             class={marks.filter(Boolean).join(" ")}
             role="option"
