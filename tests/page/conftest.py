@@ -214,8 +214,6 @@ def make_run(number: int = 7, rows: int = 1, **changes: Any) -> dict[str, Any]:
             "processing": "raw weights",
             "bos": "BOS <|endoftext|>",
         },
-        "interventions": [],
-        "answered": [],
         "warnings": [],
         "interventions": [],
         "answered": [],
