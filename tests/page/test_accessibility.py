@@ -147,7 +147,10 @@ TAB_STOPS = {
         *("about Attention", "menu", "colour", "without the first token"),
         *("attention of L3H1, 15 tokens by 15", "L1H3", "unpin L1H3", "L2H0", "unpin L2H0"),
     ],
-    "head_readout": ["about Head", "menu", "·John (4)", "·Mary (2)"],
+    "head_readout": [
+        *("about Head", "menu", "switch off", "what switching it off costs"),
+        *("·John (4)", "·Mary (2)"),
+    ],
     "head_grid": ["about Head maps", "menu", "heads of", "sorted by", "attention of 8 heads"],
     "logit_lens": [
         *("about Logit lens", "menu", "play through the layers", "layer"),
