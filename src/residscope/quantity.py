@@ -130,8 +130,6 @@ class Quantity:
         for field, value in given.items():
             self._set(field, value)
         self._check()
-        if self.lengths is not None:
-            self._cut()
 
     @property
     def n_rows(self) -> int:
@@ -201,8 +199,6 @@ class Quantity:
         for field, value in words.items():
             other._set(field, value)
         other._check()
-        if other.lengths is not None:
-            other._cut()
         return other
 
     def change(self) -> "Quantity":
@@ -302,6 +298,8 @@ class Quantity:
                 self._check_shape(what, given)
         if self.checks and len(self.checks) != self.n_rows:
             raise InputError("checks", f"{len(self.checks)} checks for {self.n_rows} rows: give one for each")
+        if self.lengths is not None:
+            self._cut(self.lengths)
 
     def _check_shape(self, what: str, given: NDArray[Any]) -> None:
         if given.shape != self.values.shape:
@@ -318,9 +316,8 @@ class Quantity:
         if "component" in self.dims and "component" not in self.coords:
             raise InputError("coords", 'the component axis needs names: coords={"component": ["embed", "L0.attn"]}')
 
-    def _cut(self) -> None:
+    def _cut(self, lengths: tuple[int, ...]) -> None:
         """Blank all numbers beyond a row's last token."""
-        lengths = self.lengths or ()
         if len(lengths) != self.n_rows:
             raise InputError("lengths", f"{len(lengths)} lengths for {self.n_rows} rows: give one for each")
         longest = max(map(self.size, TOKEN_AXES))

@@ -191,7 +191,7 @@ ROWS = rs.Quantity("norm", np.ones((3, 2)), "row layer")
         (of_class(ROWS), InputError, "norm has 3 rows, and the run has 2"),
         (given(), InputError, "View.quantities yielded nothing to show"),
         (given(NORMS, tokens=["a"]), InputError, "norm has numbers for 3 tokens, and tokens has 1 token"),
-        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens differ in rows: they have 2"),
+        (given(ROWS, rs.Quantity("b", np.ones((2, 1)), "row layer")), InputError, "tokens have 2 and 3 rows"),
         (given(NORMS, tokens="cat"), TypeError, "tokens is a list of texts"),
     ],
 )
