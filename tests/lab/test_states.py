@@ -63,8 +63,8 @@ def test_large_patterns_are_fetched_and_the_wait_is_said(lab, page):
     page.locator(".rs-run", has_text="run 2").last.wait_for()
     page.locator(".rs-say", has_text="L1H1 at").wait_for()
     lab.execute(
-        "send, answer = pattern.answer, threading.Event()\n"
-        "pattern.answer = lambda *asked: (answer.wait(), send(*asked))[1]\n"
+        "send, answer = pattern._answer_to, threading.Event()\n"
+        "pattern._answer_to = lambda *asked: (answer.wait(), send(*asked))[1]\n"
         "exp.selection.update(head='2.5')"
     )
     page.locator(".rs-say", has_text="L2H5 is waiting for the kernel").wait_for()

@@ -55,7 +55,7 @@ def test_x_switches_the_selected_head_off_and_on_and_every_view_answers(lab, pag
     assert f"{number(before)} → {number(value)}, {number(value - before, sign=True)} logits" in facts
     assert "KL" in facts
     assert frame(page, "Prompt").locator(".rs-intervention").inner_text().startswith("L2H0 off")
-    assert f"of later parts {answered[0][0]} changed most" in frame(page, "Prompt").locator(".rs-say").inner_text()
+    assert f"among later parts {answered[0][0]} changed most" in frame(page, "Prompt").locator(".rs-say").inner_text()
     assert frame(page, "Head").get_by_role("button", name="switch on").count() == 1
     for theme in ("dark", "light"):
         lab.theme(theme)
