@@ -96,7 +96,7 @@ def test_a_chip_changes_kind_and_dose_and_is_taken_back(lab, page):
     chip.locator("select").select_option("resample")
     frame(page, "Heads").locator(".rs-error", has_text="nothing to resample row 0 from").wait_for()
     assert python(lab, "exp.status.run") == 4
-    chip.get_by_role("button", name="take back").click()
+    chip.get_by_role("button", name="undo").click()
     runs(page, 5)
     assert interventions(lab) == "()"
 
