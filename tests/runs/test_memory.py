@@ -40,7 +40,7 @@ def test_what_was_asked_for_longest_ago_is_forgotten_first(monkeypatch):
     monkeypatch.setattr(memory, "KEPT_BYTES", 100)
     model = tiny.bridge("llama")
     kept = memory.Memory(rs.Trace(model, Reader(model).parse("Tom", None, None, None))._twin, b"")
-    kept._computed = lambda compute: compute(None)
+    kept.use = lambda compute: compute(None)
     for name in ("one", "two", "one", "three"):
         kept.of(name, lambda _twin: torch.zeros(10))
     assert kept.keys == ["one", "three"]
