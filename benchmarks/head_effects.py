@@ -26,8 +26,8 @@ def measure(scale: Scale) -> list[Row]:
     model = models.gpt2(scale.size, processed=True)
     with one_thread():
         rows = [
-            *_at(model, scale, scale.medium, new=1 / 10, same=1 / 100, call=1 / 5),
-            *_at(model, scale, scale.long, new=1 / 50, same=None, call=1 / 15),
+            *_at(model, scale, scale.medium, new=1 / 7, same=1 / 70, call=1 / 5),
+            *_at(model, scale, scale.long, new=1 / 20, same=None, call=1 / 15),
             _look(model, scale),
         ]
     return rows
