@@ -46,6 +46,23 @@ def test_the_users_model_is_never_changed():
     assert torch.equal(model(tokens).detach(), logits)
 
 
+@pytest.mark.parametrize("name", ["GPT-2", "GPT-NeoX", "BLOOM", "Phi-3", "GPT-J"])
+def test_nothing_of_the_users_model_is_set_while_it_is_copied(name, monkeypatch):
+    model = architectures.build(name)
+    users = {id(module): module for module in (*model.modules(), *model.original_model.modules())}
+    written, write = [], torch.nn.Module.__setattr__
+
+    def noted(module, attribute, value):
+        if id(module) in users:
+            written.append((type(module).__name__, attribute))
+        write(module, attribute, value)
+
+    monkeypatch.setattr(torch.nn.Module, "__setattr__", noted)
+    with twin_of(model).use() as twin:
+        assert not users.keys() & {id(module) for module in (*twin.modules(), *twin.original_model.modules())}
+    assert written == []
+
+
 def test_the_twin_shares_every_weight():
     model = tiny.bridge("llama")
     with twin_of(model).use() as twin:

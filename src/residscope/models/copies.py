@@ -1,6 +1,7 @@
 """Copy a module tree without what must not be copied: hooks, what they hold, activations, and mostly the tensors."""
 
 import copy
+import types
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -25,11 +26,28 @@ def copy_modules(root: Root, modules: Iterable[torch.nn.Module], keep: Iterable[
             shared: dict[int, object] = {id(value): value for value in kept}
             shared |= {id(tensor): tensor.detach() for tensor in _leftovers(every)}
             shared |= {id(hooks): type(hooks)() for hooks in _hooks(every)}
-            return copy.deepcopy(root, shared)
+            return _copied(root, every, shared)
         except RuntimeError as error:
             if "changed size during iteration" not in str(error) or attempt == 4:
                 raise
     raise AssertionError
+
+
+def _copied(root: Root, modules: list[torch.nn.Module], shared: dict[int, object]) -> Root:
+    """Copy a module tree by its modules' state alone.
+
+    TransformerLens' own way to copy fused attention takes the config from the original, and the way to copy from its
+    class, until the copy is made: a forward in another thread would fail meanwhile.
+    """
+    clones = {id(one): (one, type(one).__new__(type(one))) for one in modules if hasattr(type(one), "__deepcopy__")}
+    for key, (module, clone) in clones.items():
+        shared[key] = clone
+        # May be a method of what holds the whole model.
+        shared |= {id(value): value for value in vars(module).values() if isinstance(value, types.MethodType)}
+    whole = copy.deepcopy(root, shared)
+    for module, clone in clones.values():
+        vars(clone).update(copy.deepcopy(dict(vars(module)), shared))
+    return whole
 
 
 def modules_of(*roots: torch.nn.Module) -> list[torch.nn.Module]:
