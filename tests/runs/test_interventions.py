@@ -263,3 +263,25 @@ def test_the_top_heads_can_be_switched_off(demo):
     assert experiment.interventions == (rs.Ablation(top),)
     assert len(experiment.trace.edits) == 3
     experiment.close()
+
+
+def test_a_with_statement_takes_back_its_own_alone_whatever_is_done_inside(demo):
+    experiment = rs.Experiment(demo, PROMPTS[0], (" Mary", " John"))
+    experiment.ablate("L3H0")
+    with experiment.ablated("L3H0", "zero") as same:
+        assert same is experiment
+        assert experiment.interventions == (rs.Ablation("L3H0"), rs.Ablation("L3H0", "zero"))
+        inside = experiment.trace.target_value
+        assert torch.equal(inside, experiment.run(ablate="L3H0", kind="zero").target_value)
+        experiment.ablate("L1H2", "zero")
+        experiment.scale("L2.mlp", 2)
+        experiment.reset("L2.mlp")
+        experiment.steer(1, [0.1] * demo.cfg.d_model)
+    left = [rs.Ablation("L3H0"), rs.Ablation("L1H2", "zero"), rs.Steering(1, [0.1] * demo.cfg.d_model)]
+    assert experiment.interventions == tuple(left)
+    with pytest.raises(ZeroDivisionError), experiment.ablated("L0H0"):
+        raise ZeroDivisionError
+    assert experiment.interventions == tuple(left)
+    experiment.reset(left[1])
+    assert experiment.interventions == (left[0], left[2])
+    experiment.close()

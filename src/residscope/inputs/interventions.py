@@ -40,10 +40,6 @@ class _OfParts:
     def _check(self) -> None:
         """Refuse what no model can do."""
 
-    def without(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of its parts, without these."""
-        return tuple(name for name in self.what if name not in names)
-
 
 @dataclass(frozen=True, repr=False)
 class Ablation(_OfParts):
@@ -201,27 +197,28 @@ def sites_of(intervention: Intervention, positions: Positions | None) -> list[Si
 
 def added(before: Sequence[Intervention], new: Intervention) -> tuple[Intervention, ...]:
     """Return interventions with a newer one, which replaces older ones of the same parts and positions."""
+    if isinstance(new, Steering):
+        return (*before, new)
     kept: list[Intervention] = []
     for one in before:
-        if isinstance(one, Steering) or isinstance(new, Steering) or one.positions != new.positions:
-            kept.append(one)
-            continue
-        left = one.without(new.what)
-        if left:
-            kept.append(replace(one, what=left))
+        replaced = not isinstance(one, Steering) and one.positions == new.positions
+        kept += _less(one, new.what) if replaced else [one]
     return (*kept, new)
 
 
 def without(before: Sequence[Intervention], name: str) -> tuple[Intervention, ...]:
     """Return interventions without those of one part."""
-    kept: list[Intervention] = []
-    for one in before:
-        if isinstance(one, Steering):
-            kept += [one] if one.name != name else []
-            continue
-        left = one.without([name])
-        kept += [replace(one, what=left)] if left else []
-    return tuple(kept)
+    return tuple(left for one in before for left in _less(one, [name]))
+
+
+def _less(one: Intervention, names: Sequence[str]) -> list[Intervention]:
+    """Return what is left of an intervention without these parts: the very same one if it has none of them."""
+    if isinstance(one, Steering):
+        return [] if one.name in names else [one]
+    left = tuple(name for name in one.what if name not in names)
+    if left == one.what:
+        return [one]
+    return [replace(one, what=left)] if left else []
 
 
 def checked(
