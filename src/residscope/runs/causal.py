@@ -63,10 +63,10 @@ def causal_effect(trace: Trace, layer: int, head: int, kind: AblationKind) -> Fl
     known = known_causal_effects(trace, kind)
     if known is not None:
         return known[:, layer, head]
-    # Before the memory's own lock is taken: the edit reads the untouched run's.
-    edit = _edit(trace, layer, head, kind)
+    # Before the memory's own lock is taken: the edits read the untouched run's.
+    edits = _edits(trace, [(layer, head)], kind)
     return memory_of(trace).of(
-        ("causal", kind, layer, head), lambda twin: trace.target_value - _targets(twin, trace, [edit])[0]
+        ("causal", kind, layer, head), lambda twin: trace.target_value - _targets(twin, trace, edits)[0]
     )
 
 
@@ -82,8 +82,7 @@ def _filled(trace: Trace, kind: AblationKind, memory: Memory) -> Iterator[Tensor
     most = max(1, TOKENS_AT_ONCE // trace.tokens.numel())
     for start in range(0, len(heads), most):
         some = heads[start : start + most]
-        edits = [_edit(trace, layer, head, kind) for layer, head in some]
-        values = memory.use(partial(_targets, trace=trace, edits=edits))
+        values = memory.use(partial(_targets, trace=trace, edits=_edits(trace, some, kind)))
         for (layer, head), value in zip(some, values, strict=True):
             effects[:, layer, head] = trace.target_value - value
         yield effects.clone()
@@ -95,16 +94,16 @@ def _heads(model: TransformerBridge, n_layers: int, n_heads: int) -> list[tuple[
     return [(layer, head) for layer in layers for head in range(n_heads)]
 
 
-def _edit(trace: Trace, layer: int, head: int, kind: AblationKind) -> Edit:
+def _edits(trace: Trace, heads: Sequence[tuple[int, int]], kind: AblationKind) -> tuple[Edit, ...]:
+    """Return the edits that ablate these heads, one each."""
     inputs, memory = trace.inputs, memory_of(trace.baseline)
-    ablation = Ablation((layer, head), kind)
+    ablation = Ablation(heads, kind)
     asked = memory.use(
         lambda twin: checked(
             [ablation], twin, trace.lengths, _no_prompts, has_corrupted=inputs.corrupted_tokens is not None
         )
     )
-    (edit,) = edits_of(replace(inputs, interventions=asked), memory)
-    return edit
+    return edits_of(replace(inputs, interventions=asked), memory)
 
 
 def _no_prompts(_prompts: object) -> tuple[tuple[int, ...], ...]:
