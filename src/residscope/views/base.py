@@ -309,10 +309,14 @@ class View(Picturable):
         """Return the quantities of a run, or those given instead of one."""
         if isinstance(run, Given):
             return list(run.quantities)
-        now, before = (
-            collected(self.quantities(one), one, type(self).__name__, self._most_axes) for one in (run, run.baseline)
-        )
-        return now if run.baseline is run else compared(now, before)
+        now = self._collected(run)
+        # A quantity may come with its reference.
+        if run.baseline is run or all(one.reference is not None for one in now):
+            return now
+        return compared(now, self._collected(run.baseline))
+
+    def _collected(self, run: Trace) -> list[Quantity]:
+        return collected(self.quantities(run), run, type(self).__name__, self._most_axes)
 
     def _chosen(self, change: Any) -> None:
         if self._last is not None and isinstance(self._last.trace, Given):
