@@ -7,7 +7,7 @@ from residscope.analysis.lens import rank_of
 from residscope.errors import brief
 from residscope.export.words import visible
 from residscope.given import Given, Run
-from residscope.inputs.interventions import Ablation, Asked, Intervention, Scaling
+from residscope.inputs.interventions import Ablation, Asked, Scaling
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Answer
 from residscope.live.shared import Extent
@@ -130,14 +130,12 @@ def _intervention(asked: Asked) -> dict[str, Any]:
     """Return an intervention as a view shows it."""
     one = asked.intervention
     if isinstance(one, Ablation):
-        return {"do": "ablate", "parts": list(one.what), "kind": one.kind, "by": one.dose, "at": _places(one)}
-    if isinstance(one, Scaling):
-        return {"do": "scale", "parts": list(one.what), "kind": "", "by": one.factor, "at": _places(one)}
-    return {"do": "steer", "parts": [one.name], "kind": "", "by": one.factor, "at": _places(one)}
-
-
-def _places(one: Intervention) -> str:
-    return "" if one.positions is None else f"at {brief(one.positions, 40)}"
+        done = {"do": "ablate", "parts": list(one.what), "kind": one.kind, "by": one.dose}
+    elif isinstance(one, Scaling):
+        done = {"do": "scale", "parts": list(one.what), "kind": "", "by": one.factor}
+    else:
+        done = {"do": "steer", "parts": [one.name], "kind": "", "by": one.factor}
+    return done | {"at": "" if one.positions is None else f"at {brief(one.positions, 40)}"}
 
 
 def _of_model(trace: Trace, ids: set[int]) -> dict[str, Any]:

@@ -23,6 +23,11 @@ Rows = tuple[tuple[int, ...], ...]
 FEW_TOKENS = 8
 """A mean over fewer tokens than this gets a warning."""
 
+NOT_OF_A_CACHE = (
+    "these activations come from a cache and differ from what this model computes, so interventions are not possible: "
+    "give prompts, which the model runs itself"
+)
+
 _NAME = re.compile(r"L(\d+)(?:H(\d+)|\.(attn|mlp|resid_pre|resid_mid|resid_post))?")
 _SHORT_HEAD = re.compile(r"(\d+)\.(\d+)")
 

@@ -113,11 +113,7 @@ class Question:
         if not self.interventions:
             return inputs
         if inputs.cached is not None:
-            raise InputError(
-                "interventions",
-                "these activations come from a cache and differ from what this model computes, so interventions "
-                "are not possible: give prompts, which the model runs itself",
-            )
+            raise InputError("interventions", words.NOT_OF_A_CACHE)
         lengths = list(map(len, inputs.tokens))
         asked = words.checked(
             self.interventions, model, lengths, reader.tokens_of, has_corrupted=inputs.corrupted is not None

@@ -49,7 +49,7 @@ def changes_between(
         dtype: the model's.
     """
     labels = _merged(now.labels, before.labels)
-    own, fixed, old = (_by_name(one, labels) for one in (now, at_untouched_scale, before))
+    own, fixed, old = (by_label(one.labels, one.values, labels) for one in (now, at_untouched_scale, before))
     of_logits = torch.tensor([label in ("entropy", "soft_cap") for label in labels], device=own.device)
     # What is computed from the logits has no direction.
     reached = torch.where(of_logits, own, fixed)
@@ -65,7 +65,10 @@ def _merged(now: Sequence[str], before: Sequence[str]) -> list[str]:
     return [*now, *missing]
 
 
-def _by_name(one: Decomposition, labels: Sequence[str]) -> Float[Tensor, "group component"]:
-    columns = dict(zip(one.labels, one.values.unbind(-1), strict=True))
-    nothing = torch.zeros_like(one.values[:, 0])
+def by_label(
+    known: Sequence[str], values: Float[Tensor, "group component"], labels: Sequence[str]
+) -> Float[Tensor, "group wanted"]:
+    """Return the columns of these labels, of values whose labels are known: 0 for what only an edit adds."""
+    columns = dict(zip(known, values.unbind(-1), strict=True))
+    nothing = torch.zeros_like(values[:, 0])
     return torch.stack([columns.get(label, nothing) for label in labels], -1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from residscope.analysis.check import Check, LayerCheck, sum_check
 from residscope.errors import InputError, count
+from residscope.inputs.interventions import NOT_OF_A_CACHE
 from residscope.inputs.reader import Inputs
 from residscope.inputs.target import Target
 from residscope.models import TransformerBridge
@@ -21,7 +22,7 @@ from residscope.models.recording import recall, record
 from residscope.models.terms import Terms
 from residscope.models.twin import Twin, twin_of
 from residscope.models.windows import windows_of
-from residscope.runs.changes import FINAL_NORM, Changes, changes_between
+from residscope.runs.changes import FINAL_NORM, Changes, by_label, changes_between
 from residscope.runs.decomposition import Decomposition, check_layers, decompose
 from residscope.runs.interventions import edits_of
 from residscope.runs.memory import Memory, StaleWeightsError
@@ -50,10 +51,9 @@ class ComponentAttribution:
 
     def along(self, labels: Sequence[str]) -> Float[Tensor, "group component"]:
         """Return the values in the order of these labels: 0 for what only an edit adds, NaN for what is not a part."""
-        columns = dict(zip(self.labels, self.values.unbind(-1), strict=True))
-        blank = torch.full_like(self.values[:, 0], torch.nan)
-        missing = {label: blank if label == FINAL_NORM else torch.zeros_like(blank) for label in labels}
-        return torch.stack([columns.get(label, missing[label]) for label in labels], -1)
+        values = by_label(self.labels, self.values, labels)
+        not_parts = torch.tensor([label == FINAL_NORM for label in labels], device=values.device)
+        return values.masked_fill(not_parts, torch.nan)
 
 
 class Trace(TraceLens, TraceHeads):
@@ -236,7 +236,7 @@ class Trace(TraceLens, TraceHeads):
         Raises:
             StaleWeightsError: when the weights have changed since this run.
         """
-        return self._memory.of(("changes",), lambda twin: self._changes(twin))
+        return self._memory.of(("changes",), self._changes)
 
     def what_answered(self, k: int = 5) -> list[tuple[str, float]]:
         """Return the later heads and MLPs whose direct effect changed most, with the change, the largest first.
@@ -283,11 +283,7 @@ class Trace(TraceLens, TraceHeads):
 
     def _check_edits(self, target: Target | None) -> None:
         if self.edits and self.inputs.cached is not None:
-            raise InputError(
-                "interventions",
-                "these activations come from a cache and differ from what this model computes, so interventions "
-                "are not possible: give prompts, which the model runs itself",
-            )
+            raise InputError("interventions", NOT_OF_A_CACHE)
         if self.edits and target is None and self.inputs.answers is None:
             raise InputError(
                 "target", "a run with interventions needs the target of the untouched run: give target=that.target"

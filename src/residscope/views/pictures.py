@@ -9,7 +9,7 @@ import numpy as np
 from residscope.export.colours import MLP_SHADE, Scale
 from residscope.export.figure import Bars, Block, Chips, Curve, Figure, Heading, Map, Table
 from residscope.export.words import number, visible
-from residscope.given import Given
+from residscope.given import Given, Run
 from residscope.header import tokens_of
 from residscope.live.shared import Selection
 from residscope.quantity import TOKEN_AXES, Quantity
@@ -21,8 +21,6 @@ from residscope.views.target_words import TargetWords, aims_of, target_words
 from residscope.views.templates import WORDS, fill
 
 LISTED = 3
-
-Run = Trace | Given
 
 
 @dataclass(frozen=True)
